@@ -1,0 +1,5 @@
+#include "bind/bind.h"
+
+void open_optim(lua_State *L) {
+    (void)L;
+}

@@ -1,0 +1,25 @@
+/* The ops, by family. Every op checks its arguments (shapes, dtypes, devices), makes its result in `out` and
+ * computes it; it returns false with ctx->error set when it cannot, and then `out` holds no storage.
+ * `out` is memory for a Tensor that holds nothing yet. Dimensions are 0-based and already non-negative here. */
+#ifndef APSIS_OPS_OPS_H
+#define APSIS_OPS_OPS_H
+
+#include "core/tensor.h"
+
+/* --- copy and conversion (ops/copy.c) ------------------------------------------------------------------- */
+/* dst[...] = x[...], converting the dtype, broadcasting x to dst's shape. dst is written in place. */
+bool op_copy_(Ctx *c, Tensor *dst, const Tensor *x);
+/* A contiguous copy in another dtype (or the same). */
+bool op_to_dtype(Ctx *c, Tensor *out, const Tensor *x, DType dtype);
+/* x itself (another handle) where it is contiguous and of that dtype, else a contiguous copy. */
+bool op_contiguous(Ctx *c, Tensor *out, const Tensor *x, DType dtype);
+/* Every element = value. dst is written in place. */
+bool op_fill_(Ctx *c, Tensor *dst, double value);
+bool op_fill_int_(Ctx *c, Tensor *dst, int64_t value);
+/* View where possible, copy where not. */
+bool op_reshape(Ctx *c, Tensor *out, const Tensor *x, int ndim, const int64_t *size);
+
+/* Checks that come before everything else: x lies on the CPU (or dispatch handles it) and has data. */
+bool require_same_device(Ctx *c, const char *op, const Tensor *a, const Tensor *b);
+
+#endif
