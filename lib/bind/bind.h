@@ -7,8 +7,8 @@
  *       return result(L, op_cumsum(ctx(L), new_tensor(L), x, dim));   // see `result` below
  *   }
  *
- * Rules that the tape (bind/tape.c) relies on: a binding leaves its arguments where they are (no lua_settop below
- * their number, no lua_replace or lua_remove on them) and returns its results on top of the stack. */
+ * Rules that the tape (bind/tape.c) relies on: a binding leaves its arguments where they are (no lua_settop
+ * below their number, no lua_replace or lua_remove on them) and returns its results on top of the stack. */
 #ifndef APSIS_BIND_BIND_H
 #define APSIS_BIND_BIND_H
 
@@ -21,7 +21,8 @@ static inline Ctx *ctx(lua_State *L) {
     return *(Ctx **)lua_getextraspace(L);
 }
 
-/* --- errors ------------------------------------------------------------------------------------------------- */
+/* --- errors
+ * ------------------------------------------------------------------------------------------------- */
 /* Raises ctx->error as a Lua error, with the position of the first frame outside the standard library. */
 int raise_error(lua_State *L);
 /* Raises a formatted error likewise. */
@@ -31,11 +32,12 @@ const char *op_name(lua_State *L);
 /* Raises "NAME: argument N (WHAT): expected EXPECTED, got <type of the value there>". */
 int bad_argument(lua_State *L, int arg, const char *expected);
 
-/* --- arguments: errors name the op, the argument, what was expected and what came -------------------------------- */
-Tensor *to_tensor(lua_State *L, int arg);          /* NULL if it is not one */
+/* --- arguments: errors name the op, the argument, what was expected and what came
+ * -------------------------------- */
+Tensor *to_tensor(lua_State *L, int arg); /* NULL if it is not one */
 Tensor *check_tensor(lua_State *L, int arg);
-Tensor *opt_tensor(lua_State *L, int arg);         /* NULL for nil or none */
-int64_t check_int(lua_State *L, int arg);          /* also a float with an integer value */
+Tensor *opt_tensor(lua_State *L, int arg); /* NULL for nil or none */
+int64_t check_int(lua_State *L, int arg);  /* also a float with an integer value */
 int64_t opt_int(lua_State *L, int arg, int64_t otherwise);
 double check_number(lua_State *L, int arg);
 double opt_number(lua_State *L, int arg, double otherwise);
@@ -45,7 +47,8 @@ const char *check_string(lua_State *L, int arg);
 int check_dim(lua_State *L, int arg, const Tensor *x);
 /* The same for a number of dimensions (unsqueeze takes ndim + 1). */
 int check_dim_of(lua_State *L, int arg, int ndim);
-/* A dimension, a table of dimensions or nil/none (all): fills dims[MAX_DIMS], sorted and unique, returns how many. */
+/* A dimension, a table of dimensions or nil/none (all): fills dims[MAX_DIMS], sorted and unique, returns how
+ * many. */
 int check_dims(lua_State *L, int arg, const Tensor *x, int *dims);
 /* A shape, given as a table {2, 3} or as trailing integers f(x, 2, 3); fills size[MAX_DIMS], returns ndim. */
 int check_shape(lua_State *L, int arg, int64_t *size);
@@ -54,13 +57,14 @@ void check_ints(lua_State *L, int arg, int n, int64_t *out, int64_t otherwise);
 DType check_dtype(lua_State *L, int arg);
 DType opt_dtype(lua_State *L, int arg, DType otherwise);
 
-/* Keyword arguments: when the LAST argument is a table with string keys, `options` spreads the named fields onto
- * positional slots `first`, first+1, ... (where the slot is nil) so that the rest of the binding sees positions only:
- *     options(L, 2, "dim", "keepdim", NULL);      // x:sum{dim = 2, keepdim = true} becomes sum(x, 2, true)
- * An unknown field is an error that lists the known ones. */
+/* Keyword arguments: when the LAST argument is a table with string keys, `options` spreads the named fields
+ * onto positional slots `first`, first+1, ... (where the slot is nil) so that the rest of the binding sees
+ * positions only: options(L, 2, "dim", "keepdim", NULL);      // x:sum{dim = 2, keepdim = true} becomes
+ * sum(x, 2, true) An unknown field is an error that lists the known ones. */
 void options(lua_State *L, int first, ...);
 
-/* --- results -------------------------------------------------------------------------------------------------------- */
+/* --- results
+ * -------------------------------------------------------------------------------------------------------- */
 /* Pushes an empty tensor (no storage yet) for an op to fill. May run the collector first (bind/pace.c). */
 Tensor *new_tensor(lua_State *L);
 /* Returns 1 (the tensor on top) when ok, raises ctx->error when not. `results` for n tensors on top. */
@@ -71,13 +75,15 @@ static inline int results(lua_State *L, bool ok, int n) {
     return ok ? n : raise_error(L);
 }
 
-/* --- registration --------------------------------------------------------------------------------------------------- */
+/* --- registration
+ * --------------------------------------------------------------------------------------------------- */
 typedef struct OpReg {
-    const char *name;   /* PyTorch's; a name that ends in _ works in place on its first argument */
+    const char *name; /* PyTorch's; a name that ends in _ works in place on its first argument */
     lua_CFunction call;
 } OpReg;
-/* Puts every op of the table (ended by {NULL, NULL}) into `core.NAME` and, as a method, into the tensors' methods.
- * The op records itself on the tape where an argument needs a gradient and a rule is registered for its name. */
+/* Puts every op of the table (ended by {NULL, NULL}) into `core.NAME` and, as a method, into the tensors'
+ * methods. The op records itself on the tape where an argument needs a gradient and a rule is registered for
+ * its name. */
 void register_ops(lua_State *L, const OpReg *ops);
 /* Plain functions of `core` that take no part in autograd (manual_seed, save, cpu_info). */
 void register_functions(lua_State *L, const luaL_Reg *functions);
@@ -88,13 +94,13 @@ void open_tape(lua_State *L);        /* rules and nodes */
 void open_shape(lua_State *L);       /* views, reshape, cat, stack, split, ... */
 void open_elementwise(lua_State *L); /* from ops/elementwise.def */
 void open_reduce(lua_State *L);
-void open_index(lua_State *L);       /* gather, scatter_add, index_select, where, embedding, ... */
+void open_index(lua_State *L); /* gather, scatter_add, index_select, where, embedding, ... */
 void open_matmul(lua_State *L);
-void open_conv(lua_State *L);        /* convolution and pooling */
-void open_norm(lua_State *L);        /* softmax, layer_norm, batch_norm, losses */
-void open_optim(lua_State *L);       /* fused optimiser steps, gradient norm */
+void open_conv(lua_State *L);  /* convolution and pooling */
+void open_norm(lua_State *L);  /* softmax, layer_norm, batch_norm, losses */
+void open_optim(lua_State *L); /* fused optimiser steps, gradient norm */
 void open_random(lua_State *L);
-void open_io(lua_State *L);          /* safetensors, IDX, CSV, npy, files */
+void open_io(lua_State *L); /* safetensors, IDX, CSV, npy, files */
 
 int luaopen_apsis_core(lua_State *L);
 

@@ -13,12 +13,12 @@ enum { CTX_ERROR_TEXT = 1024, CACHE_CLASSES = 128 };
 
 /* The account of tensor memory on the host, and the cache of freed blocks by size class. */
 typedef struct Memory {
-    int64_t live_bytes;      /* in storages that a tensor holds */
-    int64_t cached_bytes;    /* in freed blocks kept for reuse */
-    int64_t peak_bytes;      /* the largest live_bytes since the last reset */
-    int64_t limit_bytes;     /* allocation fails beyond this; 0: no limit */
-    int64_t bytes_since_gc;  /* allocated since the collector last ran: drives the pacing in bind/pace.c */
-    int64_t tensors;         /* live tensor handles */
+    int64_t live_bytes;     /* in storages that a tensor holds */
+    int64_t cached_bytes;   /* in freed blocks kept for reuse */
+    int64_t peak_bytes;     /* the largest live_bytes since the last reset */
+    int64_t limit_bytes;    /* allocation fails beyond this; 0: no limit */
+    int64_t bytes_since_gc; /* allocated since the collector last ran: drives the pacing in bind/pace.c */
+    int64_t tensors;        /* live tensor handles */
     int64_t tensors_since_gc;
     void *cache[CACHE_CLASSES];
 } Memory;
@@ -28,8 +28,8 @@ typedef struct Ctx {
     Memory mem;
     Rng rng;
     bool grad_enabled;
-    int threads;             /* OpenMP and BLIS threads that one op may use */
-    atomic_int interrupt;    /* set from a signal handler or another thread; long loops stop */
+    int threads;          /* OpenMP and BLIS threads that one op may use */
+    atomic_int interrupt; /* set from a signal handler or another thread; long loops stop */
     /* Asks the host language to drop garbage; called once before an allocation fails. */
     void (*reclaim)(void *arg);
     void *reclaim_arg;
@@ -44,9 +44,9 @@ void ctx_free(Ctx *c);
 bool ctx_fail(Ctx *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Leaves an op that returns bool when a condition on its arguments does not hold. */
-#define REQUIRE(c, condition, ...) \
-    do { \
-        if (!(condition)) return ctx_fail((c), __VA_ARGS__); \
+#define REQUIRE(c, condition, ...)                                                                           \
+    do {                                                                                                     \
+        if (!(condition)) return ctx_fail((c), __VA_ARGS__);                                                 \
     } while (0)
 
 /* True when somebody asked the instance to stop; an op that sees it returns ctx_interrupted(). */
@@ -60,7 +60,8 @@ bool ctx_interrupted(Ctx *c);
  * starting OpenMP threads costs more than it saves. */
 int ctx_threads(const Ctx *c, int64_t work);
 
-/* Scratch memory for one op: from the block cache, counted, aligned to 64 bytes. NULL on failure, error set. */
+/* Scratch memory for one op: from the block cache, counted, aligned to 64 bytes. NULL on failure, error set.
+ */
 void *ctx_scratch(Ctx *c, int64_t bytes);
 void ctx_scratch_free(Ctx *c, void *p);
 

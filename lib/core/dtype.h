@@ -12,7 +12,8 @@ typedef enum { F32, F64, F16, BF16, I8, U8, I16, I32, I64, BOOL, DTYPE_COUNT } D
 size_t dtype_size(DType t);
 /* The short name: "f32", "bool". */
 const char *dtype_name(DType t);
-/* Accepts the short names and PyTorch's ("float32", "float", "long", ...). False if `name` is none of them. */
+/* Accepts the short names and PyTorch's ("float32", "float", "long", ...). False if `name` is none of them.
+ */
 bool dtype_parse(const char *name, DType *out);
 
 bool dtype_is_float(DType t);

@@ -1,6 +1,6 @@
-/* Philox 4x32-10: a counter-based generator, so that element i of a draw is a pure function of (seed, offset, i):
- * the same numbers on any device and any number of threads.
- * Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011. */
+/* Philox 4x32-10: a counter-based generator, so that element i of a draw is a pure function of (seed, offset,
+ * i): the same numbers on any device and any number of threads. Source: Salmon, Moraes, Dror, Shaw, "Parallel
+ * random numbers: as easy as 1, 2, 3", SC 2011. */
 #ifndef APSIS_CORE_RNG_H
 #define APSIS_CORE_RNG_H
 

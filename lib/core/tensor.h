@@ -12,24 +12,24 @@ typedef int16_t Device;
 enum { CPU = 0 };
 
 typedef struct Storage {
-    void *data;         /* CPU: the bytes, 64-byte aligned. OpenCL: the buffer handle */
+    void *data; /* CPU: the bytes, 64-byte aligned. OpenCL: the buffer handle */
     int64_t nbytes;
-    Ctx *ctx;           /* whose account it is in */
+    Ctx *ctx; /* whose account it is in */
     atomic_int refs;
-    uint32_t version;   /* bumped by every in-place op; autograd checks it */
+    uint32_t version; /* bumped by every in-place op; autograd checks it */
     Device device;
-    int16_t size_class; /* of the block cache; -1: not from it */
+    int16_t size_class;                /* of the block cache; -1: not from it */
     void (*release)(struct Storage *); /* NULL: plain host memory */
 } Storage;
 
 /* Dimensions and positions count from 0 here; bind/ converts from and to the 1-based world. */
 typedef struct Tensor {
-    Storage *storage;   /* NULL for a shape-only tensor: what autograd passes for an argument it did not keep */
-    int64_t offset;     /* of the first element, in elements */
+    Storage *storage; /* NULL for a shape-only tensor: what autograd passes for an argument it did not keep */
+    int64_t offset;   /* of the first element, in elements */
     int64_t size[MAX_DIMS];
     int64_t stride[MAX_DIMS]; /* in elements; 0 repeats (broadcast) */
     int8_t ndim;
-    uint8_t dtype;      /* DType */
+    uint8_t dtype; /* DType */
     Device device;
     bool requires_grad; /* a leaf that wants a gradient, or recorded on the tape */
     bool has_node;      /* recorded on the tape (not a leaf) */
@@ -46,7 +46,8 @@ void storage_release(Storage *s);
 void memory_trim(Ctx *c);
 
 /* --- making tensors: `out` is uninitialised memory; false on failure, with out->storage NULL ------------ */
-/* Contiguous, contents undefined, on the CPU. size may be out->size. Checks for overflow of the byte count. */
+/* Contiguous, contents undefined, on the CPU. size may be out->size. Checks for overflow of the byte count.
+ */
 bool tensor_new(Ctx *c, Tensor *out, DType dtype, int ndim, const int64_t *size);
 /* Contiguous, with the shape of x. */
 bool tensor_new_like(Ctx *c, Tensor *out, DType dtype, const Tensor *x);
@@ -65,7 +66,8 @@ bool tensor_overlaps_itself(const Tensor *t);
 static inline void *tensor_data(const Tensor *t) {
     return (char *)t->storage->data + t->offset * (int64_t)dtype_size((DType)t->dtype);
 }
-/* Element at a flat offset from the first element, as double / int64; CPU only. For tests, item and printing. */
+/* Element at a flat offset from the first element, as double / int64; CPU only. For tests, item and printing.
+ */
 double tensor_get_double(const Tensor *t, int64_t offset);
 int64_t tensor_get_int(const Tensor *t, int64_t offset);
 
@@ -78,7 +80,8 @@ const char *tensor_shape_text(char text[SHAPE_TEXT], int ndim, const int64_t *si
 /* --- views (out shares x's storage) ------------------------------------------------------------------ */
 /* Fill `stride` as of a contiguous tensor of that size. */
 void contiguous_strides(int ndim, const int64_t *size, int64_t *stride);
-/* Broadcasts x to `size` (strides of 0). False if the shapes do not fit; `op` names the caller in the error. */
+/* Broadcasts x to `size` (strides of 0). False if the shapes do not fit; `op` names the caller in the error.
+ */
 bool tensor_expand(Ctx *c, Tensor *out, const Tensor *x, int ndim, const int64_t *size, const char *op);
 /* The shape two operands broadcast to. */
 bool broadcast_shape(Ctx *c, const char *op, const Tensor *a, const Tensor *b, int *ndim, int64_t *size);

@@ -1,6 +1,7 @@
 /* The ops, by family. Every op checks its arguments (shapes, dtypes, devices), makes its result in `out` and
  * computes it; it returns false with ctx->error set when it cannot, and then `out` holds no storage.
- * `out` is memory for a Tensor that holds nothing yet. Dimensions are 0-based and already non-negative here. */
+ * `out` is memory for a Tensor that holds nothing yet. Dimensions are 0-based and already non-negative here.
+ */
 #ifndef APSIS_OPS_OPS_H
 #define APSIS_OPS_OPS_H
 

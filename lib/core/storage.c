@@ -1,0 +1,129 @@
+/* Storages and the block cache under them. A block holds the Storage header and its data, so that one tensor
+ * costs one block; freed blocks wait in a list per size class, four classes a power of two. */
+#include "core/tensor.h"
+#include <stdlib.h>
+
+enum {
+    HEADER = 64,       /* room for a Storage, and the alignment of the data */
+    SMALLEST_LOG2 = 7, /* the first class: 128 bytes with the header */
+    STEPS = 4,         /* classes a power of two: at most 1/5 of a block is wasted */
+    UNCACHED = -1,
+};
+static const int64_t CACHE_FLOOR = 64 << 20; /* always worth keeping; beyond it a quarter of what is live */
+
+_Static_assert(sizeof(Storage) <= HEADER, "the storage header must fit before the data");
+
+/* The class whose blocks hold `bytes`, and that block size. UNCACHED for sizes past the last class. */
+static int size_class(int64_t bytes, int64_t *block) {
+    if (bytes <= 1 << SMALLEST_LOG2) {
+        *block = 1 << SMALLEST_LOG2;
+        return 0;
+    }
+    int log2 = 63 - __builtin_clzll((unsigned long long)(bytes - 1));
+    int64_t step = (int64_t)1 << (log2 - 2);
+    int64_t steps = (bytes - ((int64_t)1 << log2) + step - 1) / step; /* 1..STEPS */
+    int class = (log2 - SMALLEST_LOG2) * STEPS + (int)steps;
+    if (class >= CACHE_CLASSES) {
+        *block = bytes;
+        return UNCACHED;
+    }
+    *block = ((int64_t)1 << log2) + steps * step;
+    return class;
+}
+
+static int64_t class_bytes(int class) {
+    int log2 = SMALLEST_LOG2 + (class - 1) / STEPS, steps = (class - 1) % STEPS + 1;
+    if (class == 0) return 1 << SMALLEST_LOG2;
+    return ((int64_t)1 << log2) + steps * ((int64_t)1 << (log2 - 2));
+}
+
+static int64_t cache_cap(const Memory *m) {
+    int64_t quarter = m->live_bytes / 4;
+    return quarter > CACHE_FLOOR ? quarter : CACHE_FLOOR;
+}
+
+void memory_trim(Ctx *c) {
+    for (int i = 0; i < CACHE_CLASSES; i++) {
+        while (c->mem.cache[i]) {
+            void *block = c->mem.cache[i];
+            c->mem.cache[i] = *(void **)block;
+            free(block);
+        }
+    }
+    c->mem.cached_bytes = 0;
+}
+
+static void *try_block(Ctx *c, int class, int64_t block) {
+    Memory *m = &c->mem;
+    if (class != UNCACHED && m->cache[class]) {
+        void *p = m->cache[class];
+        m->cache[class] = *(void **)p;
+        m->cached_bytes -= block;
+        return p;
+    }
+    if (m->limit_bytes && m->live_bytes + m->cached_bytes + block > m->limit_bytes) {
+        memory_trim(c);
+        if (m->live_bytes + block > m->limit_bytes) return NULL;
+    }
+    return aligned_alloc(HEADER, (size_t)((block + HEADER - 1) / HEADER * HEADER));
+}
+
+Storage *storage_new(Ctx *c, int64_t nbytes) {
+    int64_t block;
+    if (nbytes < 0 || nbytes > INT64_MAX / 4) {
+        ctx_fail(c, "out of memory: a tensor of %lld bytes", (long long)nbytes);
+        return NULL;
+    }
+    int class = size_class(nbytes + HEADER, &block);
+    Storage *s = try_block(c, class, block);
+    if (!s) {
+        if (c->reclaim) c->reclaim(c->reclaim_arg);
+        memory_trim(c);
+        s = try_block(c, class, block);
+    }
+    if (!s) {
+        ctx_fail(c, "out of memory: %lld bytes asked for, %lld bytes of tensors live", (long long)nbytes,
+                 (long long)c->mem.live_bytes);
+        return NULL;
+    }
+    *s = (Storage){.data = (char *)s + HEADER, .nbytes = nbytes, .ctx = c, .size_class = (int16_t) class};
+    atomic_init(&s->refs, 1);
+    c->mem.live_bytes += block;
+    c->mem.bytes_since_gc += block;
+    if (c->mem.live_bytes > c->mem.peak_bytes) c->mem.peak_bytes = c->mem.live_bytes;
+    return s;
+}
+
+Storage *storage_retain(Storage *s) {
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    return s;
+}
+
+void storage_release(Storage *s) {
+    if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) return;
+    if (s->release) {
+        s->release(s);
+        return;
+    }
+    Memory *m = &s->ctx->mem;
+    int class = s->size_class;
+    int64_t block = class == UNCACHED ? s->nbytes + HEADER : class_bytes(class);
+    m->live_bytes -= block;
+    if (class == UNCACHED || m->cached_bytes + block > cache_cap(m)) {
+        free(s);
+        return;
+    }
+    *(void **)s = m->cache[class];
+    m->cache[class] = s;
+    m->cached_bytes += block;
+}
+
+void *ctx_scratch(Ctx *c, int64_t bytes) {
+    Storage *s = storage_new(c, bytes);
+    return s ? s->data : NULL;
+}
+
+void ctx_scratch_free(Ctx *c, void *p) {
+    (void)c;
+    if (p) storage_release((Storage *)((char *)p - HEADER));
+}
