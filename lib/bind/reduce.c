@@ -1,5 +1,230 @@
+/* Bindings of reductions, scans and ordering. PyTorch's names and argument order; dims and positions from 1.
+ */
+#include "ops/reduce.h"
 #include "bind/bind.h"
+#include <math.h>
+
+/* The dims at `arg` (one, a table, nil for all) as a mask. */
+static uint32_t check_mask(lua_State *L, int arg, const Tensor *x) {
+    int dims[MAX_DIMS];
+    if (lua_isnoneornil(L, arg)) return reduce_all(x);
+    int count = check_dims(L, arg, x, dims);
+    uint32_t mask = 0;
+    for (int i = 0; i < count; i++) mask |= 1u << dims[i];
+    return mask & reduce_all(x);
+}
+
+static int dim_or_last(lua_State *L, int arg, const Tensor *x) {
+    if (lua_isnoneornil(L, arg)) return x->ndim ? x->ndim - 1 : 0;
+    return check_dim(L, arg, x);
+}
+
+/* NAME(x, dim, keepdim) */
+static int reduce(lua_State *L, ReduceOp op, const char *name) {
+    Tensor *x = check_tensor(L, 1);
+    options(L, 2, "dim", "keepdim", NULL);
+    uint32_t mask = check_mask(L, 2, x);
+    bool keepdim = opt_bool(L, 3, false);
+    return result(L, op_reduce(ctx(L), new_tensor(L), x, op, name, mask, keepdim));
+}
+
+/* NAME(x, dim, keepdim, dtype) */
+static int reduce_as(lua_State *L, ReduceOp op, const char *name) {
+    Tensor *x = check_tensor(L, 1);
+    options(L, 2, "dim", "keepdim", "dtype", NULL);
+    uint32_t mask = check_mask(L, 2, x);
+    bool keepdim = opt_bool(L, 3, false);
+    DType dtype = opt_dtype(L, 4, (DType)x->dtype);
+    bool given = !lua_isnoneornil(L, 4);
+    Tensor *out = new_tensor(L);
+    if (given) return result(L, op_reduce_as(ctx(L), out, x, op, name, mask, keepdim, dtype));
+    return result(L, op_reduce(ctx(L), out, x, op, name, mask, keepdim));
+}
+
+static int l_sum(lua_State *L) {
+    return reduce_as(L, REDUCE_sum, "sum");
+}
+static int l_prod(lua_State *L) {
+    return reduce_as(L, REDUCE_prod, "prod");
+}
+static int l_mean(lua_State *L) {
+    return reduce_as(L, REDUCE_mean, "mean");
+}
+static int l_amax(lua_State *L) {
+    return reduce(L, REDUCE_amax, "amax");
+}
+static int l_amin(lua_State *L) {
+    return reduce(L, REDUCE_amin, "amin");
+}
+static int l_all(lua_State *L) {
+    return reduce(L, REDUCE_all, "all");
+}
+static int l_any(lua_State *L) {
+    return reduce(L, REDUCE_any, "any");
+}
+static int l_count_nonzero(lua_State *L) {
+    return reduce(L, REDUCE_count_nonzero, "count_nonzero");
+}
+
+static int l_logsumexp(lua_State *L) {
+    Tensor *x = check_tensor(L, 1);
+    options(L, 2, "dim", "keepdim", NULL);
+    uint32_t mask = check_mask(L, 2, x);
+    bool keepdim = opt_bool(L, 3, false);
+    return result(L, op_logsumexp(ctx(L), new_tensor(L), x, mask, keepdim));
+}
+
+/* norm(x, p, dim, keepdim): p a number, "inf", "fro" or nil (2). */
+static int l_norm(lua_State *L) {
+    Tensor *x = check_tensor(L, 1);
+    options(L, 2, "p", "dim", "keepdim", NULL);
+    double p = 2;
+    if (lua_type(L, 2) == LUA_TSTRING) {
+        static const char *const names[] = {"fro", "inf", "-inf", NULL};
+        static const double orders[] = {2, INFINITY, -INFINITY};
+        p = orders[luaL_checkoption(L, 2, NULL, names)];
+    } else {
+        p = opt_number(L, 2, 2);
+    }
+    uint32_t mask = check_mask(L, 3, x);
+    bool keepdim = opt_bool(L, 4, false);
+    return result(L, op_norm(ctx(L), new_tensor(L), x, p, mask, keepdim));
+}
+
+/* NAME(x, dim, correction, keepdim) */
+static int variance(lua_State *L, const char *name, bool root, bool with_mean) {
+    Tensor *x = check_tensor(L, 1);
+    options(L, 2, "dim", "correction", "keepdim", NULL);
+    uint32_t mask = check_mask(L, 2, x);
+    double correction = opt_number(L, 3, 1);
+    bool keepdim = opt_bool(L, 4, false);
+    Tensor *out = new_tensor(L), *mean = with_mean ? new_tensor(L) : NULL;
+    bool ok = op_var(ctx(L), out, mean, x, name, mask, correction, keepdim, root);
+    return results(L, ok, with_mean ? 2 : 1);
+}
+static int l_var(lua_State *L) {
+    return variance(L, "var", false, false);
+}
+static int l_std(lua_State *L) {
+    return variance(L, "std", true, false);
+}
+static int l_var_mean(lua_State *L) {
+    return variance(L, "var_mean", false, true);
+}
+static int l_std_mean(lua_State *L) {
+    return variance(L, "std_mean", true, true);
+}
+
+/* NAME(x, dim, keepdim): the position; over the flat tensor without a dim. */
+static int position(lua_State *L, const char *name, bool smallest) {
+    Tensor *x = check_tensor(L, 1);
+    options(L, 2, "dim", "keepdim", NULL);
+    int dim = lua_isnoneornil(L, 2) ? -1 : check_dim(L, 2, x);
+    bool keepdim = opt_bool(L, 3, false);
+    return result(L, op_extreme(ctx(L), NULL, new_tensor(L), x, name, smallest, dim, keepdim));
+}
+static int l_argmax(lua_State *L) {
+    return position(L, "argmax", false);
+}
+static int l_argmin(lua_State *L) {
+    return position(L, "argmin", true);
+}
+
+/* max_dim(x, dim, keepdim) -> values, positions: what max and min are with a dim (stdlib/ops/reduce.lua). */
+static int extreme(lua_State *L, const char *name, bool smallest) {
+    Tensor *x = check_tensor(L, 1);
+    int dim = check_dim(L, 2, x);
+    bool keepdim = opt_bool(L, 3, false);
+    Tensor *value = new_tensor(L), *index = new_tensor(L);
+    return results(L, op_extreme(ctx(L), value, index, x, name, smallest, dim, keepdim), 2);
+}
+static int l_max_dim(lua_State *L) {
+    return extreme(L, "max", false);
+}
+static int l_min_dim(lua_State *L) {
+    return extreme(L, "min", true);
+}
+
+static int l_sum_to_size(lua_State *L) {
+    Tensor *x = check_tensor(L, 1);
+    int64_t size[MAX_DIMS];
+    int ndim = check_shape(L, 2, size);
+    return result(L, op_sum_to_size(ctx(L), new_tensor(L), x, ndim, size));
+}
+
+/* NAME(x, dim, reverse): reverse sums from the last position back. */
+static int scan(lua_State *L, int kind, const char *name) {
+    Tensor *x = check_tensor(L, 1);
+    options(L, 2, "dim", "reverse", NULL);
+    int dim = check_dim(L, 2, x);
+    bool reverse = opt_bool(L, 3, false);
+    return result(L, op_scan(ctx(L), new_tensor(L), x, kind, name, dim, reverse));
+}
+static int l_cumsum(lua_State *L) {
+    return scan(L, SCAN_sum, "cumsum");
+}
+static int l_cumprod(lua_State *L) {
+    return scan(L, SCAN_prod, "cumprod");
+}
+static int l_logcumsumexp(lua_State *L) {
+    return scan(L, SCAN_logsumexp, "logcumsumexp");
+}
+
+/* sort(x, dim, descending) -> values, positions; argsort -> positions. Always stable. */
+static int l_sort(lua_State *L) {
+    Tensor *x = check_tensor(L, 1);
+    options(L, 2, "dim", "descending", "stable", NULL);
+    int dim = dim_or_last(L, 2, x);
+    bool descending = opt_bool(L, 3, false);
+    Tensor *values = new_tensor(L), *index = new_tensor(L);
+    return results(L, op_sort(ctx(L), values, index, x, "sort", dim, descending), 2);
+}
+static int l_argsort(lua_State *L) {
+    Tensor *x = check_tensor(L, 1);
+    options(L, 2, "dim", "descending", "stable", NULL);
+    int dim = dim_or_last(L, 2, x);
+    bool descending = opt_bool(L, 3, false);
+    return result(L, op_sort(ctx(L), NULL, new_tensor(L), x, "argsort", dim, descending));
+}
+/* topk(x, k, dim, largest, sorted) -> values, positions; they come sorted in any case. */
+static int l_topk(lua_State *L) {
+    Tensor *x = check_tensor(L, 1);
+    options(L, 2, "k", "dim", "largest", "sorted", NULL);
+    int64_t k = check_int(L, 2);
+    int dim = dim_or_last(L, 3, x);
+    bool largest = opt_bool(L, 4, true);
+    Tensor *values = new_tensor(L), *index = new_tensor(L);
+    return results(L, op_topk(ctx(L), values, index, x, k, dim, largest), 2);
+}
 
 void open_reduce(lua_State *L) {
-    (void)L;
+    static const OpReg ops[] = {
+        {"sum", l_sum},
+        {"prod", l_prod},
+        {"mean", l_mean},
+        {"amax", l_amax},
+        {"amin", l_amin},
+        {"all", l_all},
+        {"any", l_any},
+        {"count_nonzero", l_count_nonzero},
+        {"logsumexp", l_logsumexp},
+        {"norm", l_norm},
+        {"var", l_var},
+        {"std", l_std},
+        {"var_mean", l_var_mean},
+        {"std_mean", l_std_mean},
+        {"argmax", l_argmax},
+        {"argmin", l_argmin},
+        {"max_dim", l_max_dim},
+        {"min_dim", l_min_dim},
+        {"sum_to_size", l_sum_to_size},
+        {"cumsum", l_cumsum},
+        {"cumprod", l_cumprod},
+        {"logcumsumexp", l_logcumsumexp},
+        {"sort", l_sort},
+        {"argsort", l_argsort},
+        {"topk", l_topk},
+        {NULL, NULL},
+    };
+    register_ops(L, ops);
 }

@@ -1,0 +1,237 @@
+/* The reduction and scan kernels of one element type: included by kernels_reduce.c with SRC, WIDE,
+ * WIDE_OR_SRC, TAG, FLOATING, LOWEST and HIGHEST defined. No include guard: it is included once a type. */
+#if FLOATING
+#define IS_NAN(v) ((v) != (v))
+#else
+#define IS_NAN(v) 0
+#endif
+
+/* One op: STEP and MERGE see x, a, b, q, p as reduce.def says. */
+#define KERNEL(NAME, ACC, OUT, START, STEP, MERGE, FINISH)                                                   \
+    static void JOIN(start_##NAME, TAG)(void *acc_, int64_t w) {                                             \
+        ACC *acc = acc_;                                                                                     \
+        for (int64_t j = 0; j < w; j++) acc[j] = (ACC)START;                                                 \
+    }                                                                                                        \
+    static void JOIN(merge_##NAME, TAG)(void *acc_, const void *later_, int64_t w) {                         \
+        ACC *restrict acc = acc_;                                                                            \
+        const ACC *restrict later = later_;                                                                  \
+        for (int64_t j = 0; j < w; j++) {                                                                    \
+            const ACC a = acc[j], b = later[j];                                                              \
+            acc[j] = (ACC)(MERGE);                                                                           \
+        }                                                                                                    \
+    }                                                                                                        \
+    /* Four rows at a time: the accumulators are read and written a quarter as often. */                     \
+    static inline __attribute__((always_inline)) void JOIN(step_##NAME, TAG)(                                \
+        ACC *restrict acc, const SRC *restrict x0, int64_t rows, int64_t row_stride, int64_t w,              \
+        int64_t col_stride, const double *restrict qs, double p) {                                           \
+        (void)p;                                                                                             \
+        (void)qs;                                                                                            \
+        int64_t r = 0;                                                                                       \
+        for (; r + 4 <= rows; r += 4) {                                                                      \
+            const SRC *restrict y = x0 + r * row_stride;                                                     \
+            for (int64_t j = 0; j < w; j++) {                                                                \
+                ACC a = acc[j];                                                                              \
+                const double q = qs[j];                                                                      \
+                (void)q;                                                                                     \
+                SRC x = y[j * col_stride];                                                                   \
+                a = (ACC)(STEP);                                                                             \
+                x = y[row_stride + j * col_stride];                                                          \
+                a = (ACC)(STEP);                                                                             \
+                x = y[2 * row_stride + j * col_stride];                                                      \
+                a = (ACC)(STEP);                                                                             \
+                x = y[3 * row_stride + j * col_stride];                                                      \
+                acc[j] = (ACC)(STEP);                                                                        \
+            }                                                                                                \
+        }                                                                                                    \
+        for (; r < rows; r++)                                                                                \
+            for (int64_t j = 0; j < w; j++) {                                                                \
+                const ACC a = acc[j];                                                                        \
+                const double q = qs[j];                                                                      \
+                (void)q;                                                                                     \
+                const SRC x = x0[r * row_stride + j * col_stride];                                           \
+                acc[j] = (ACC)(STEP);                                                                        \
+            }                                                                                                \
+    }                                                                                                        \
+    static __attribute__((noinline)) void JOIN(unit_##NAME, TAG)(                                            \
+        ACC * acc, const SRC *x, int64_t rows, int64_t row_stride, int64_t w, const double *qs, double p) {  \
+        JOIN(step_##NAME, TAG)(acc, x, rows, row_stride, w, 1, qs, p);                                       \
+    }                                                                                                        \
+    static __attribute__((noinline)) void JOIN(strided_##NAME, TAG)(                                         \
+        ACC * acc, const SRC *x, int64_t rows, int64_t row_stride, int64_t w, int64_t col_stride,            \
+        const double *qs, double p) {                                                                        \
+        JOIN(step_##NAME, TAG)(acc, x, rows, row_stride, w, col_stride, qs, p);                              \
+    }                                                                                                        \
+    static void JOIN(cols_##NAME, TAG)(void *acc_, const void *x_, int64_t rows, int64_t row_stride,         \
+                                       int64_t w, int64_t col_stride, const double *qs, double p) {          \
+        ACC *acc = acc_;                                                                                     \
+        const SRC *x = x_;                                                                                   \
+        int64_t side = w <= NARROW ? LANES / w : 1; /* rows taken side by side */                            \
+        if (col_stride == 1 && row_stride == w && rows >= 4 * side && side > 1) {                            \
+            ACC lane[LANES];                                                                                 \
+            double lane_q[LANES];                                                                            \
+            for (int64_t j = 0; j < side * w; j++) lane_q[j] = qs[j % w];                                    \
+            JOIN(start_##NAME, TAG)(lane, side * w);                                                         \
+            JOIN(unit_##NAME, TAG)(lane, x, rows / side, side * w, side * w, lane_q, p);                     \
+            for (int64_t s = 0; s < side; s++) JOIN(merge_##NAME, TAG)(acc, lane + s * w, w);                \
+            x += rows / side * side * w;                                                                     \
+            rows %= side;                                                                                    \
+        }                                                                                                    \
+        if (col_stride == 1)                                                                                 \
+            JOIN(unit_##NAME, TAG)(acc, x, rows, row_stride, w, qs, p);                                      \
+        else                                                                                                 \
+            JOIN(strided_##NAME, TAG)(acc, x, rows, row_stride, w, col_stride, qs, p);                       \
+    }                                                                                                        \
+    static void JOIN(rows_##NAME, TAG)(void *acc_, const void *x_, int64_t count, int64_t kept_stride,       \
+                                       int64_t n, int64_t stride, const double *qs, double p) {              \
+        ACC *acc = acc_;                                                                                     \
+        for (int64_t k = 0; k < count; k++) {                                                                \
+            const SRC *x = (const SRC *)x_ + k * kept_stride;                                                \
+            ACC lane[LANES];                                                                                 \
+            double lane_q[LANES];                                                                            \
+            for (int j = 0; j < LANES; j++) lane[j] = (ACC)START;                                            \
+            for (int j = 0; j < LANES; j++) lane_q[j] = qs[k];                                               \
+            int64_t full = n / LANES;                                                                        \
+            if (stride == 1) {                                                                               \
+                JOIN(step_##NAME, TAG)(lane, x, full, LANES, LANES, 1, lane_q, p);                           \
+                JOIN(unit_##NAME, TAG)(lane, x + full * LANES, 1, 0, n % LANES, lane_q, p);                  \
+            } else {                                                                                         \
+                JOIN(strided_##NAME, TAG)(lane, x, full, LANES * stride, LANES, stride, lane_q, p);          \
+                JOIN(strided_##NAME, TAG)                                                                    \
+                (lane, x + full * LANES * stride, 1, 0, n % LANES, stride, lane_q, p);                       \
+            }                                                                                                \
+            for (int half = LANES / 2; half; half /= 2)                                                      \
+                for (int j = 0; j < half; j++) {                                                             \
+                    const ACC a = lane[j], b = lane[j + half];                                               \
+                    lane[j] = (ACC)(MERGE);                                                                  \
+                }                                                                                            \
+            JOIN(merge_##NAME, TAG)(acc + k, lane, 1);                                                       \
+        }                                                                                                    \
+    }                                                                                                        \
+    static void JOIN(finish_##NAME, TAG)(void *out_, int64_t out_stride, const void *acc_, int64_t w,        \
+                                         const double *qs, double n, double p) {                             \
+        OUT *restrict out = out_;                                                                            \
+        const ACC *restrict acc = acc_;                                                                      \
+        (void)n;                                                                                             \
+        (void)p;                                                                                             \
+        for (int64_t j = 0; j < w; j++) {                                                                    \
+            const ACC a = acc[j];                                                                            \
+            const double q = qs[j];                                                                          \
+            (void)q;                                                                                         \
+            out[j * out_stride] = (OUT)(FINISH);                                                             \
+        }                                                                                                    \
+    }
+#define REDUCE(...) KERNEL(__VA_ARGS__)
+#if FLOATING
+#define REDUCE_FLOAT(...) KERNEL(__VA_ARGS__)
+#else
+#define REDUCE_FLOAT(...)
+#endif
+#include "ops/reduce.def"
+#undef KERNEL
+
+/* --- extremes with their positions: BEATS(x, a) is true where x replaces the earlier a
+ * ----------------------------- */
+static int64_t JOIN(position, TAG)(const SRC *x, int64_t n, int64_t stride, SRC value) {
+    int64_t i = 0;
+    if (IS_NAN(value)) {
+        while (!IS_NAN(x[i * stride])) i++;
+        return i;
+    }
+    if (stride == 1)
+        for (; i + SEARCH_RUN <= n; i += SEARCH_RUN) {
+            int found = 0;
+            for (int j = 0; j < SEARCH_RUN; j++) found |= x[i + j] == value;
+            if (found) break;
+        }
+    while (x[i * stride] != value) i++;
+    return i;
+}
+
+#define EXTREME_KERNEL(NAME, REDUCTION, BEATS)                                                               \
+    static void JOIN(rows_##NAME, TAG)(void *value_, int64_t *index, const void *x_, int64_t count,          \
+                                       int64_t kept_stride, int64_t n, int64_t stride, int64_t first) {      \
+        SRC *value = value_;                                                                                 \
+        const double none = 0;                                                                               \
+        for (int64_t k = 0; k < count; k++) {                                                                \
+            const SRC *x = (const SRC *)x_ + k * kept_stride;                                                \
+            value[k] = x[0];                                                                                 \
+            JOIN(rows_##REDUCTION, TAG)(value + k, x, 1, 0, n, stride, &none, 0);                            \
+            index[k] = first + JOIN(position, TAG)(x, n, stride, value[k]);                                  \
+        }                                                                                                    \
+    }                                                                                                        \
+    static void JOIN(cols_##NAME, TAG)(void *value_, int64_t *index_, const void *x_, int64_t rows,          \
+                                       int64_t row_stride, int64_t w, int64_t col_stride, int64_t first) {   \
+        SRC *restrict value = value_;                                                                        \
+        int64_t *restrict index = index_;                                                                    \
+        const SRC *restrict x0 = x_;                                                                         \
+        for (int64_t j = 0; j < w; j++) {                                                                    \
+            value[j] = x0[j * col_stride];                                                                   \
+            index[j] = first;                                                                                \
+        }                                                                                                    \
+        for (int64_t r = 1; r < rows; r++)                                                                   \
+            for (int64_t j = 0; j < w; j++) {                                                                \
+                const SRC x = x0[r * row_stride + j * col_stride], a = value[j];                             \
+                const int better = BEATS;                                                                    \
+                value[j] = better ? x : a;                                                                   \
+                index[j] = better ? first + r : index[j];                                                    \
+            }                                                                                                \
+    }                                                                                                        \
+    static void JOIN(merge_##NAME, TAG)(void *value_, int64_t *index, const void *later_,                    \
+                                        const int64_t *later_index, int64_t w) {                             \
+        SRC *value = value_;                                                                                 \
+        const SRC *later = later_;                                                                           \
+        for (int64_t j = 0; j < w; j++) {                                                                    \
+            const SRC x = later[j], a = value[j];                                                            \
+            if (BEATS) {                                                                                     \
+                value[j] = x;                                                                                \
+                index[j] = later_index[j];                                                                   \
+            }                                                                                                \
+        }                                                                                                    \
+    }
+EXTREME_KERNEL(largest, amax, (x > a) | (IS_NAN(x) & !IS_NAN(a)))
+EXTREME_KERNEL(smallest, amin, (x < a) | (IS_NAN(x) & !IS_NAN(a)))
+#undef EXTREME_KERNEL
+
+/* --- scans
+ * ------------------------------------------------------------------------------------------------------------
+ */
+/* Columns are taken SCAN_BLOCK at a time, so that the running values stay in the first cache. */
+#define SCAN_BLOCK 256
+#define SCAN_KERNEL(NAME, START, STEP)                                                                       \
+    static void JOIN(scan_##NAME, TAG)(void *y_, const void *x_, int64_t rows, int64_t w, bool reverse) {    \
+        for (int64_t from = 0; from < w; from += SCAN_BLOCK) {                                               \
+            const int64_t block = w - from < SCAN_BLOCK ? w - from : SCAN_BLOCK;                             \
+            const SRC *restrict xs = (const SRC *)x_ + from;                                                 \
+            WIDE_OR_SRC *restrict ys = (WIDE_OR_SRC *)y_ + from;                                             \
+            WIDE acc[SCAN_BLOCK];                                                                            \
+            for (int64_t j = 0; j < block; j++) acc[j] = START;                                              \
+            for (int64_t i = 0; i < rows; i++) {                                                             \
+                const int64_t at = (reverse ? rows - 1 - i : i) * w;                                         \
+                for (int64_t j = 0; j < block; j++) {                                                        \
+                    const WIDE x = xs[at + j], a = acc[j];                                                   \
+                    acc[j] = STEP;                                                                           \
+                    ys[at + j] = (WIDE_OR_SRC)acc[j];                                                        \
+                }                                                                                            \
+            }                                                                                                \
+        }                                                                                                    \
+    }
+SCAN_KERNEL(sum, 0, a + x)
+SCAN_KERNEL(prod, 1, a *x)
+#if FLOATING
+static inline double JOIN(log_add_exp, TAG)(double a, double x) {
+    double high = a > x || IS_NAN(a) ? a : x, low = a > x || IS_NAN(a) ? x : a;
+    return high == low && isinf(high) ? high : high + log1p(exp(low - high));
+}
+SCAN_KERNEL(logsumexp, -(double)INFINITY, JOIN(log_add_exp, TAG)(a, x))
+#endif
+#undef SCAN_KERNEL
+#undef SCAN_BLOCK
+
+#undef SRC
+#undef WIDE
+#undef WIDE_OR_SRC
+#undef TAG
+#undef FLOATING
+#undef LOWEST
+#undef HIGHEST
+#undef IS_NAN

@@ -1,0 +1,45 @@
+/* Scans along one dimension: cumsum, cumprod, logcumsumexp. */
+#include "ops/reduce.h"
+#include "ops/ops.h"
+
+/* x contiguous and of a native dtype: (outer, rows, w), each outer slice on its own. */
+static bool scan_native(Ctx *c, Tensor *out, const Tensor *x, ScanKernel kernel, int dim, bool reverse) {
+    int64_t outer = 1, rows = x->ndim ? x->size[dim] : 1, w = 1;
+    for (int d = 0; d < dim; d++) outer *= x->size[d];
+    for (int d = dim + 1; d < x->ndim; d++) w *= x->size[d];
+    DType as = dtype_is_float((DType)x->dtype) ? (DType)x->dtype : I64;
+    if (!tensor_new_like(c, out, as, x)) return false;
+    if (tensor_numel(x) == 0) return true;
+    const char *from = tensor_data(x);
+    char *to = tensor_data(out);
+    int64_t step_from = rows * w * (int64_t)dtype_size((DType)x->dtype),
+            step_to = rows * w * (int64_t)dtype_size(as);
+    int threads = outer > 1 ? ctx_threads(c, tensor_numel(x)) : 1;
+#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
+    for (int64_t o = 0; o < outer; o++)
+        if (!ctx_stopping(c)) kernel(to + o * step_to, from + o * step_from, rows, w, reverse);
+    if (!ctx_stopping(c)) return true;
+    tensor_release(out);
+    return ctx_interrupted(c);
+}
+
+bool op_scan(Ctx *c, Tensor *out, const Tensor *x, int kind, const char *name, int dim, bool reverse) {
+    Tensor row, wide;
+    out->storage = NULL;
+    REQUIRE(c, x->device == CPU, "%s: not available on this device yet; move it: x:to(\"cpu\")", name);
+    REQUIRE(c, kind != SCAN_logsumexp || dtype_is_float((DType)x->dtype),
+            "%s: expected a floating-point tensor, got %s; convert it: x:to(\"f32\")", name, DTYPE(x));
+    DType from = (DType)x->dtype, native = reduce_native(from);
+    if (!op_contiguous(c, &row, x, native)) return false;
+    ScanKernel kernel = cpu_reduce_kernels()->scan[kind][reduce_kind(native)];
+    bool ok = scan_native(c, native == from ? out : &wide, &row, kernel, dim, reverse);
+    tensor_release(&row);
+    if (!ok || native == from) return ok;
+    if (!dtype_is_float(from)) {
+        *out = wide;
+        return true;
+    }
+    ok = op_to_dtype(c, out, &wide, from);
+    tensor_release(&wide);
+    return ok;
+}
