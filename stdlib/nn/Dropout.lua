@@ -1,0 +1,29 @@
+-- nn.Dropout: in training, sets elements to zero at random and scales the rest.
+
+local F = require "apsis.nn.functional"
+local Module = require "apsis.nn.Module"
+
+local Dropout = Module:extend "Dropout"
+
+--- In training mode each element is zero with probability p, the others are divided by 1 - p; in evaluation mode
+--- nothing happens.
+---@param p? number in [0, 1]; default 0.5
+--- Source: Hinton et al. 2012; torch.nn.Dropout.  Example: nn.Dropout(0.1)
+function Dropout:init(p)
+  p = p or 0.5
+  if type(p) ~= "number" or p < 0 or p > 1 then
+    error("Dropout: p: expected a number in [0, 1], got " .. tostring(p), 3)
+  end
+  self.p = p
+end
+
+function Dropout:forward(x)
+  if not self.training then return x end
+  return F.dropout(x, self.p, true)
+end
+
+function Dropout:extra_repr()
+  return "p=" .. self.p
+end
+
+return Dropout

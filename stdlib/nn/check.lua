@@ -1,0 +1,38 @@
+-- Checks that the constructors of layers share.
+
+local check = {}
+
+--- value if it is a non-negative integer; else an error that names the layer and its argument.
+function check.size(layer, position, name, value)
+  local n = math.tointeger(value)
+  if type(value) ~= "number" or not n or n < 0 then
+    error(("%s: argument %d (%s): expected an integer of 0 or more, got %s"):format(layer, position, name,
+      type(value) == "number" and tostring(value) or type(value)), 4)
+  end
+  return n
+end
+
+--- options[name], where `options` may be nil, a table, or (for the first option of a layer) the value itself.
+function check.option(options, name, default)
+  if type(options) == "table" then options = options[name] end
+  if options == nil then return default end
+  return options
+end
+
+--- A pair {height, width} from one number for both, a table of two, or nil (then `default`).
+function check.pair(layer, name, value, default)
+  if value == nil then value = default end
+  if type(value) == "number" then return {value, value} end
+  if type(value) ~= "table" or #value ~= 2 then
+    error(("%s: %s: expected an integer or a table of two, got %s"):format(layer, name, type(value)), 4)
+  end
+  return {value[1], value[2]}
+end
+
+--- "3" or "(3, 5)", for printed forms: a pair of equal numbers shows once.
+function check.pair_text(pair)
+  if pair[1] == pair[2] then return tostring(pair[1]) end
+  return ("(%s, %s)"):format(pair[1], pair[2])
+end
+
+return check

@@ -1,0 +1,144 @@
+-- nn.init: fills tensors in place with starting values, outside the tape. Every function returns the tensor.
+
+local ap = require "apsis"
+
+local init = {}
+
+local function quietly(f)
+  return function(t, ...)
+    local _ <close> = ap.no_grad()
+    f(t, ...)
+    return t
+  end
+end
+
+-- Inputs and outputs of one unit of a weight (out, in, K...): convolutions count their whole window.
+local function fans(t, name)
+  local size = t:size()
+  if #size < 2 then error(name .. ": expected a tensor of 2 dimensions or more, got " .. #size, 3) end
+  local window = 1
+  for d = 3, #size do window = window * size[d] end
+  return size[2] * window, size[1] * window
+end
+
+local GAIN = {
+  linear = 1, identity = 1, conv1d = 1, conv2d = 1, conv3d = 1, sigmoid = 1, tanh = 5 / 3, selu = 0.75,
+  relu = math.sqrt(2),
+}
+
+--- The factor that keeps the variance through a nonlinearity.
+---@param nonlinearity string "linear", "relu", "leaky_relu", "tanh", "sigmoid", "selu", "conv2d", ...
+---@param slope? number of leaky_relu; default 0.01
+---@return number
+--- Source: torch.nn.init.calculate_gain.  Example: nn.init.calculate_gain("tanh") --> 1.6667
+function init.calculate_gain(nonlinearity, slope)
+  if nonlinearity == "leaky_relu" then return math.sqrt(2 / (1 + (slope or 0.01) ^ 2)) end
+  return GAIN[nonlinearity] or error("calculate_gain: no such nonlinearity: " .. tostring(nonlinearity), 2)
+end
+
+--- All elements uniform in [low, high).
+---@param t Tensor
+---@param low? number default 0
+---@param high? number default 1
+init.uniform_ = quietly(function(t, low, high) t:uniform_(low or 0, high or 1) end)
+
+--- All elements from the normal distribution.
+---@param t Tensor
+---@param mean? number default 0
+---@param std? number default 1
+init.normal_ = quietly(function(t, mean, std) t:normal_(mean or 0, std or 1) end)
+
+--- All elements = value.
+---@param t Tensor
+---@param value number
+init.constant_ = quietly(function(t, value) t:fill_(value) end)
+
+--- All elements 0.
+---@param t Tensor
+init.zeros_ = quietly(function(t) t:fill_(0) end)
+
+--- All elements 1.
+---@param t Tensor
+init.ones_ = quietly(function(t) t:fill_(1) end)
+
+--- The identity matrix.
+---@param t Tensor of 2 dimensions
+init.eye_ = quietly(function(t)
+  if t.ndim ~= 2 then error("eye_: expected a tensor of 2 dimensions, got " .. t.ndim, 3) end
+  t:fill_(0)
+  for i = 1, math.min(t:size(1), t:size(2)) do t[{i, i}] = 1 end
+end)
+
+--- Normal, with what lies outside [a, b] drawn again.
+---@param t Tensor
+---@param mean? number default 0
+---@param std? number default 1
+---@param a? number default -2
+---@param b? number default 2
+--- Source: torch.nn.init.trunc_normal_ (there by the inverse of the distribution function).
+init.trunc_normal_ = quietly(function(t, mean, std, a, b)
+  mean, std, a, b = mean or 0, std or 1, a or -2, b or 2
+  t:normal_(mean, std)
+  local outside = t:lt(a):logical_or(t:gt(b))
+  while outside:any():item() do
+    t:copy_(ap.where(outside, ap.empty_like(t):normal_(mean, std), t))
+    outside = t:lt(a):logical_or(t:gt(b))
+  end
+end)
+
+--- Glorot's uniform: within +-gain sqrt(6 / (fan_in + fan_out)).
+---@param t Tensor of 2 dimensions or more
+---@param gain? number default 1
+--- Source: Glorot, Bengio 2010.
+init.xavier_uniform_ = quietly(function(t, gain)
+  local fan_in, fan_out = fans(t, "xavier_uniform_")
+  local bound = (gain or 1) * math.sqrt(6 / (fan_in + fan_out))
+  t:uniform_(-bound, bound)
+end)
+
+--- Glorot's normal: std = gain sqrt(2 / (fan_in + fan_out)).
+---@param t Tensor of 2 dimensions or more
+---@param gain? number default 1
+--- Source: Glorot, Bengio 2010.
+init.xavier_normal_ = quietly(function(t, gain)
+  local fan_in, fan_out = fans(t, "xavier_normal_")
+  t:normal_(0, (gain or 1) * math.sqrt(2 / (fan_in + fan_out)))
+end)
+
+-- gain / sqrt(fan) of He's initialisations, from {a, mode, nonlinearity}.
+local function he_std(t, options, name)
+  options = options or {}
+  local fan_in, fan_out = fans(t, name)
+  local fan = options.mode == "fan_out" and fan_out or fan_in
+  return init.calculate_gain(options.nonlinearity or "leaky_relu", options.a or 0) / math.sqrt(fan)
+end
+
+--- He's uniform: within +-gain sqrt(3 / fan).
+---@param t Tensor of 2 dimensions or more
+---@param options? {a: number, mode: string, nonlinearity: string} slope (0), "fan_in" or "fan_out", "leaky_relu"
+--- Source: He, Zhang, Ren, Sun 2015.  Example: nn.init.kaiming_uniform_(w, {a = math.sqrt(5)})
+init.kaiming_uniform_ = quietly(function(t, options)
+  local bound = math.sqrt(3) * he_std(t, options, "kaiming_uniform_")
+  t:uniform_(-bound, bound)
+end)
+
+--- He's normal: std = gain / sqrt(fan).
+---@param t Tensor of 2 dimensions or more
+---@param options? {a: number, mode: string, nonlinearity: string} as kaiming_uniform_
+--- Source: He, Zhang, Ren, Sun 2015.
+init.kaiming_normal_ = quietly(function(t, options)
+  t:normal_(0, he_std(t, options, "kaiming_normal_"))
+end)
+
+--- What Linear and the convolutions start with: weight (out, in, K...) and bias uniform within +-1 / sqrt(fan_in).
+---@param weight Tensor
+---@param bias? Tensor
+--- Source: torch.nn.Linear.reset_parameters (kaiming_uniform_ with a = sqrt 5).
+function init.default_(weight, bias)
+  local fan_in = fans(weight, "default_")
+  local bound = fan_in > 0 and 1 / math.sqrt(fan_in) or 0
+  init.uniform_(weight, -bound, bound)
+  if bias then init.uniform_(bias, -bound, bound) end
+end
+
+return init

@@ -1,0 +1,77 @@
+-- Pooling layers over (N, C, H, W): MaxPool2d, AvgPool2d, AdaptiveAvgPool2d.
+
+local F = require "apsis.nn.functional"
+local Module = require "apsis.nn.Module"
+local check = require "apsis.nn.check"
+
+local function configure(self, layer, kernel_size, options)
+  options = options or {}
+  if type(options) ~= "table" then options = {stride = options} end
+  self.kernel_size = check.pair(layer, "kernel_size", kernel_size)
+  self.stride = check.pair(layer, "stride", options.stride, self.kernel_size)
+  self.padding = check.pair(layer, "padding", options.padding, 0)
+  self.ceil_mode = options.ceil_mode or false
+  return options
+end
+
+local function describe(self)
+  return ("kernel_size=%s, stride=%s, padding=%s"):format(check.pair_text(self.kernel_size),
+    check.pair_text(self.stride), check.pair_text(self.padding))
+end
+
+local MaxPool2d = Module:extend "MaxPool2d"
+
+--- The largest element of each window.
+---@param kernel_size integer|integer[]
+---@param options? {stride: integer|integer[], padding: integer|integer[], dilation: integer|integer[], ceil_mode:
+--- boolean} stride defaults to kernel_size; a number here is the stride
+--- Source: torch.nn.MaxPool2d.  Example: nn.MaxPool2d(2)(ap.randn(1, 8, 28, 28)).shape --> {1, 8, 14, 14}
+function MaxPool2d:init(kernel_size, options)
+  options = configure(self, "MaxPool2d", kernel_size, options)
+  self.dilation = check.pair("MaxPool2d", "dilation", options.dilation, 1)
+end
+
+local max_pool2d = F.max_pool2d
+
+function MaxPool2d:forward(x)
+  return (max_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode))
+end
+
+MaxPool2d.extra_repr = describe
+
+local AvgPool2d = Module:extend "AvgPool2d"
+
+--- The mean of each window.
+---@param kernel_size integer|integer[]
+---@param options? {stride: integer|integer[], padding: integer|integer[], ceil_mode: boolean, count_include_pad:
+--- boolean} stride defaults to kernel_size, count_include_pad to true; a number here is the stride
+--- Source: torch.nn.AvgPool2d.  Example: nn.AvgPool2d(2)(ap.randn(1, 8, 28, 28)).shape --> {1, 8, 14, 14}
+function AvgPool2d:init(kernel_size, options)
+  options = configure(self, "AvgPool2d", kernel_size, options)
+  self.count_include_pad = options.count_include_pad ~= false
+end
+
+function AvgPool2d:forward(x)
+  return F.avg_pool2d(x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
+end
+
+AvgPool2d.extra_repr = describe
+
+local AdaptiveAvgPool2d = Module:extend "AdaptiveAvgPool2d"
+
+--- Means over a grid of output_size cells, whatever the size of the input.
+---@param output_size integer|integer[]
+--- Source: torch.nn.AdaptiveAvgPool2d.  Example: nn.AdaptiveAvgPool2d(1)(ap.randn(2, 8, 7, 5)).shape --> {2, 8, 1, 1}
+function AdaptiveAvgPool2d:init(output_size)
+  self.output_size = check.pair("AdaptiveAvgPool2d", "output_size", output_size)
+end
+
+function AdaptiveAvgPool2d:forward(x)
+  return F.adaptive_avg_pool2d(x, self.output_size)
+end
+
+function AdaptiveAvgPool2d:extra_repr()
+  return "output_size=" .. check.pair_text(self.output_size)
+end
+
+return {MaxPool2d = MaxPool2d, AvgPool2d = AvgPool2d, AdaptiveAvgPool2d = AdaptiveAvgPool2d}

@@ -1,0 +1,166 @@
+-- Learning-rate schedules. Each sets group.lr of every parameter group from the number of steps taken (a closed
+-- form, so a schedule that is restored goes on exactly). Call scheduler:step() after optimizer:step(), once an epoch
+-- or once a batch as the schedule is meant.
+
+local class = require "apsis.class"
+
+local Scheduler = class "LRScheduler"
+
+function Scheduler:start(optimizer)
+  if type(optimizer) ~= "table" or not optimizer.param_groups then
+    error(self:class_name() .. ": argument 1: expected an optimizer, got " .. type(optimizer), 4)
+  end
+  self.optimizer = optimizer
+  self.last_epoch = 0
+  self.base_lrs = {}
+  for i, group in ipairs(optimizer.param_groups) do
+    group.initial_lr = group.initial_lr or group.lr
+    self.base_lrs[i] = group.initial_lr
+  end
+  self:apply()
+end
+
+function Scheduler:apply()
+  for i, group in ipairs(self.optimizer.param_groups) do
+    group.lr = self:lr_at(self.last_epoch, self.base_lrs[i], group, i)
+  end
+end
+
+--- Takes one step: sets the learning rates.
+function Scheduler:step()
+  self.last_epoch = self.last_epoch + 1
+  self:apply()
+end
+
+--- The learning rates now, one a parameter group.
+---@return number[]
+function Scheduler:get_last_lr()
+  local rates = {}
+  for i, group in ipairs(self.optimizer.param_groups) do rates[i] = group.lr end
+  return rates
+end
+
+--- What load_state_dict needs to go on: plain numbers.
+---@return table
+function Scheduler:state_dict()
+  return {last_epoch = self.last_epoch, base_lrs = table.move(self.base_lrs, 1, #self.base_lrs, 1, {})}
+end
+
+---@param state table from state_dict()
+function Scheduler:load_state_dict(state)
+  self.last_epoch = math.tointeger(state.last_epoch)
+  self.base_lrs = table.move(state.base_lrs, 1, #state.base_lrs, 1, {})
+  self:apply()
+end
+
+local lr_scheduler = {LRScheduler = Scheduler}
+
+-- A schedule class: prepare(self, ...) takes the constructor's arguments after the optimizer, lr_at(self, t, base)
+-- the rate.
+local function schedule(name, prepare, lr_at)
+  local Schedule = Scheduler:extend(name)
+  Schedule.lr_at = lr_at
+  function Schedule:init(optimizer, ...)
+    prepare(self, ...)
+    self:start(optimizer)
+  end
+  lr_scheduler[name] = Schedule
+  return Schedule
+end
+
+local function option(value, name, default)
+  if type(value) == "table" then value = value[name] end
+  if value == nil then return default end
+  return value
+end
+
+--- base * gamma^(t // step_size): optim.lr_scheduler.StepLR(opt, {step_size = 30, gamma = 0.1}).
+schedule("StepLR", function(self, options, gamma)
+  self.step_size = option(options, "step_size") or error("StepLR: step_size: expected an integer, got nil", 4)
+  self.gamma = type(options) == "table" and option(options, "gamma", 0.1) or gamma or 0.1
+end, function(self, t, base)
+  return base * self.gamma ^ (t // self.step_size)
+end)
+
+--- base * gamma^(number of milestones reached): MultiStepLR(opt, {milestones = {30, 80}, gamma = 0.1}).
+schedule("MultiStepLR", function(self, options)
+  self.milestones = options.milestones or error("MultiStepLR: milestones: expected a table, got nil", 4)
+  self.gamma = options.gamma or 0.1
+end, function(self, t, base)
+  local reached = 0
+  for _, milestone in ipairs(self.milestones) do
+    if t >= milestone then reached = reached + 1 end
+  end
+  return base * self.gamma ^ reached
+end)
+
+--- base * gamma^t: ExponentialLR(opt, {gamma = 0.9}).
+schedule("ExponentialLR", function(self, options)
+  self.gamma = option(options, "gamma") or error("ExponentialLR: gamma: expected a number, got nil", 4)
+end, function(self, t, base)
+  return base * self.gamma ^ t
+end)
+
+--- Half a cosine from base down to eta_min (0) over T_max steps: CosineAnnealingLR(opt, {T_max = 100}).
+--- Source: Loshchilov, Hutter 2017.
+schedule("CosineAnnealingLR", function(self, options)
+  self.T_max = option(options, "T_max") or error("CosineAnnealingLR: T_max: expected an integer, got nil", 4)
+  self.eta_min = type(options) == "table" and options.eta_min or 0
+end, function(self, t, base)
+  return self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * t / self.T_max)) / 2
+end)
+
+--- base * f(t): LambdaLR(opt, function(t) return 0.95 ^ t end), or a table of functions, one a group.
+schedule("LambdaLR", function(self, f)
+  if type(f) == "table" then f = f.lr_lambda or f end
+  self.lr_lambda = f
+end, function(self, t, base, _, i)
+  local f = self.lr_lambda
+  if type(f) == "table" then f = f[i] end
+  return base * f(t)
+end)
+
+--- base times a factor that goes straight from start_factor (1/3) to end_factor (1) over total_iters (5) steps:
+--- warm-up.
+schedule("LinearLR", function(self, options)
+  options = options or {}
+  self.start_factor, self.end_factor = options.start_factor or 1 / 3, options.end_factor or 1
+  self.total_iters = options.total_iters or 5
+end, function(self, t, base)
+  local share = math.min(t, self.total_iters) / self.total_iters
+  return base * (self.start_factor + (self.end_factor - self.start_factor) * share)
+end)
+
+--- Straight up from 0 over warmup steps, then half a cosine down to eta_min (0) at total steps:
+--- WarmupCosineLR(opt, {warmup = 100, total = 1000}). The usual schedule of transformers; PyTorch composes it of two.
+schedule("WarmupCosineLR", function(self, options)
+  self.warmup, self.total = options.warmup or 0, options.total
+  self.eta_min = options.eta_min or 0
+  if not self.total then error("WarmupCosineLR: total: expected an integer, got nil", 4) end
+end, function(self, t, base)
+  if t < self.warmup then return base * (t + 1) / self.warmup end
+  local share = math.min((t - self.warmup) / math.max(self.total - self.warmup, 1), 1)
+  return self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * share)) / 2
+end)
+
+local function cosine_between(from, to, share)
+  return to + (from - to) * (1 + math.cos(math.pi * share)) / 2
+end
+
+--- Up from max_lr / div_factor (25) to max_lr over pct_start (0.3) of total_steps, then down to 1 / final_div_factor
+--- (1e4) of the start, both by cosine: OneCycleLR(opt, {max_lr = 0.1, total_steps = 500}). Momentum is left as it is.
+--- Source: Smith, Topin 2018; torch.optim.lr_scheduler.OneCycleLR with cycle_momentum = False.
+schedule("OneCycleLR", function(self, options)
+  self.max_lr = options.max_lr or error("OneCycleLR: max_lr: expected a number, got nil", 4)
+  self.total_steps = options.total_steps or error("OneCycleLR: total_steps: expected an integer, got nil", 4)
+  self.pct_start = options.pct_start or 0.3
+  self.start_lr = self.max_lr / (options.div_factor or 25)
+  self.end_lr = self.start_lr / (options.final_div_factor or 1e4)
+end, function(self, t)
+  local peak = self.pct_start * self.total_steps - 1
+  if t <= peak then return cosine_between(self.start_lr, self.max_lr, t / peak) end
+  local share = math.min((t - peak) / (self.total_steps - 1 - peak), 1)
+  return cosine_between(self.max_lr, self.end_lr, share)
+end)
+
+return lr_scheduler

@@ -1,0 +1,263 @@
+-- Layers, losses, initialisers, and what nn.Module promises.
+
+local ap = require "apsis"
+local nn = require "apsis.nn"
+
+-- The tensors of a golden file under a prefix, as a table by the rest of their names.
+local function under(all, prefix)
+  local part = {}
+  for name, tensor in pairs(all) do
+    if name:sub(1, #prefix) == prefix then part[name:sub(#prefix + 1)] = tensor end
+  end
+  return part
+end
+
+local LAYERS = {
+  Linear = function() return nn.Linear(5, 7) end,
+  Conv2d = function() return nn.Conv2d(4, 6, 3, {stride = 2, padding = 1, groups = 2}) end,
+  MaxPool2d = function() return nn.MaxPool2d(3, {stride = 2, padding = 1}) end,
+  AvgPool2d = function() return nn.AvgPool2d(2) end,
+  BatchNorm2d = function() return nn.BatchNorm2d(4) end,
+  BatchNorm1d = function() return nn.BatchNorm1d(5) end,
+  LayerNorm = function() return nn.LayerNorm(8) end,
+  Embedding = function() return nn.Embedding(10, 4) end,
+  GELU = function() return nn.GELU() end,
+  SiLU = function() return nn.SiLU() end,
+  Softmax = function() return nn.Softmax(-1) end,
+  LeakyReLU = function() return nn.LeakyReLU(0.2) end,
+  Sequential = function()
+    return nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Sequential(nn.Linear(8, 3), nn.Sigmoid()))
+  end,
+}
+
+for name, make in pairs(LAYERS) do
+  test(name .. ": takes PyTorch's state dict and gives its output and gradients", function()
+    local g = under(golden "nn_layers", name .. "/")
+    local layer = make()
+    layer:load_state_dict(under(g, "state/"))
+    local x = g.x1
+    if x:is_floating_point() then x.requires_grad = true end
+    local y = layer(x)
+    close(y, g.y, {rtol = 1e-5, atol = 1e-6})
+    if y.requires_grad then
+      local n = y:numel()
+      (y * ap.linspace(-1, 1, n):reshape(y:size())):sum():backward()
+      if g.x_grad then close(x.grad, g.x_grad, {rtol = 1e-4, atol = 1e-5}) end
+      for key, p in layer:named_parameters() do
+        close(p.grad, g["grad/" .. key], {rtol = 1e-4, atol = 1e-5})
+      end
+    end
+    for key, value in pairs(under(g, "after/")) do close(layer:state_dict()[key], value, {rtol = 1e-5, atol = 1e-6}) end
+  end)
+end
+
+test("losses: the modules give PyTorch's values", function()
+  local g = golden "nn_losses"
+  local o = {rtol = 1e-5, atol = 1e-6}
+  close(nn.MSELoss()(g.x, g.t), g.MSELoss, o)
+  close(nn.MSELoss {reduction = "sum"}(g.x, g.t), g.MSELoss_sum, o)
+  close(nn.L1Loss()(g.x, g.t), g.L1Loss, o)
+  close(nn.SmoothL1Loss()(g.x, g.t), g.SmoothL1Loss, o)
+  close(nn.HuberLoss {delta = 0.5}(g.x, g.t), g.HuberLoss, o)
+  close(nn.CrossEntropyLoss()(g.x, g.classes), g.CrossEntropyLoss, o)
+  close(nn.CrossEntropyLoss {weight = g.weight}(g.x, g.classes), g.CrossEntropyLoss_weight, o)
+  close(nn.NLLLoss()(g.x:log_softmax(2), g.classes), g.NLLLoss, o)
+  close(nn.NLLLoss {weight = g.weight}(g.x:log_softmax(2), g.classes), g.NLLLoss_weight, o)
+  close(nn.BCELoss()(g.x:sigmoid(), g.probs), g.BCELoss, o)
+  close(nn.BCEWithLogitsLoss()(g.x, g.probs), g.BCEWithLogitsLoss, o)
+  close(nn.BCEWithLogitsLoss {pos_weight = g.weight}(g.x, g.probs), g.BCEWithLogitsLoss_pos, o)
+  close(nn.KLDivLoss()(g.x:log_softmax(2), g.probs), g.KLDivLoss, o)
+end)
+
+test("losses: an unknown option is refused by name", function()
+  raises("no option size", function() nn.MSELoss {size = 1} end)
+end)
+
+local function two_layers()
+  return nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+end
+
+local function names(iterator)
+  local list = {}
+  for name in iterator do list[#list + 1] = name end
+  return table.concat(list, " ")
+end
+
+test("Module: parameters are named as PyTorch names them, in order of assignment", function()
+  local Net = nn.Module:extend "Net"
+  function Net:init()
+    self.second = nn.Linear(2, 2)
+    self.scale = nn.Parameter(ap.ones(2))
+    self.first = two_layers()
+    self.plain = ap.ones(2)
+  end
+  equal(names(Net():named_parameters()),
+    "scale second.weight second.bias first.0.weight first.0.bias first.2.weight first.2.bias")
+end)
+
+test("Module: a field that held nil or a number first is registered all the same", function()
+  local m = nn.Module()
+  m.layer = false
+  m.layer = nn.Linear(2, 3)
+  equal(names(m:named_parameters()), "layer.weight layer.bias")
+  m.layer = nil
+  equal(names(m:named_parameters()), "")
+end)
+
+test("Module: a parameter used twice is listed once and saved under both names", function()
+  local m = nn.Module()
+  m.a = nn.Linear(2, 2)
+  m.b = nn.Linear(2, 2)
+  m.b.weight = m.a.weight
+  equal(#m:parameters(), 3)
+  truth(m:state_dict()["b.weight"] ~= nil)
+end)
+
+test("Module: modules, children and their names", function()
+  local m = two_layers()
+  equal(#m:children(), 3)
+  equal(#m:modules(), 4)
+  equal(names(m:named_modules()), " 0 1 2")
+  equal(m[3].out_features, 2)
+end)
+
+test("Module: train and eval reach every submodule", function()
+  local m = nn.Sequential(nn.Dropout(0.9), nn.Sequential(nn.Dropout(0.9)))
+  m:eval()
+  truth(not m[2][1].training)
+  local x = ap.ones(50)
+  equal(m(x), x)
+  m:train()
+  truth(m[2][1].training)
+end)
+
+test("Module: apply visits children before their parent", function()
+  local order = {}
+  two_layers():apply(function(m) order[#order + 1] = m:class_name() end)
+  equal(table.concat(order, " "), "Linear ReLU Linear Sequential")
+end)
+
+test("Module: zero_grad and requires_grad_ act on all parameters", function()
+  local m = two_layers()
+  m(ap.randn(5, 3)):sum():backward()
+  truth(m[1].weight.grad ~= nil)
+  m:zero_grad()
+  truth(m[1].weight.grad == nil)
+  m:requires_grad_(false)
+  truth(not m(ap.randn(5, 3)).requires_grad)
+end)
+
+test("Module: to changes the dtype of floating parameters and buffers only", function()
+  local m = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)):to "f64"
+  equal(m[1].weight.dtype, "f64")
+  truth(m[1].weight.requires_grad)
+  equal(m[2].running_mean.dtype, "f64")
+  equal(m[2].num_batches_tracked.dtype, "i64")
+  equal(#m:parameters(), 4)
+  equal(m(ap.randn(5, 3):to "f64").dtype, "f64")
+end)
+
+test("state_dict: walks in the module's order and loads into another model", function()
+  local a, b = two_layers(), two_layers()
+  local order = {}
+  for name in pairs(a:state_dict()) do order[#order + 1] = name end
+  equal(table.concat(order, " "), "0.weight 0.bias 2.weight 2.bias")
+  b:load_state_dict(a:state_dict())
+  local x = ap.randn(4, 3)
+  equal(a(x), b(x))
+end)
+
+test("load_state_dict: lists missing, unexpected and misshapen tensors, and changes nothing", function()
+  local m = two_layers()
+  local before = m[1].bias:detach():clone()
+  local state = {["0.bias"] = ap.zeros(4), ["0.weight"] = ap.zeros(3, 4), ["2.weight"] = ap.zeros(2, 4), extra = ap.zeros(1)}
+  raises("missing: 2.bias.*unexpected: extra.*0.weight %(expected 4x3, got 3x4%)", function() m:load_state_dict(state) end)
+  equal(m[1].bias:detach(), before)
+  state["0.weight"] = nil
+  local result = m:load_state_dict(state, {strict = false})
+  equal(#result.missing, 2)
+  equal(m[1].bias:detach(), ap.zeros(4))
+end)
+
+test("print: shows the tree, positions from 1, and the number of parameters", function()
+  local text = tostring(nn.Sequential(nn.Linear(10, 50), nn.ReLU(), nn.Linear(50, 10)))
+  equal(text, [[
+Sequential(
+  [1]: Linear(in_features=10, out_features=50, bias=true)
+  [2]: ReLU()
+  [3]: Linear(in_features=50, out_features=10, bias=true)
+)  1,060 parameters]])
+end)
+
+test("forward hooks: see the output, may replace it, and can be removed", function()
+  local m = nn.Linear(2, 2)
+  local seen = 0
+  local remove = m:register_forward_hook(function(_, y) seen = seen + 1 return y * 0 end)
+  equal(m(ap.ones(1, 2)):abs():sum():item(), 0.0)
+  remove()
+  m(ap.ones(1, 2))
+  equal(seen, 1)
+end)
+
+test("constructors: bad arguments are named", function()
+  raises("Linear: argument 1 %(in_features%).*got string", function() nn.Linear("a", 2) end)
+  raises("Conv2d: in_channels: expected a multiple of groups", function() nn.Conv2d(3, 4, 3, {groups = 2}) end)
+  raises("Sequential: argument 2", function() nn.Sequential(nn.ReLU(), 5) end)
+  raises("Dropout: p", function() nn.Dropout(2) end)
+  raises("BatchNorm2d: expected %(N, C, H, W%), got 2", function() nn.BatchNorm2d(3)(ap.ones(4, 3)) end)
+end)
+
+test("Linear and Conv2d: start within PyTorch's bounds, with the variance of that uniform", function()
+  ap.manual_seed(1)
+  local w = nn.Linear(100, 200).weight:detach()
+  truth(w:abs():max():item() <= 0.1)
+  close(w:to("f64"):var():item(), 0.01 / 3, {rtol = 0.05})
+  local k = nn.Conv2d(16, 32, 3).weight:detach()
+  truth(k:abs():max():item() <= 1 / 12)
+  close(k:to("f64"):var():item(), 1 / 144 / 3, {rtol = 0.05})
+end)
+
+test("nn.init: the initialisers have the deviation that their sources state", function()
+  ap.manual_seed(2)
+  local w = ap.empty(200, 300)
+  local function std() return w:to("f64"):var():sqrt():item() end
+  nn.init.xavier_normal_(w)
+  close(std(), math.sqrt(2 / 500), {rtol = 0.02})
+  nn.init.xavier_uniform_(w)
+  close(std(), math.sqrt(2 / 500), {rtol = 0.02})
+  nn.init.kaiming_normal_(w, {nonlinearity = "relu"})
+  close(std(), math.sqrt(2 / 300), {rtol = 0.02})
+  nn.init.kaiming_uniform_(w, {nonlinearity = "relu", mode = "fan_out"})
+  close(std(), math.sqrt(2 / 200), {rtol = 0.02})
+  nn.init.trunc_normal_(w, 0, 1, -0.5, 0.5)
+  truth(w:abs():max():item() <= 0.5)
+  nn.init.constant_(w, 3)
+  equal(w:min():item(), 3.0)
+  nn.init.eye_(w)
+  equal(w:sum():item(), 200.0)
+end)
+
+test("Dropout: keeps the expectation and the share of zeros", function()
+  ap.manual_seed(3)
+  local y = nn.Dropout(0.25)(ap.ones(20000))
+  close(y:mean():item(), 1, {atol = 0.02})
+  close(y:eq(0):to("f32"):mean():item(), 0.25, {atol = 0.02})
+end)
+
+test("ModuleList and Flatten: hold and reshape", function()
+  local list = nn.ModuleList {nn.Linear(2, 2)}
+  list:append(nn.Linear(2, 3))
+  equal(#list, 2)
+  equal(#list:parameters(), 4)
+  equal(nn.Flatten()(ap.zeros(2, 3, 4)):size(2), 12)
+  equal(nn.Unflatten(2, {3, 4})(ap.zeros(2, 12)):size(3), 4)
+end)
+
+test("require: apsis.nn alone loads no layer", function()
+  for name in pairs(package.loaded) do
+    if name:match("^apsis%.nn") then package.loaded[name] = nil end
+  end
+  local fresh = require "apsis.nn"
+  truth(package.loaded["apsis.nn.Linear"] == nil)
+  truth(fresh.Linear ~= nil)
+end)

@@ -1,0 +1,183 @@
+-- Optimisers and schedules against PyTorch: 20 steps from its weights on its data give its weights.
+
+local ap = require "apsis"
+local nn = require "apsis.nn"
+local optim = require "apsis.optim"
+
+local function mlp()
+  return nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Linear(16, 4))
+end
+
+local function cnn()
+  return nn.Sequential(nn.Conv2d(1, 4, 3, {padding = 1}), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+    nn.Linear(4 * 4 * 4, 5))
+end
+
+local function state_under(g, prefix)
+  local state = {}
+  for name, tensor in pairs(g) do
+    if name:sub(1, #prefix) == prefix then state[name:sub(#prefix + 1)] = tensor end
+  end
+  return state
+end
+
+local function steps(model, optimizer, loss, g, n, clip)
+  local value
+  for _ = 1, n do
+    optimizer:zero_grad()
+    value = loss(model(g.x), g.y)
+    value:backward()
+    if clip then nn.utils.clip_grad_norm_(model:parameters(), clip) end
+    optimizer:step()
+  end
+  return value:item()
+end
+
+local function agrees(name, model, loss, make, clip)
+  test(name .. ": 20 steps give PyTorch's weights", function()
+    local g = golden("optim_" .. name)
+    model = model()
+    model:load_state_dict(state_under(g, "before/"))
+    local last = steps(model, make(model:parameters()), loss(), g, 20, clip)
+    close(last, g.losses[20]:item(), {rtol = 1e-4, atol = 1e-6})
+    local after = state_under(g, "after/")
+    for key, value in pairs(model:state_dict()) do close(value, after[key], {rtol = 1e-5, atol = 2e-6}) end
+  end)
+end
+
+agrees("sgd", mlp, nn.MSELoss, function(p) return optim.SGD(p, {lr = 0.1}) end)
+agrees("sgd_momentum", mlp, nn.MSELoss, function(p)
+  return optim.SGD(p, {lr = 0.05, momentum = 0.9, weight_decay = 0.01})
+end)
+agrees("sgd_dampening", mlp, nn.MSELoss, function(p)
+  return optim.SGD(p, {lr = 0.05, momentum = 0.9, dampening = 0.3})
+end)
+agrees("sgd_nesterov", mlp, nn.MSELoss, function(p)
+  return optim.SGD(p, {lr = 0.05, momentum = 0.9, nesterov = true})
+end)
+agrees("adam", mlp, nn.MSELoss, function(p) return optim.Adam(p, {lr = 0.01, weight_decay = 0.05}) end)
+agrees("adamw", mlp, nn.MSELoss, function(p) return optim.AdamW(p, {lr = 0.01, weight_decay = 0.1}) end)
+agrees("adamw_amsgrad", mlp, nn.MSELoss, function(p)
+  return optim.AdamW(p, {lr = 0.03, betas = {0.8, 0.95}, amsgrad = true})
+end)
+agrees("sgd_clip", mlp, nn.MSELoss, function(p) return optim.SGD(p, {lr = 0.5}) end, 0.3)
+agrees("cnn_adam", cnn, nn.CrossEntropyLoss, function(p) return optim.Adam(p, {lr = 3e-3}) end)
+
+local MAKERS = {
+  SGD = function(p) return optim.SGD(p, {lr = 0.05, momentum = 0.9}) end,
+  Adam = function(p) return optim.Adam(p, {lr = 0.01}) end,
+  AdamW = function(p) return optim.AdamW(p, {lr = 0.01, amsgrad = true}) end,
+}
+
+for name, make in pairs(MAKERS) do
+  test(name .. ": restored from its state_dict it goes on as if never stopped", function()
+    local g = golden "optim_sgd"
+    local a, b = mlp(), mlp()
+    a:load_state_dict(state_under(g, "before/"))
+    local opt_a = make(a:parameters())
+    steps(a, opt_a, nn.MSELoss(), g, 5)
+    b:load_state_dict(a:state_dict())
+    local opt_b = make(b:parameters())
+    opt_b:load_state_dict(opt_a:state_dict())
+    steps(a, opt_a, nn.MSELoss(), g, 5)
+    steps(b, opt_b, nn.MSELoss(), g, 5)
+    for key, value in pairs(a:state_dict()) do equal(b:state_dict()[key], value) end
+  end)
+
+  test(name .. ": a parameter without gradient stays, and catches up by its own count of steps", function()
+    local p, q = nn.Parameter(ap.ones(3)), nn.Parameter(ap.ones(3))
+    local opt = make {p, q}
+    p.grad = ap.ones(3)
+    opt:step()
+    equal(q:detach(), ap.ones(3))
+    local once = p:detach():clone()
+    p.grad, q.grad = nil, ap.ones(3)
+    opt:step()
+    equal(q:detach(), once)
+  end)
+
+  test(name .. ": maximize climbs", function()
+    local p = nn.Parameter(ap.zeros(2))
+    local opt = optim[name]({p}, {lr = 0.1, maximize = true, weight_decay = 0})
+    p.grad = ap.ones(2)
+    opt:step()
+    truth(p:detach():min():item() > 0)
+  end)
+end
+
+test("parameter groups: each has its own options", function()
+  local p, q = nn.Parameter(ap.zeros(2)), nn.Parameter(ap.zeros(2))
+  local opt = optim.SGD({{params = {p}}, {params = {q}, lr = 1}}, {lr = 0.5})
+  p.grad, q.grad = ap.ones(2), ap.ones(2)
+  opt:step()
+  equal(p:detach(), ap.full({2}, -0.5))
+  equal(q:detach(), ap.full({2}, -1.0))
+end)
+
+test("zero_grad: drops the gradients", function()
+  local p = nn.Parameter(ap.zeros(2))
+  local opt = optim.SGD {p}
+  p.grad = ap.ones(2)
+  opt:zero_grad()
+  truth(p.grad == nil)
+end)
+
+test("optimisers: bad arguments are named", function()
+  local p = nn.Parameter(ap.zeros(2))
+  raises("SGD: no option speed", function() optim.SGD({p}, {speed = 1}) end)
+  raises("SGD: no parameters", function() optim.SGD({}) end)
+  raises("SGD: lr", function() optim.SGD({p}, {lr = -1}) end)
+  raises("SGD: parameter 2", function() optim.SGD({p, 5}) end)
+  raises("appears twice", function() optim.SGD({p, p}) end)
+  raises("nesterov needs", function() optim.SGD({p}, {nesterov = true}) end)
+  raises("Adam: betas", function() optim.Adam({p}, {betas = {2, 0}}) end)
+  raises("expected a table of tensors", function() optim.SGD(5) end)
+end)
+
+test("clip_grad_norm_ and clip_grad_value_: bound the gradients and return the norm before", function()
+  local p, q = nn.Parameter(ap.zeros(2)), nn.Parameter(ap.zeros(1))
+  p.grad, q.grad = ap.tensor {3.0, 0.0}, ap.tensor {4.0}
+  close(nn.utils.clip_grad_norm_({p, q}, 1), 5, {rtol = 1e-6})
+  close(p.grad, ap.tensor {0.6, 0.0}, {rtol = 1e-5})
+  close(nn.utils.clip_grad_norm_({p, q}, 10), 1, {rtol = 1e-5})
+  nn.utils.clip_grad_value_({p, q}, 0.5)
+  close(p.grad, ap.tensor {0.5, 0.0}, {rtol = 1e-6})
+end)
+
+test("parameters_to_vector: and back", function()
+  local m = mlp()
+  local v = nn.utils.parameters_to_vector(m:parameters()):detach()
+  equal(v:numel(), m:num_parameters())
+  nn.utils.vector_to_parameters(v * 2, m:parameters())
+  close(nn.utils.parameters_to_vector(m:parameters()):detach(), v * 2, {rtol = 0})
+end)
+
+local SCHEDULES = {
+  StepLR = {step_size = 5, gamma = 0.3},
+  MultiStepLR = {milestones = {3, 11}, gamma = 0.2},
+  ExponentialLR = {gamma = 0.9},
+  CosineAnnealingLR = {T_max = 20, eta_min = 0.01},
+  LambdaLR = function(t) return 1 / (1 + t) end,
+  LinearLR = {start_factor = 0.25, total_iters = 8},
+  OneCycleLR = {max_lr = 0.7, total_steps = 20},
+}
+
+for name, options in pairs(SCHEDULES) do
+  test(name .. ": gives PyTorch's rates, also after being restored", function()
+    local expected = golden("optim_schedules")[name]:totable()
+    local function make()
+      local opt = optim.SGD({nn.Parameter(ap.zeros(1))}, {lr = 0.5})
+      return optim.lr_scheduler[name](opt, options), opt
+    end
+    local schedule, opt = make()
+    for i = 1, 20 do
+      close(opt.param_groups[1].lr, expected[i], {rtol = 1e-9, atol = 1e-12})
+      if i == 10 then
+        local state = schedule:state_dict()
+        schedule, opt = make()
+        schedule:load_state_dict(state)
+      end
+      schedule:step()
+    end
+  end)
+end
