@@ -40,8 +40,9 @@ for name, make in pairs(LAYERS) do
     local y = layer(x)
     close(y, g.y, {rtol = 1e-5, atol = 1e-6})
     if y.requires_grad then
-      local n = y:numel()
-      (y * ap.linspace(-1, 1, n):reshape(y:size())):sum():backward()
+      local factors = ap.linspace(-1, 1, y:numel()):reshape(y:size())
+      local scalar = (y * factors):sum()
+      scalar:backward()
       if g.x_grad then close(x.grad, g.x_grad, {rtol = 1e-4, atol = 1e-5}) end
       for key, p in layer:named_parameters() do
         close(p.grad, g["grad/" .. key], {rtol = 1e-4, atol = 1e-5})
@@ -170,8 +171,12 @@ end)
 test("load_state_dict: lists missing, unexpected and misshapen tensors, and changes nothing", function()
   local m = two_layers()
   local before = m[1].bias:detach():clone()
-  local state = {["0.bias"] = ap.zeros(4), ["0.weight"] = ap.zeros(3, 4), ["2.weight"] = ap.zeros(2, 4), extra = ap.zeros(1)}
-  raises("missing: 2.bias.*unexpected: extra.*0.weight %(expected 4x3, got 3x4%)", function() m:load_state_dict(state) end)
+  local state = {
+    ["0.bias"] = ap.zeros(4), ["0.weight"] = ap.zeros(3, 4), ["2.weight"] = ap.zeros(2, 4), extra = ap.zeros(1),
+  }
+  raises("missing: 2.bias.*unexpected: extra.*0.weight %(expected 4x3, got 3x4%)", function()
+    m:load_state_dict(state)
+  end)
   equal(m[1].bias:detach(), before)
   state["0.weight"] = nil
   local result = m:load_state_dict(state, {strict = false})

@@ -94,7 +94,7 @@ test("fit: stops when patience runs out, or when on_epoch says so", function()
   local still = optim.SGD(model:parameters(), {lr = 0})
   model:requires_grad_()
   for _, m in ipairs(model:modules()) do if m.momentum then m.momentum = 0 end end
-  history = train.fit(model, settings(model, set, {epochs = 20, optimizer = still, patience = 2, scheduler = false or nil}))
+  history = train.fit(model, settings(model, set, {epochs = 20, optimizer = still, patience = 2}))
   truth(#history < 20)
 end)
 
