@@ -116,7 +116,7 @@ local Subset = Dataset:extend "Subset"
 ---@param positions integer[]|Tensor 1-based
 --- Source: torch.utils.data.Subset.  Example: data.Subset(set, {1, 3, 5})
 function Subset:init(dataset, positions)
-  if type(positions) == "table" then positions = ap.tensor(positions, {dtype = "i64"}) end
+  if not is_tensor(positions) then positions = ap.tensor(positions, {dtype = "i64"}) end
   self.dataset, self.positions = dataset, positions
 end
 
