@@ -33,6 +33,7 @@ typedef struct Ctx {
     /* Asks the host language to drop garbage; called once before an allocation fails. */
     void (*reclaim)(void *arg);
     void *reclaim_arg;
+    void *binding; /* what lib/bind keeps per instance; nobody else reads it */
 } Ctx;
 
 Ctx *ctx_new(void);

@@ -48,6 +48,7 @@ void tensor_alias(Tensor *out, const Tensor *x) {
     if (out != x) *out = *x;
     if (out->storage) storage_retain(out->storage);
     out->requires_grad = out->has_node = false;
+    out->is_view = true;
     out->out_slot = 0;
 }
 
@@ -197,6 +198,17 @@ void tensor_narrow(Tensor *out, const Tensor *x, int dim, int64_t start, int64_t
     if (length > 0) out->offset = x->offset + start * x->stride[dim];
     out->size[dim] = length;
     out->stride[dim] = x->stride[dim] * step;
+}
+
+void tensor_unsqueeze(Tensor *out, const Tensor *x, int dim) {
+    tensor_alias(out, x);
+    for (int d = out->ndim; d > dim; d--) {
+        out->size[d] = out->size[d - 1];
+        out->stride[d] = out->stride[d - 1];
+    }
+    out->stride[dim] = dim < out->ndim ? out->size[dim] * out->stride[dim] : 1;
+    out->size[dim] = 1;
+    out->ndim++;
 }
 
 void tensor_permute(Tensor *out, const Tensor *x, const int *dims) {

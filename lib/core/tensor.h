@@ -33,7 +33,7 @@ typedef struct Tensor {
     Device device;
     bool requires_grad; /* a leaf that wants a gradient, or recorded on the tape */
     bool has_node;      /* recorded on the tape (not a leaf) */
-    bool is_view;       /* made by a view op: in-place recording through it is refused */
+    bool is_view;       /* shares another tensor's storage: in-place recording through it is refused */
     uint8_t out_slot;   /* which output of its node */
 } Tensor;
 
@@ -88,6 +88,8 @@ bool broadcast_shape(Ctx *c, const char *op, const Tensor *a, const Tensor *b, i
 void tensor_select(Tensor *out, const Tensor *x, int dim, int64_t index);
 /* `length` positions from `start`, every `step`-th. */
 void tensor_narrow(Tensor *out, const Tensor *x, int dim, int64_t start, int64_t length, int64_t step);
+/* A new dimension of size 1 before dimension `dim`. */
+void tensor_unsqueeze(Tensor *out, const Tensor *x, int dim);
 /* dims[i] is the dimension of x that becomes dimension i. */
 void tensor_permute(Tensor *out, const Tensor *x, const int *dims);
 /* x seen with another shape of the same number of elements, if its strides allow that without a copy;

@@ -20,6 +20,11 @@ bool op_fill_int_(Ctx *c, Tensor *dst, int64_t value);
 /* View where possible, copy where not. */
 bool op_reshape(Ctx *c, Tensor *out, const Tensor *x, int ndim, const int64_t *size);
 
+/* first, first + step, ... up to and including last. */
+bool op_arange(Ctx *c, Tensor *out, double first, double last, double step, DType dtype);
+/* `steps` values from first to last, evenly spaced. */
+bool op_linspace(Ctx *c, Tensor *out, double first, double last, int64_t steps, DType dtype);
+
 /* Checks that come before everything else: x lies on the CPU (or dispatch handles it) and has data. */
 bool require_same_device(Ctx *c, const char *op, const Tensor *a, const Tensor *b);
 

@@ -1,0 +1,294 @@
+/* Arguments and errors: every message names the op, the argument, what was expected and what came. */
+#include "bind/state.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <math.h>
+
+/* --- errors ------------------------------------------------------------------------------------------------
+ */
+
+/* "script.lua:12: " of the innermost Lua frame outside the standard library; "" if there is none. */
+static void push_where(lua_State *L) {
+    lua_Debug ar;
+    for (int level = 1; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Sl", &ar);
+        if (ar.currentline > 0 && strncmp(ar.source, "=apsis/", 7) != 0) {
+            lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+            return;
+        }
+    }
+    lua_pushliteral(L, "");
+}
+
+int raise_error(lua_State *L) {
+    push_where(L);
+    lua_pushstring(L, ctx(L)->error);
+    lua_concat(L, 2);
+    return lua_error(L);
+}
+
+int raise(lua_State *L, const char *format, ...) {
+    char text[CTX_ERROR_TEXT];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    push_where(L);
+    lua_pushstring(L, text);
+    lua_concat(L, 2);
+    return lua_error(L);
+}
+
+const char *op_name(lua_State *L) {
+    const OpState *op = lua_touserdata(L, lua_upvalueindex(1));
+    return op ? op->name : "?";
+}
+
+/* What stands at an argument, for messages: "a f32 tensor (2x3)", "nil", "the string 'abc'". */
+static void describe(lua_State *L, int arg, char *text, size_t room) {
+    const Tensor *t = to_tensor(L, arg);
+    if (t)
+        snprintf(text, room, "a %s tensor (%s)", DTYPE(t), SHAPE(t));
+    else if (lua_type(L, arg) == LUA_TNUMBER)
+        snprintf(text, room, "the number %.14g", lua_tonumber(L, arg));
+    else if (lua_type(L, arg) == LUA_TSTRING)
+        snprintf(text, room, "the string '%.40s'", lua_tostring(L, arg));
+    else if (lua_isnoneornil(L, arg))
+        snprintf(text, room, "%s", lua_isnone(L, arg) ? "nothing" : "nil");
+    else
+        snprintf(text, room, "a %s", luaL_typename(L, arg));
+}
+
+int bad_argument(lua_State *L, int arg, const char *expected) {
+    char got[SHAPE_TEXT + 64];
+    describe(L, arg, got, sizeof got);
+    return raise(L, "%s: argument %d: expected %s, got %s", op_name(L), arg, expected, got);
+}
+
+/* --- values
+ * --------------------------------------------------------------------------------------------------- */
+
+Tensor *to_tensor(lua_State *L, int arg) {
+    void *p = lua_touserdata(L, arg);
+    if (!p || !lua_getmetatable(L, arg)) return NULL;
+    bool same = lua_topointer(L, -1) == bind_state(L)->tensor_meta_pointer;
+    lua_pop(L, 1);
+    return same ? p : NULL;
+}
+
+Tensor *check_tensor(lua_State *L, int arg) {
+    Tensor *t = to_tensor(L, arg);
+    if (!t) bad_argument(L, arg, "a tensor");
+    if (!t->storage)
+        raise(L, "%s: argument %d is a shape-only tensor: the gradient rule did not keep its data",
+              op_name(L), arg);
+    return t;
+}
+
+Tensor *opt_tensor(lua_State *L, int arg) {
+    return lua_isnoneornil(L, arg) ? NULL : check_tensor(L, arg);
+}
+
+int64_t check_int(lua_State *L, int arg) {
+    int ok;
+    if (lua_type(L, arg) != LUA_TNUMBER) bad_argument(L, arg, "an integer");
+    lua_Integer value = lua_tointegerx(L, arg, &ok);
+    if (!ok) bad_argument(L, arg, "an integer");
+    return value;
+}
+
+int64_t opt_int(lua_State *L, int arg, int64_t otherwise) {
+    return lua_isnoneornil(L, arg) ? otherwise : check_int(L, arg);
+}
+
+double check_number(lua_State *L, int arg) {
+    if (lua_type(L, arg) != LUA_TNUMBER) bad_argument(L, arg, "a number");
+    return lua_tonumber(L, arg);
+}
+
+double opt_number(lua_State *L, int arg, double otherwise) {
+    return lua_isnoneornil(L, arg) ? otherwise : check_number(L, arg);
+}
+
+bool opt_bool(lua_State *L, int arg, bool otherwise) {
+    if (lua_isnoneornil(L, arg)) return otherwise;
+    if (!lua_isboolean(L, arg)) bad_argument(L, arg, "true or false");
+    return lua_toboolean(L, arg);
+}
+
+const char *check_string(lua_State *L, int arg) {
+    if (lua_type(L, arg) != LUA_TSTRING) bad_argument(L, arg, "a string");
+    return lua_tostring(L, arg);
+}
+
+static int dim_from(lua_State *L, int arg, int64_t dim, int ndim) {
+    int n = ndim > 0 ? ndim : 1;
+    int64_t given = dim;
+    if (dim < 0) dim += n + 1;
+    if (dim < 1 || dim > n)
+        raise(L, "%s: argument %d: dimension %lld does not exist: dimensions run 1..%d (or -%d..-1)",
+              op_name(L), arg, (long long)given, n, n);
+    return (int)dim - 1;
+}
+
+int check_dim(lua_State *L, int arg, const Tensor *x) {
+    return dim_from(L, arg, check_int(L, arg), x->ndim);
+}
+
+int check_dim_of(lua_State *L, int arg, int ndim) {
+    return dim_from(L, arg, check_int(L, arg), ndim);
+}
+
+int check_dims(lua_State *L, int arg, const Tensor *x, int *dims) {
+    bool used[MAX_DIMS] = {false};
+    int n = 0;
+    if (lua_isnoneornil(L, arg)) {
+        for (int d = 0; d < x->ndim; d++) dims[d] = d;
+        return x->ndim;
+    }
+    if (lua_type(L, arg) == LUA_TNUMBER) {
+        dims[0] = check_dim(L, arg, x);
+        return x->ndim ? 1 : 0;
+    }
+    if (!lua_istable(L, arg)) bad_argument(L, arg, "a dimension or a table of dimensions");
+    int count = (int)lua_rawlen(L, arg);
+    for (int i = 1; i <= count; i++) {
+        int ok;
+        lua_rawgeti(L, arg, i);
+        lua_Integer value = lua_tointegerx(L, -1, &ok);
+        lua_pop(L, 1);
+        if (!ok) bad_argument(L, arg, "a table of integers");
+        int d = dim_from(L, arg, value, x->ndim);
+        if (used[d]) raise(L, "%s: argument %d: dimension %d is given twice", op_name(L), arg, d + 1);
+        used[d] = true;
+    }
+    for (int d = 0; d < x->ndim; d++)
+        if (used[d]) dims[n++] = d;
+    return n;
+}
+
+int check_shape(lua_State *L, int arg, int64_t *size) {
+    int n = 0;
+    if (lua_istable(L, arg)) {
+        n = (int)lua_rawlen(L, arg);
+        if (n > MAX_DIMS) raise(L, "%s: a tensor has at most %d dimensions, got %d", op_name(L), MAX_DIMS, n);
+        for (int i = 0; i < n; i++) {
+            int ok;
+            lua_rawgeti(L, arg, i + 1);
+            size[i] = lua_tointegerx(L, -1, &ok);
+            if (!ok || lua_type(L, -1) != LUA_TNUMBER)
+                raise(L, "%s: argument %d: size %d is not an integer but a %s", op_name(L), arg, i + 1,
+                      luaL_typename(L, -1));
+            lua_pop(L, 1);
+        }
+        return n;
+    }
+    for (int top = lua_gettop(L); arg + n <= top && lua_type(L, arg + n) == LUA_TNUMBER; n++) {
+        if (n == MAX_DIMS) raise(L, "%s: a tensor has at most %d dimensions", op_name(L), MAX_DIMS);
+        size[n] = check_int(L, arg + n);
+    }
+    if (n == 0 && !lua_isnoneornil(L, arg)) bad_argument(L, arg, "a shape (integers or a table of them)");
+    return n;
+}
+
+void check_ints(lua_State *L, int arg, int n, int64_t *out, int64_t otherwise) {
+    if (!lua_istable(L, arg)) {
+        int64_t value = opt_int(L, arg, otherwise);
+        for (int i = 0; i < n; i++) out[i] = value;
+        return;
+    }
+    int count = (int)lua_rawlen(L, arg);
+    if (count != n && count != 1)
+        raise(L, "%s: argument %d: expected one integer or a table of %d, got a table of %d", op_name(L), arg,
+              n, count);
+    for (int i = 0; i < n; i++) {
+        int ok;
+        lua_rawgeti(L, arg, count == 1 ? 1 : i + 1);
+        out[i] = lua_tointegerx(L, -1, &ok);
+        lua_pop(L, 1);
+        if (!ok) bad_argument(L, arg, "a table of integers");
+    }
+}
+
+DType check_dtype(lua_State *L, int arg) {
+    DType t;
+    const char *name = check_string(L, arg);
+    if (!dtype_parse(name, &t))
+        raise(L, "%s: argument %d: no dtype '%s': f32, f64, f16, bf16, i8, u8, i16, i32, i64, bool",
+              op_name(L), arg, name);
+    return t;
+}
+
+DType opt_dtype(lua_State *L, int arg, DType otherwise) {
+    return lua_isnoneornil(L, arg) ? otherwise : check_dtype(L, arg);
+}
+
+/* --- keyword arguments
+ * ------------------------------------------------------------------------------------------- */
+
+/* A table whose keys are strings (its first key is one). */
+static bool is_options(lua_State *L, int arg) {
+    if (lua_type(L, arg) != LUA_TTABLE) return false;
+    lua_pushnil(L);
+    if (!lua_next(L, arg)) return false;
+    bool named = lua_type(L, -2) == LUA_TSTRING;
+    lua_pop(L, 2);
+    return named;
+}
+
+static void reject_unknown_fields(lua_State *L, int table, va_list names) {
+    lua_pushnil(L);
+    while (lua_next(L, table)) {
+        bool known = false;
+        const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
+        va_list again;
+        va_copy(again, names);
+        luaL_Buffer list;
+        luaL_buffinit(L, &list);
+        for (const char *name; (name = va_arg(again, const char *));) {
+            if (key && strcmp(name, key) == 0) known = true;
+            luaL_addstring(&list, " ");
+            luaL_addstring(&list, name);
+        }
+        va_end(again);
+        luaL_pushresult(&list);
+        if (!known)
+            raise(L, "%s: unknown option '%s'; options:%s", op_name(L), key ? key : "(a position)",
+                  lua_tostring(L, -1));
+        lua_pop(L, 2);
+    }
+}
+
+void options(lua_State *L, int first, ...) {
+    int table = lua_gettop(L);
+    if (table < first || !is_options(L, table)) return;
+    va_list names;
+    va_start(names, first);
+    reject_unknown_fields(L, table, names);
+    va_end(names);
+
+    lua_pushvalue(L, table);
+    lua_pushnil(L);
+    lua_replace(L, table);
+    int slot = first;
+    va_start(names, first);
+    for (const char *name; (name = va_arg(names, const char *)); slot++) {
+        if (slot > table && slot >= lua_gettop(L)) {
+            lua_pushnil(L);
+            lua_insert(L, -2);
+        }
+        lua_getfield(L, -1, name);
+        if (lua_isnil(L, -1)) {
+            lua_pop(L, 1);
+            continue;
+        }
+        if (!lua_isnil(L, slot)) {
+            va_end(names);
+            raise(L, "%s: '%s' is given twice, by position and by name", op_name(L), name);
+        }
+        lua_replace(L, slot);
+    }
+    va_end(names);
+    lua_pop(L, 1);
+}

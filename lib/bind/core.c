@@ -1,0 +1,67 @@
+/* The module apsis.core: registration of ops and functions, and the families' openers. */
+#include "bind/state.h"
+#include <string.h>
+
+OpState *new_op_state(lua_State *L, const char *name, lua_CFunction call) {
+    OpState *op = lua_newuserdatauv(L, sizeof *op, 1);
+    *op = (OpState){.name = name, .call = call};
+    size_t n = strlen(name);
+    op->in_place = n > 1 && name[n - 1] == '_' && name[n - 2] != '_';
+    return op;
+}
+
+void register_ops(lua_State *L, const OpReg *list) {
+    const BindState *b = bind_state(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, b->core);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, b->methods);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, b->ops);
+    for (; list->name; list++) {
+        new_op_state(L, list->name, list->call);
+        lua_pushvalue(L, -1);
+        lua_setfield(L, -3, list->name);
+        lua_pushcclosure(L, op_call, 1);
+        lua_pushvalue(L, -1);
+        lua_setfield(L, -5, list->name);
+        lua_setfield(L, -3, list->name);
+    }
+    lua_pop(L, 3);
+}
+
+void register_functions(lua_State *L, const luaL_Reg *functions) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, bind_state(L)->core);
+    for (; functions->name; functions++) {
+        new_op_state(L, functions->name, functions->func);
+        lua_pushcclosure(L, functions->func, 1);
+        lua_setfield(L, -2, functions->name);
+    }
+    lua_pop(L, 1);
+}
+
+/* Called before an allocation fails: unreachable tensors go, and their blocks with them. */
+static void reclaim(void *state) {
+    lua_gc(state, LUA_GCCOLLECT);
+}
+
+int luaopen_apsis_core(lua_State *L) {
+    Ctx *c = ctx(L);
+    BindState *b = lua_newuserdatauv(L, sizeof *b, 0);
+    *b = (BindState){0};
+    luaL_ref(L, LUA_REGISTRYINDEX); /* keeps it as long as the state */
+    c->binding = b;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+    c->reclaim = reclaim;
+    c->reclaim_arg = lua_tothread(L, -1);
+    lua_pop(L, 1);
+
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    b->core = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_newtable(L);
+    b->ops = luaL_ref(L, LUA_REGISTRYINDEX);
+
+    static void (*const open[])(lua_State *) = {open_tensor, open_tape,  open_shape,  open_elementwise,
+                                                open_reduce, open_index, open_matmul, open_conv,
+                                                open_norm,   open_optim, open_random, open_io};
+    for (size_t i = 0; i < sizeof open / sizeof *open; i++) open[i](L);
+    return 1;
+}

@@ -1,0 +1,53 @@
+/* What the bindings keep per Lua state, shared by the files of bind/ and nobody else. */
+#ifndef APSIS_BIND_STATE_H
+#define APSIS_BIND_STATE_H
+
+#include "bind/bind.h"
+
+/* User values of a tensor. */
+enum { TENSOR_NODE = 1, TENSOR_GRAD = 2, TENSOR_USERVALUES = 2 };
+
+enum { MAX_RULES = 10, KEEP_OUTPUT = 1 /* bit i of a keep mask: argument i */ };
+
+/* One op of this state: upvalue 1 of its closure. Its user value is the table of its gradient rules. */
+typedef struct OpState {
+    const char *name;
+    lua_CFunction call;
+    bool in_place;
+    bool documented;   /* rule() or no_gradient() named it: what it does for gradients is settled */
+    bool joint;        /* one rule gives all gradients */
+    int8_t rules;      /* highest argument with a rule; 0: no gradient */
+    uint16_t has_rule; /* bit i: argument i has one */
+    uint16_t keep[MAX_RULES + 1]; /* what the rule of argument i reads; [0] is the joint rule's */
+} OpState;
+
+/* References into the registry (luaL_ref) and counters of one Lua state. */
+typedef struct BindState {
+    int tensor_meta, node_meta;
+    const void *tensor_meta_pointer, *node_meta_pointer; /* for comparing without a lookup */
+    int core;                                            /* the core table */
+    int methods;                                         /* the tensors' methods */
+    int ops;                                             /* name -> OpState */
+    uint64_t sequence;                                   /* of the newest node */
+    uint64_t visit;                                      /* of the newest walk over the graph */
+} BindState;
+
+static inline BindState *bind_state(lua_State *L) {
+    return ctx(L)->binding;
+}
+/* Pushes it. */
+OpState *new_op_state(lua_State *L, const char *name, lua_CFunction call);
+
+/* tape.c: upvalue 1 is an OpState; calls it and records the call where a gradient is wanted. */
+int op_call(lua_State *L);
+
+/* pace.c: runs the collector when enough tensor memory or handles were made since the last time. */
+void pace_collector(lua_State *L, Ctx *c);
+
+/* indexing.c: t[key] where key is no field or method, and t[key] = value. */
+int tensor_index(lua_State *L);
+int tensor_newindex(lua_State *L);
+int l_getitem(lua_State *L);
+int l_setitem_(lua_State *L);
+
+#endif

@@ -1,0 +1,554 @@
+/* The tensor userdata: life, fields, conversion to and from Lua values, creation. */
+#include "bind/state.h"
+#include "ops/ops.h"
+#include <string.h>
+
+Tensor *new_tensor(lua_State *L) {
+    Ctx *c = ctx(L);
+    pace_collector(L, c);
+    Tensor *t = lua_newuserdatauv(L, sizeof *t, TENSOR_USERVALUES);
+    *t = (Tensor){0};
+    lua_rawgeti(L, LUA_REGISTRYINDEX, bind_state(L)->tensor_meta);
+    lua_setmetatable(L, -2);
+    c->mem.tensors++;
+    c->mem.tensors_since_gc++;
+    return t;
+}
+
+static int tensor_gc(lua_State *L) {
+    tensor_release(lua_touserdata(L, 1));
+    ctx(L)->mem.tensors--;
+    return 0;
+}
+
+/* --- reading
+ * ------------------------------------------------------------------------------------------------ */
+
+static void push_element(lua_State *L, const Tensor *t, int64_t offset) {
+    if (dtype_is_float((DType)t->dtype))
+        lua_pushnumber(L, tensor_get_double(t, offset));
+    else if (t->dtype == BOOL)
+        lua_pushboolean(L, tensor_get_int(t, offset) != 0);
+    else
+        lua_pushinteger(L, tensor_get_int(t, offset));
+}
+
+static const Tensor *check_host_tensor(lua_State *L, int arg) {
+    const Tensor *t = check_tensor(L, arg);
+    if (t->device != CPU)
+        raise(L, "%s: the tensor lies on another device; use x:to('cpu') first", op_name(L));
+    return t;
+}
+
+static int l_item(lua_State *L) {
+    const Tensor *t = check_host_tensor(L, 1);
+    if (tensor_numel(t) != 1) raise(L, "item: expected a tensor of one element, got (%s)", SHAPE(t));
+    push_element(L, t, 0);
+    return 1;
+}
+
+static void push_nested(lua_State *L, const Tensor *t, int dim, int64_t offset) {
+    if (dim == t->ndim) {
+        push_element(L, t, offset);
+        return;
+    }
+    luaL_checkstack(L, 3, "totable");
+    lua_createtable(L, t->size[dim] < INT32_MAX ? (int)t->size[dim] : 0, 0);
+    for (int64_t i = 0; i < t->size[dim]; i++) {
+        push_nested(L, t, dim + 1, offset + i * t->stride[dim]);
+        lua_rawseti(L, -2, i + 1);
+    }
+}
+
+static int l_totable(lua_State *L) {
+    push_nested(L, check_host_tensor(L, 1), 0, 0);
+    return 1;
+}
+
+static void push_integers(lua_State *L, int n, const int64_t *values) {
+    lua_createtable(L, n, 0);
+    for (int i = 0; i < n; i++) {
+        lua_pushinteger(L, values[i]);
+        lua_rawseti(L, -2, i + 1);
+    }
+}
+
+static const Tensor *check_shaped(lua_State *L, int arg) {
+    const Tensor *t = to_tensor(L, arg);
+    if (!t) bad_argument(L, arg, "a tensor");
+    return t;
+}
+
+static int l_size(lua_State *L) {
+    const Tensor *t = check_shaped(L, 1);
+    if (lua_isnoneornil(L, 2)) {
+        push_integers(L, t->ndim, t->size);
+    } else {
+        if (t->ndim == 0) raise(L, "size: a 0-dim tensor has no dimensions");
+        lua_pushinteger(L, t->size[check_dim(L, 2, t)]);
+    }
+    return 1;
+}
+
+static int l_stride(lua_State *L) {
+    const Tensor *t = check_shaped(L, 1);
+    if (lua_isnoneornil(L, 2))
+        push_integers(L, t->ndim, t->stride);
+    else
+        lua_pushinteger(L, t->stride[check_dim(L, 2, t)]);
+    return 1;
+}
+
+static int l_numel(lua_State *L) {
+    lua_pushinteger(L, tensor_numel(check_shaped(L, 1)));
+    return 1;
+}
+
+static int l_dim(lua_State *L) {
+    lua_pushinteger(L, check_shaped(L, 1)->ndim);
+    return 1;
+}
+
+static int l_is_contiguous(lua_State *L) {
+    lua_pushboolean(L, tensor_is_contiguous(check_shaped(L, 1)));
+    return 1;
+}
+
+static int l_is_floating_point(lua_State *L) {
+    lua_pushboolean(L, dtype_is_float((DType)check_shaped(L, 1)->dtype));
+    return 1;
+}
+
+static int l_is_tensor(lua_State *L) {
+    lua_pushboolean(L, to_tensor(L, 1) != NULL);
+    return 1;
+}
+
+/* storage_refs(x): handles on x's storage; autograd asks whether a gradient is its own. */
+static int l_storage_refs(lua_State *L) {
+    lua_pushinteger(L, atomic_load(&check_tensor(L, 1)->storage->refs));
+    return 1;
+}
+
+static int l_version(lua_State *L) {
+    lua_pushinteger(L, check_tensor(L, 1)->storage->version);
+    return 1;
+}
+
+/* --- fields
+ * -------------------------------------------------------------------------------------------------------- */
+
+typedef int (*Field)(lua_State *L, const Tensor *t);
+
+static int field_shape(lua_State *L, const Tensor *t) {
+    push_integers(L, t->ndim, t->size);
+    return 1;
+}
+static int field_dtype(lua_State *L, const Tensor *t) {
+    lua_pushstring(L, DTYPE(t));
+    return 1;
+}
+static int field_device(lua_State *L, const Tensor *t) {
+    if (t->device == CPU)
+        lua_pushliteral(L, "cpu");
+    else
+        lua_pushfstring(L, "cl:%d", (int)t->device);
+    return 1;
+}
+static int field_ndim(lua_State *L, const Tensor *t) {
+    lua_pushinteger(L, t->ndim);
+    return 1;
+}
+static int field_requires_grad(lua_State *L, const Tensor *t) {
+    lua_pushboolean(L, t->requires_grad);
+    return 1;
+}
+static int field_is_leaf(lua_State *L, const Tensor *t) {
+    lua_pushboolean(L, !t->has_node);
+    return 1;
+}
+static int field_grad(lua_State *L, const Tensor *t) {
+    (void)t;
+    lua_getiuservalue(L, 1, TENSOR_GRAD);
+    return 1;
+}
+static int field_grad_fn(lua_State *L, const Tensor *t) {
+    if (!t->has_node) return 0;
+    lua_getiuservalue(L, 1, TENSOR_NODE);
+    return 1;
+}
+
+static const struct {
+    const char *name;
+    Field get;
+} fields[] = {{"shape", field_shape},     {"dtype", field_dtype},     {"device", field_device},
+              {"ndim", field_ndim},       {"grad", field_grad},       {"requires_grad", field_requires_grad},
+              {"is_leaf", field_is_leaf}, {"grad_fn", field_grad_fn}, {NULL, NULL}};
+
+/* Upvalue 2: the methods; upvalue 3: field name -> light userdata of its getter. */
+static int meta_index(lua_State *L) {
+    if (lua_type(L, 2) == LUA_TSTRING) {
+        lua_pushvalue(L, 2);
+        if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL) return 1;
+        lua_pushvalue(L, 2);
+        if (lua_rawget(L, lua_upvalueindex(3)) != LUA_TNIL) {
+            int field = (int)lua_tointeger(L, -1);
+            return fields[field].get(L, check_shaped(L, 1));
+        }
+        lua_settop(L, 2);
+    }
+    return tensor_index(L);
+}
+
+static int set_requires_grad(lua_State *L, Tensor *t, bool value) {
+    if (value && !dtype_is_float((DType)t->dtype))
+        raise(L, "requires_grad: only floating tensors can require a gradient, this one is %s", DTYPE(t));
+    if (!value && t->has_node)
+        raise(L, "requires_grad: only a leaf can stop requiring a gradient; use x:detach()");
+    if (value != t->requires_grad) t->requires_grad = value;
+    return 0;
+}
+
+static int set_grad(lua_State *L, Tensor *t, int value) {
+    const Tensor *g = lua_isnil(L, value) ? NULL : check_tensor(L, value);
+    if (g && !tensor_same_shape(g, t))
+        raise(L, "grad: expected a gradient of shape (%s), got (%s)", SHAPE(t), SHAPE(g));
+    if (g && g->dtype != t->dtype) raise(L, "grad: expected a %s gradient, got %s", DTYPE(t), DTYPE(g));
+    lua_pushvalue(L, value);
+    lua_setiuservalue(L, 1, TENSOR_GRAD);
+    return 0;
+}
+
+static int meta_newindex(lua_State *L) {
+    if (lua_type(L, 2) == LUA_TSTRING) {
+        const char *name = lua_tostring(L, 2);
+        Tensor *t = check_tensor(L, 1);
+        if (strcmp(name, "grad") == 0) return set_grad(L, t, 3);
+        if (strcmp(name, "requires_grad") == 0) return set_requires_grad(L, t, opt_bool(L, 3, false));
+        for (int i = 0; fields[i].name; i++)
+            if (strcmp(name, fields[i].name) == 0) raise(L, "tensor: the field '%s' cannot be set", name);
+    }
+    return tensor_newindex(L);
+}
+
+static int l_requires_grad_(lua_State *L) {
+    set_requires_grad(L, check_tensor(L, 1), opt_bool(L, 2, true));
+    lua_settop(L, 1);
+    return 1;
+}
+
+static int meta_len(lua_State *L) {
+    const Tensor *t = check_shaped(L, 1);
+    if (t->ndim == 0) raise(L, "#: a 0-dim tensor has no length; use x:item()");
+    lua_pushinteger(L, t->size[0]);
+    return 1;
+}
+
+/* --- creation
+ * -------------------------------------------------------------------------------------------------------- */
+
+typedef struct CreationOptions {
+    DType dtype;
+    bool given_dtype, requires_grad;
+} CreationOptions;
+
+/* Takes {dtype =, requires_grad =, device =} off the end of the arguments, from position `first` on. */
+static CreationOptions take_options(lua_State *L, int first, DType otherwise) {
+    CreationOptions o = {.dtype = otherwise};
+    int top = lua_gettop(L);
+    if (top < first || lua_type(L, top) != LUA_TTABLE || lua_rawlen(L, top) > 0) return o;
+    options(L, top, "dtype", "requires_grad", "device", NULL);
+    if (lua_gettop(L) < top + 2) return o;
+    o.given_dtype = !lua_isnil(L, top);
+    o.dtype = opt_dtype(L, top, otherwise);
+    o.requires_grad = opt_bool(L, top + 1, false);
+    if (!lua_isnil(L, top + 2) && strcmp(check_string(L, top + 2), "cpu") != 0)
+        raise(L, "%s: no device '%s': devices: cpu", op_name(L), lua_tostring(L, top + 2));
+    if (o.requires_grad && !dtype_is_float(o.dtype))
+        raise(L, "%s: only floating tensors can require a gradient, got dtype %s", op_name(L),
+              dtype_name(o.dtype));
+    lua_settop(L, top - 1);
+    return o;
+}
+
+static int finish(lua_State *L, Tensor *t, CreationOptions o, bool ok) {
+    t->requires_grad = ok && o.requires_grad;
+    return result(L, ok);
+}
+
+static int create_filled(lua_State *L, double value, bool fill) {
+    int64_t size[MAX_DIMS];
+    CreationOptions o = take_options(L, 1, F32);
+    int ndim = check_shape(L, 1, size);
+    Tensor *t = new_tensor(L);
+    return finish(L, t, o,
+                  tensor_new(ctx(L), t, o.dtype, ndim, size) && (!fill || op_fill_(ctx(L), t, value)));
+}
+
+static int l_zeros(lua_State *L) {
+    return create_filled(L, 0, true);
+}
+static int l_ones(lua_State *L) {
+    return create_filled(L, 1, true);
+}
+static int l_empty(lua_State *L) {
+    return create_filled(L, 0, false);
+}
+
+/* Fills with the Lua number or boolean at `arg`, exactly. */
+static bool fill_from(lua_State *L, Tensor *t, int arg) {
+    if (lua_isinteger(L, arg)) return op_fill_int_(ctx(L), t, lua_tointeger(L, arg));
+    if (lua_isboolean(L, arg)) return op_fill_int_(ctx(L), t, lua_toboolean(L, arg));
+    return op_fill_(ctx(L), t, check_number(L, arg));
+}
+
+static int l_full(lua_State *L) {
+    int64_t size[MAX_DIMS];
+    DType inferred = lua_isinteger(L, 2) ? I64 : lua_isboolean(L, 2) ? BOOL : F32;
+    CreationOptions o = take_options(L, 3, inferred);
+    if (!lua_istable(L, 1)) bad_argument(L, 1, "a shape as a table");
+    int ndim = check_shape(L, 1, size);
+    Tensor *t = new_tensor(L);
+    return finish(L, t, o, tensor_new(ctx(L), t, o.dtype, ndim, size) && fill_from(L, t, 2));
+}
+
+static int create_like(lua_State *L, double value, bool fill) {
+    const Tensor *x = check_shaped(L, 1);
+    CreationOptions o = take_options(L, 2, (DType)x->dtype);
+    Tensor *t = new_tensor(L);
+    return finish(L, t, o, tensor_new_like(ctx(L), t, o.dtype, x) && (!fill || op_fill_(ctx(L), t, value)));
+}
+
+static int l_zeros_like(lua_State *L) {
+    return create_like(L, 0, true);
+}
+static int l_ones_like(lua_State *L) {
+    return create_like(L, 1, true);
+}
+static int l_empty_like(lua_State *L) {
+    return create_like(L, 0, false);
+}
+
+static int l_full_like(lua_State *L) {
+    const Tensor *x = check_shaped(L, 1);
+    CreationOptions o = take_options(L, 3, (DType)x->dtype);
+    Tensor *t = new_tensor(L);
+    return finish(L, t, o, tensor_new_like(ctx(L), t, o.dtype, x) && fill_from(L, t, 2));
+}
+
+static int l_eye(lua_State *L) {
+    CreationOptions o = take_options(L, 2, F32);
+    int64_t size[2] = {check_int(L, 1), opt_int(L, 2, check_int(L, 1))};
+    Tensor *t = new_tensor(L);
+    if (!tensor_new(ctx(L), t, o.dtype, 2, size) || !op_fill_(ctx(L), t, 0)) return raise_error(L);
+    Tensor diagonal = *t;
+    diagonal.ndim = 1;
+    diagonal.size[0] = size[0] < size[1] ? size[0] : size[1];
+    diagonal.stride[0] = size[1] + 1;
+    return finish(L, t, o, op_fill_(ctx(L), &diagonal, 1));
+}
+
+/* arange(last), arange(first, last, step = 1): both ends included, as Lua's for. */
+static int l_arange(lua_State *L) {
+    CreationOptions o = take_options(L, 2, I64);
+    int n = lua_gettop(L);
+    bool integers = true;
+    for (int i = 1; i <= n; i++)
+        if (!lua_isnil(L, i)) integers &= lua_isinteger(L, i);
+    if (!o.given_dtype) o.dtype = integers ? I64 : F32;
+    bool one = lua_isnoneornil(L, 2);
+    double first = one ? 1 : check_number(L, 1), last = check_number(L, one ? 1 : 2),
+           step = opt_number(L, 3, 1);
+    Tensor *t = new_tensor(L);
+    return finish(L, t, o, op_arange(ctx(L), t, first, last, step, o.dtype));
+}
+
+static int l_linspace(lua_State *L) {
+    CreationOptions o = take_options(L, 4, F32);
+    double first = check_number(L, 1), last = check_number(L, 2);
+    int64_t steps = check_int(L, 3);
+    Tensor *t = new_tensor(L);
+    return finish(L, t, o, op_linspace(ctx(L), t, first, last, steps, o.dtype));
+}
+
+/* --- tensor{...}
+ * ------------------------------------------------------------------------------------------------------ */
+
+typedef struct Nested {
+    int64_t size[MAX_DIMS];
+    int ndim;
+    bool all_integers, all_booleans;
+} Nested;
+
+/* The shape from the first item at each level; the number kinds from all. */
+static void survey(lua_State *L, int index, int depth, Nested *n) {
+    if (lua_type(L, index) != LUA_TTABLE) {
+        bool number = lua_type(L, index) == LUA_TNUMBER;
+        if (!number && !lua_isboolean(L, index))
+            raise(L, "tensor: expected numbers or booleans in nested tables, got a %s",
+                  luaL_typename(L, index));
+        if (depth != n->ndim)
+            raise(L, "tensor: ragged table: a number stands where a row of the others is a table");
+        n->all_integers &= lua_isinteger(L, index);
+        n->all_booleans &= lua_isboolean(L, index);
+        return;
+    }
+    int64_t length = (int64_t)lua_rawlen(L, index);
+    if (depth == n->ndim) raise(L, "tensor: ragged table: a table stands where other rows have a number");
+    if (length != n->size[depth])
+        raise(L, "tensor: ragged table: rows of %lld and %lld at depth %d", (long long)n->size[depth],
+              (long long)length, depth + 1);
+    luaL_checkstack(L, 2, "tensor");
+    for (int64_t i = 1; i <= length; i++) {
+        lua_rawgeti(L, index, i);
+        survey(L, lua_gettop(L), depth + 1, n);
+        lua_pop(L, 1);
+    }
+}
+
+static void fill_nested(lua_State *L, int index, int depth, const Nested *n, char **at, DType dtype) {
+    if (depth < n->ndim) {
+        for (int64_t i = 1; i <= n->size[depth]; i++) {
+            lua_rawgeti(L, index, i);
+            fill_nested(L, lua_gettop(L), depth + 1, n, at, dtype);
+            lua_pop(L, 1);
+        }
+        return;
+    }
+    lua_Integer i = lua_isboolean(L, index) ? lua_toboolean(L, index) : lua_tointeger(L, index);
+    double f = lua_isboolean(L, index) ? i : lua_tonumber(L, index);
+    if (dtype == F64)
+        memcpy(*at, &f, sizeof f);
+    else
+        memcpy(*at, &i, sizeof i);
+    *at += 8;
+}
+
+static int l_tensor(lua_State *L) {
+    CreationOptions o = take_options(L, 2, F32);
+    const Tensor *from = to_tensor(L, 1);
+    if (from) {
+        DType dtype = o.given_dtype ? o.dtype : (DType)from->dtype;
+        Tensor *t = new_tensor(L);
+        return finish(L, t, o, op_to_dtype(ctx(L), t, from, dtype));
+    }
+    Nested n = {.all_integers = true, .all_booleans = true};
+    if (lua_isnone(L, 1)) bad_argument(L, 1, "a number or nested tables of numbers");
+    lua_pushvalue(L, 1);
+    while (lua_type(L, -1) == LUA_TTABLE) {
+        if (n.ndim == MAX_DIMS) raise(L, "tensor: tables nest deeper than %d dimensions", MAX_DIMS);
+        n.size[n.ndim++] = (int64_t)lua_rawlen(L, -1);
+        lua_rawgeti(L, -1, 1);
+        lua_remove(L, -2);
+    }
+    lua_pop(L, 1);
+    survey(L, 1, 0, &n);
+    bool empty = n.ndim && n.size[n.ndim - 1] == 0;
+    DType exact = !empty && n.all_integers ? I64 : !empty && n.all_booleans ? I64 : F64;
+    if (!o.given_dtype) o.dtype = empty ? F32 : n.all_booleans ? BOOL : n.all_integers ? I64 : F32;
+    if (o.requires_grad && !dtype_is_float(o.dtype))
+        raise(L, "tensor: only floating tensors can require a gradient; these are integers (write 1.0, or "
+                 "dtype = 'f32')");
+
+    Tensor *t = new_tensor(L), wide;
+    if (!tensor_new(ctx(L), &wide, exact, n.ndim, n.size)) return raise_error(L);
+    char *at = tensor_data(&wide);
+    fill_nested(L, 1, 0, &n, &at, exact);
+    bool ok = op_to_dtype(ctx(L), t, &wide, o.dtype);
+    tensor_release(&wide);
+    return finish(L, t, o, ok);
+}
+
+/* --- accounts
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+/* memory() -> {live =, cached =, peak =, tensors =}: bytes on the host, live handles */
+static int l_memory(lua_State *L) {
+    const Memory *m = &ctx(L)->mem;
+    lua_createtable(L, 0, 4);
+    lua_pushinteger(L, m->live_bytes);
+    lua_setfield(L, -2, "live");
+    lua_pushinteger(L, m->cached_bytes);
+    lua_setfield(L, -2, "cached");
+    lua_pushinteger(L, m->peak_bytes);
+    lua_setfield(L, -2, "peak");
+    lua_pushinteger(L, m->tensors);
+    lua_setfield(L, -2, "tensors");
+    return 1;
+}
+
+void open_tensor(lua_State *L) {
+    BindState *b = bind_state(L);
+    lua_newtable(L);
+    b->methods = luaL_ref(L, LUA_REGISTRYINDEX);
+
+    lua_newtable(L);
+    b->tensor_meta_pointer = lua_topointer(L, -1);
+    lua_pushvalue(L, -1);
+    b->tensor_meta = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushliteral(L, "tensor");
+    lua_setfield(L, -2, "__name");
+    lua_pushboolean(L, false);
+    lua_setfield(L, -2, "__metatable");
+
+    static const luaL_Reg metamethods[] = {{"__gc", tensor_gc},
+                                           {"__index", meta_index},
+                                           {"__newindex", meta_newindex},
+                                           {"__len", meta_len},
+                                           {NULL, NULL}};
+    for (const luaL_Reg *m = metamethods; m->name; m++) {
+        new_op_state(L, "tensor", m->func);
+        lua_rawgeti(L, LUA_REGISTRYINDEX, b->methods);
+        lua_newtable(L);
+        for (int i = 0; fields[i].name; i++) {
+            lua_pushinteger(L, i);
+            lua_setfield(L, -2, fields[i].name);
+        }
+        lua_pushcclosure(L, m->func, 3);
+        lua_setfield(L, -2, m->name);
+    }
+    lua_pop(L, 1);
+
+    static const luaL_Reg methods[] = {{"item", l_item},
+                                       {"totable", l_totable},
+                                       {"size", l_size},
+                                       {"stride", l_stride},
+                                       {"numel", l_numel},
+                                       {"dim", l_dim},
+                                       {"is_contiguous", l_is_contiguous},
+                                       {"is_floating_point", l_is_floating_point},
+                                       {"requires_grad_", l_requires_grad_},
+                                       {NULL, NULL}};
+    lua_rawgeti(L, LUA_REGISTRYINDEX, b->methods);
+    for (const luaL_Reg *m = methods; m->name; m++) {
+        new_op_state(L, m->name, m->func);
+        lua_pushcclosure(L, m->func, 1);
+        lua_setfield(L, -2, m->name);
+    }
+    lua_pop(L, 1);
+    register_functions(L, methods);
+
+    static const luaL_Reg functions[] = {{"tensor", l_tensor},
+                                         {"zeros", l_zeros},
+                                         {"ones", l_ones},
+                                         {"empty", l_empty},
+                                         {"full", l_full},
+                                         {"zeros_like", l_zeros_like},
+                                         {"ones_like", l_ones_like},
+                                         {"empty_like", l_empty_like},
+                                         {"full_like", l_full_like},
+                                         {"eye", l_eye},
+                                         {"arange", l_arange},
+                                         {"linspace", l_linspace},
+                                         {"is_tensor", l_is_tensor},
+                                         {"storage_refs", l_storage_refs},
+                                         {"version", l_version},
+                                         {"memory", l_memory},
+                                         {NULL, NULL}};
+    register_functions(L, functions);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, b->core);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, b->tensor_meta);
+    lua_setfield(L, -2, "tensor_meta"); /* the standard library adds __tostring and the operators */
+    lua_pop(L, 1);
+}
