@@ -94,8 +94,8 @@ static void apply_items(lua_State *L, Tensor *t, const Tensor *x, int first, int
         } else if (is_text(L, i, "None")) {
             if (t->ndim == MAX_DIMS) raise(L, "index: a tensor has at most %d dimensions", MAX_DIMS);
             Tensor from = *t;
-            storage_release(
-                (tensor_unsqueeze(t, &from, d), t->storage)); /* unsqueeze took a second reference */
+            tensor_unsqueeze(t, &from, d);
+            storage_release(from.storage); /* unsqueeze took a reference of its own */
             d++;
         } else {
             raise(L, "index: expected an integer, a range {first, last}, a tensor, '...' or 'None', got a %s",

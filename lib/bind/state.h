@@ -13,6 +13,7 @@ enum { MAX_RULES = 10, KEEP_OUTPUT = 1 /* bit i of a keep mask: argument i */ };
 typedef struct OpState {
     const char *name;
     lua_CFunction call;
+    int data; /* for functions that serve several ops */
     bool in_place;
     bool documented;   /* rule() or no_gradient() named it: what it does for gradients is settled */
     bool joint;        /* one rule gives all gradients */

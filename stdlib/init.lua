@@ -1,0 +1,29 @@
+--- Apsis: tensors, autograd, layers and training for Lua.
+--
+-- `local ap = require "apsis"` gives the core functions (ap.tensor, ap.matmul, ...) and, loaded when first used,
+-- the libraries ap.nn, ap.optim, ap.data, ap.io, ap.train and ap.autograd.
+
+local core = require "apsis.core"
+
+-- Rules, docs and composites of the ops, one file a family.
+for _, family in ipairs {"elementwise", "shape", "reduce", "index", "matmul", "conv", "norm", "loss", "random",
+                         "optim"} do
+  -- TEMPORARY while the families land: a missing file is skipped.
+  local ok, message = pcall(require, "apsis.ops." .. family)
+  if not ok and not message:find("module 'apsis.ops", 1, true) then error(message, 0) end
+end
+require "apsis.tensor"
+local autograd = require "apsis.autograd"
+
+core.no_grad, core.enable_grad = autograd.no_grad, autograd.enable_grad
+
+local libraries = {nn = true, optim = true, data = true, io = true, train = true, autograd = true}
+
+return setmetatable(core, {
+  __index = function(ap, name)
+    if not libraries[name] then return nil end
+    local library = require("apsis." .. name)
+    rawset(ap, name, library)
+    return library
+  end,
+})
