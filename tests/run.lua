@@ -1,0 +1,92 @@
+--- The test runner: build/apsis tests/run.lua [-k PATTERN] [-v] [FILE...]
+-- Runs the files named, or every tests/*_test.lua. What a test file may use is in tests/support/check.lua.
+-- The last line reads "N passed, N failed"; the exit status is 1 when a test failed or none ran.
+
+local folder = (arg and arg[0] or "tests/run.lua"):match("^(.*)/[^/]*$") or "."
+package.path = folder .. "/?.lua;" .. folder .. "/support/?.lua;" .. package.path
+local check = require "support.check"
+
+local function usage(message)
+  io.stderr:write(message, "\nusage: apsis tests/run.lua [-k PATTERN] [-v] [FILE...]\n")
+  os.exit(1)
+end
+
+local function arguments()
+  local files, pattern, verbose = {}, nil, false
+  local i = 1
+  while arg[i] do
+    if arg[i] == "-k" then
+      i = i + 1
+      pattern = arg[i] or usage("run: -k needs a Lua pattern that test names match")
+    elseif arg[i] == "-v" then
+      verbose = true
+    elseif arg[i]:sub(1, 1) == "-" then
+      usage("run: unknown option " .. arg[i])
+    else
+      files[#files + 1] = arg[i]
+    end
+    i = i + 1
+  end
+  return files, pattern, verbose
+end
+
+local function all_test_files()
+  local files = {}
+  local listing <close> = assert(io.popen("ls " .. folder .. "/*_test.lua 2>/dev/null"))
+  for name in listing:lines() do files[#files + 1] = name end
+  return files
+end
+
+local passed, failed = 0, 0
+
+local function report(file, name, failure)
+  failed = failed + 1
+  print(("FAIL %s: %s\n  %s"):format(file, name, (failure:gsub("\n", "\n  "))))
+end
+
+-- Text of whatever a test raised: a failed check says where, anything else comes with its traceback.
+local function describe(e)
+  if type(e) == "table" and e.check then return e.check end
+  return debug.traceback("error: " .. tostring(e), 2)
+end
+
+local function run_file(file, pattern, verbose)
+  local tests = {}
+  local started = os.clock()
+  check.begin(file, folder, function(name, f) tests[#tests + 1] = {name = name, f = f} end)
+  local chunk, message = loadfile(file)
+  if not chunk then
+    report(file, "the file loads", message)
+    return
+  end
+  local ok, failure = xpcall(chunk, describe)
+  if not ok then report(file, "the file loads", failure) end
+  local ran, before = 0, failed
+  for _, t in ipairs(tests) do
+    if not pattern or t.name:find(pattern) then
+      ran = ran + 1
+      local good, why = xpcall(t.f, describe)
+      check.end_test()
+      if good then
+        passed = passed + 1
+        if verbose then print("ok   " .. t.name) end
+      else
+        report(file, t.name, why)
+      end
+    end
+  end
+  if ran > 0 or failed > before then
+    print(("%-40s %4d tests  %6.2f s%s"):format(file:match("[^/]*$"), ran, os.clock() - started,
+      failed > before and ("   %d FAILED"):format(failed - before) or ""))
+    io.stdout:flush()
+  end
+end
+
+local files, pattern, verbose = arguments()
+if #files == 0 then files = all_test_files() end
+check.install()
+for _, file in ipairs(files) do run_file(file, pattern, verbose) end
+check.cleanup()
+if passed + failed == 0 then print("no test ran") end
+print(("%d passed, %d failed"):format(passed, failed))
+os.exit(failed == 0 and passed > 0, true)
