@@ -1,0 +1,128 @@
+"""Elementwise ops, every dtype, and the type promotion tables.
+
+Keys: "x.DTYPE" and the second operands "b.DTYPE" (no zeros), "e.DTYPE" (small, not negative) and "p.DTYPE" (any), all of
+shape (n). "OP.DTYPE" or "OP(params).DTYPE": unary, f(x). "OP:s.DTYPE": binary, f(x[i], s[j]) of shape (n, n), where s
+names the second operand. A value of dtype u8 and shape (0) means that PyTorch refuses the dtype.
+"promote": the dtype of a tensor with a tensor, as positions (from 1) in DTYPES; "promote_scalar": a tensor with a 0-dim
+tensor; "promote_int", "promote_float", "promote_bool": a tensor with a Python number.
+"""
+
+import torch
+import torch.nn.functional as F
+
+from common import save
+
+inf, nan = float("inf"), float("nan")
+FLOATS = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 0.25, 2.0, -2.75, 3.0, -3.0, 6.5, 0.9375, -0.96875, 25.0, -25.0, 90.0, -110.0,
+          1e-3, -1e-9, 1e-40, 1e20, inf, -inf, nan]
+INTS = {torch.int64: [0, 1, -1, 2, -3, 7, -8, 100, -127, 2**31, -2**33, 2**53 + 1],
+        torch.int32: [0, 1, -1, 2, -3, 7, -8, 100, -127, 70000, -2**20, 2**31 - 1],
+        torch.uint8: [0, 1, 2, 3, 7, 8, 100, 127, 128, 200, 254, 255],
+        torch.bool: [0, 1]}
+SECOND = {torch.int64: [1, -1, 2, -3, 5, 7, -10, 64], torch.int32: [1, -1, 2, -3, 5, 7, -10, 64],
+          torch.uint8: [1, 2, 3, 5, 7, 64, 255], torch.bool: [1]}
+BINARY_FLOATS = [0.0, -0.0, 1.0, -1.0, 0.5, -2.75, 3.0, 7.25, -1e-3, 1e20, 1e-40, inf, -inf, nan]
+SHORT = {torch.float32: "f32", torch.float64: "f64", torch.int64: "i64", torch.int32: "i32", torch.uint8: "u8",
+         torch.bool: "bool"}
+
+out = {}
+
+# name -> (function, calls): calls are lists of positional parameters in our order.
+UNARY = {
+    "relu": F.relu, "relu6": F.relu6, "leaky_relu": (F.leaky_relu, [[], [0.2]]), "elu": (F.elu, [[], [0.5]]),
+    "softplus": (F.softplus, [[], [2.0, 10.0]]), "logsigmoid": F.logsigmoid, "silu": F.silu, "mish": F.mish,
+    "gelu": F.gelu, "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "hardtanh": (F.hardtanh, [[], [-2.0, 0.75]]), "hardsigmoid": F.hardsigmoid, "hardswish": F.hardswish,
+    "softsign": F.softsign, "logit": torch.logit,
+    "clamp": (torch.clamp, [[-2, 3], [-0.5, 0.75]]),
+}
+for name in ("abs neg sign ceil floor round trunc frac square sqrt rsqrt reciprocal exp exp2 expm1 log log2 log10 log1p "
+             "sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf erfc sigmoid isnan isinf isfinite "
+             "logical_not bitwise_not").split():
+    UNARY[name] = getattr(torch, name)
+# These are exact in any precision, or defined by it.
+EXACT = set("abs neg sign ceil floor round trunc frac square relu relu6 clamp hardtanh isnan isinf isfinite logical_not "
+            "bitwise_not".split())
+
+
+def in_f64(f, dtype, *tensors, exact=False):
+    """f in f64, rounded once to the dtype that f itself would give."""
+    y = f(*tensors)
+    if exact or y.dtype != torch.float32 or not all(t.dtype == torch.float32 for t in tensors):
+        return y
+    return f(*[t.double() for t in tensors]).float()
+
+
+def text(call):
+    return "(" + ",".join(repr(v) for v in call) + ")" if call else ""
+
+
+for dtype, short in SHORT.items():
+    floating = dtype.is_floating_point
+    x = torch.tensor(FLOATS if floating else INTS[dtype], dtype=dtype)
+    out["x." + short] = x
+    for name, entry in UNARY.items():
+        f, calls = entry if isinstance(entry, tuple) else (entry, [[]])
+        for call in calls:
+            try:
+                value = in_f64(lambda t: f(t, *call), dtype, x, exact=name in EXACT)
+            except (RuntimeError, TypeError, NotImplementedError):
+                value = torch.zeros(0, dtype=torch.uint8)
+            out[f"{name}{text(call)}.{short}"] = value
+
+BINARY = {name: (getattr(torch, name), "p") for name in
+          ("mul div maximum minimum fmax fmin atan2 hypot xlogy copysign eq ne lt le gt ge logical_and logical_or "
+           "logical_xor bitwise_and bitwise_or bitwise_xor").split()}
+BINARY["add"] = (lambda a, b, alpha=1: torch.add(a, b, alpha=alpha), "p", [[], [3]])
+BINARY["sub"] = (lambda a, b, alpha=1: torch.sub(a, b, alpha=alpha), "p", [[], [3]])
+BINARY["floor_divide"] = (torch.floor_divide, "b")
+BINARY["remainder"] = (torch.remainder, "b")
+BINARY["fmod"] = (torch.fmod, "b")
+BINARY["pow"] = (torch.pow, "e")
+aten = torch.ops.aten
+BINARY["relu_grad"] = (lambda g, y: aten.threshold_backward(g, y, 0), "p")
+BINARY["leaky_relu_grad"] = (lambda g, x, s=0.01: aten.leaky_relu_backward(g, x, s, False), "p", [[], [0.2]])
+BINARY["sigmoid_grad"] = (aten.sigmoid_backward, "p")
+BINARY["tanh_grad"] = (aten.tanh_backward, "p")
+BINARY["silu_grad"] = (aten.silu_backward, "p")
+BINARY["gelu_grad"] = (lambda g, x: aten.gelu_backward(g, x), "p")
+BINARY["gelu_tanh_grad"] = (lambda g, x: aten.gelu_backward(g, x, approximate="tanh"), "p")
+THROUGH_F64 = {"pow", "atan2", "hypot", "xlogy"}
+
+for dtype, short in SHORT.items():
+    floating = dtype.is_floating_point
+    first = torch.tensor(BINARY_FLOATS if floating else INTS[dtype], dtype=dtype)
+    second = first if floating else torch.tensor(SECOND[dtype], dtype=dtype)
+    small = torch.tensor([0.0, 1.0, 2.0, -1.0, 0.5, -2.5, 3.0, inf, -inf, nan] if floating
+                         else [0, 1] if dtype == torch.bool else [0, 1, 2, 3, 5], dtype=dtype)
+    out["a." + short], out["p." + short], out["b." + short], out["e." + short] = first, first, second, small
+    for name, (f, which, *calls) in BINARY.items():
+        other = out[f"{which}.{short}"]
+        for call in calls[0] if calls else [[]]:
+            if name.endswith("_grad") and not floating:
+                continue
+            try:
+                value = in_f64(lambda a, b: f(a, b, *call), dtype, first[:, None], other[None, :],
+                               exact=name not in THROUGH_F64 and not name.endswith("_grad"))
+                value = torch.broadcast_to(value, (len(first), len(other)))
+            except (RuntimeError, TypeError, NotImplementedError):
+                value = torch.zeros(0, dtype=torch.uint8)
+            out[f"{name}{text(call)}:{which}.{short}"] = value
+
+DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int8, torch.uint8, torch.int16, torch.int32,
+          torch.int64, torch.bool]
+
+
+def position(dtype):
+    return DTYPES.index(dtype) + 1
+
+
+out["promote"] = torch.tensor([[position(torch.promote_types(a, b)) for b in DTYPES] for a in DTYPES])
+out["promote_scalar"] = torch.tensor(
+    [[position(torch.result_type(torch.ones(2, dtype=a), torch.ones((), dtype=b))) for b in DTYPES] for a in DTYPES])
+for name, number in (("int", 2), ("float", 2.5), ("bool", True)):
+    out["promote_" + name] = torch.tensor([position(torch.result_type(torch.ones(2, dtype=a), number)) for a in DTYPES])
+    out["promote_scalar_" + name] = torch.tensor(
+        [position(torch.result_type(torch.ones((), dtype=a), number)) for a in DTYPES])
+
+save(out)
