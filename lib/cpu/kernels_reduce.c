@@ -10,6 +10,8 @@
 
 enum {
     LANES = 64,      /* accumulators of one long row */
+    FEW_LANES = 16,  /* and of a short one, */
+    LONG_ROW = 512,  /* which has fewer elements than this */
     NARROW = 32,     /* columns below which several rows are taken side by side */
     SEARCH_RUN = 256 /* elements looked at together in the search for an extreme's position */
 };

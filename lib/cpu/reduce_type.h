@@ -81,30 +81,69 @@
         else                                                                                                 \
             JOIN(strided_##NAME, TAG)(acc, x, rows, row_stride, w, col_stride, qs, p);                       \
     }                                                                                                        \
+    /* One contiguous row on `lanes` accumulators, a constant where this is inlined. */                      \
+    static inline __attribute__((always_inline)) ACC JOIN(row_##NAME, TAG)(                                  \
+        const SRC *restrict y, int64_t n, const int lanes, const double q, double p) {                       \
+        ACC lane[LANES];                                                                                     \
+        int64_t i = 0;                                                                                       \
+        (void)q;                                                                                             \
+        (void)p;                                                                                             \
+        for (int j = 0; j < lanes; j++) lane[j] = (ACC)START;                                                \
+        for (; i + 4 * lanes <= n; i += 4 * lanes)                                                           \
+            for (int j = 0; j < lanes; j++) {                                                                \
+                ACC a = lane[j];                                                                             \
+                SRC x = y[i + j];                                                                            \
+                a = (ACC)(STEP);                                                                             \
+                x = y[i + lanes + j];                                                                        \
+                a = (ACC)(STEP);                                                                             \
+                x = y[i + 2 * lanes + j];                                                                    \
+                a = (ACC)(STEP);                                                                             \
+                x = y[i + 3 * lanes + j];                                                                    \
+                lane[j] = (ACC)(STEP);                                                                       \
+            }                                                                                                \
+        for (; i + lanes <= n; i += lanes)                                                                   \
+            for (int j = 0; j < lanes; j++) {                                                                \
+                const ACC a = lane[j];                                                                       \
+                const SRC x = y[i + j];                                                                      \
+                lane[j] = (ACC)(STEP);                                                                       \
+            }                                                                                                \
+        const int rest = (int)(n - i) & (lanes - 1);                                                         \
+        for (int j = 0; j < rest; j++) {                                                                     \
+            const ACC a = lane[j];                                                                           \
+            const SRC x = y[i + j];                                                                          \
+            lane[j] = (ACC)(STEP);                                                                           \
+        }                                                                                                    \
+        for (int half = lanes / 2; half; half /= 2)                                                          \
+            for (int j = 0; j < half; j++) {                                                                 \
+                const ACC a = lane[j], b = lane[j + half];                                                   \
+                lane[j] = (ACC)(MERGE);                                                                      \
+            }                                                                                                \
+        return lane[0];                                                                                      \
+    }                                                                                                        \
     static void JOIN(rows_##NAME, TAG)(void *acc_, const void *x_, int64_t count, int64_t kept_stride,       \
                                        int64_t n, int64_t stride, const double *qs, double p) {              \
         ACC *acc = acc_;                                                                                     \
         for (int64_t k = 0; k < count; k++) {                                                                \
             const SRC *x = (const SRC *)x_ + k * kept_stride;                                                \
-            ACC lane[LANES];                                                                                 \
-            double lane_q[LANES];                                                                            \
-            for (int j = 0; j < LANES; j++) lane[j] = (ACC)START;                                            \
-            for (int j = 0; j < LANES; j++) lane_q[j] = qs[k];                                               \
-            int64_t full = n / LANES;                                                                        \
-            if (stride == 1) {                                                                               \
-                JOIN(step_##NAME, TAG)(lane, x, full, LANES, LANES, 1, lane_q, p);                           \
-                JOIN(unit_##NAME, TAG)(lane, x + full * LANES, 1, 0, n % LANES, lane_q, p);                  \
-            } else {                                                                                         \
-                JOIN(strided_##NAME, TAG)(lane, x, full, LANES * stride, LANES, stride, lane_q, p);          \
+            const ACC a = acc[k];                                                                            \
+            ACC b;                                                                                           \
+            if (stride != 1) {                                                                               \
+                ACC lane[FEW_LANES];                                                                         \
+                double lane_q[FEW_LANES];                                                                    \
+                int64_t full = n / FEW_LANES;                                                                \
+                for (int j = 0; j < FEW_LANES; j++) lane_q[j] = qs[k];                                       \
+                JOIN(start_##NAME, TAG)(lane, FEW_LANES);                                                    \
+                JOIN(strided_##NAME, TAG)(lane, x, full, FEW_LANES * stride, FEW_LANES, stride, lane_q, p);  \
                 JOIN(strided_##NAME, TAG)                                                                    \
-                (lane, x + full * LANES * stride, 1, 0, n % LANES, stride, lane_q, p);                       \
+                (lane, x + full * FEW_LANES * stride, 1, 0, n % FEW_LANES, stride, lane_q, p);               \
+                for (int j = 1; j < FEW_LANES; j++) JOIN(merge_##NAME, TAG)(lane, lane + j, 1);              \
+                b = lane[0];                                                                                 \
+            } else if (n < LONG_ROW) {                                                                       \
+                b = JOIN(row_##NAME, TAG)(x, n, FEW_LANES, qs[k], p);                                        \
+            } else {                                                                                         \
+                b = JOIN(row_##NAME, TAG)(x, n, LANES, qs[k], p);                                            \
             }                                                                                                \
-            for (int half = LANES / 2; half; half /= 2)                                                      \
-                for (int j = 0; j < half; j++) {                                                             \
-                    const ACC a = lane[j], b = lane[j + half];                                               \
-                    lane[j] = (ACC)(MERGE);                                                                  \
-                }                                                                                            \
-            JOIN(merge_##NAME, TAG)(acc + k, lane, 1);                                                       \
+            acc[k] = (ACC)(MERGE);                                                                           \
         }                                                                                                    \
     }                                                                                                        \
     static void JOIN(finish_##NAME, TAG)(void *out_, int64_t out_stride, const void *acc_, int64_t w,        \

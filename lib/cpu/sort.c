@@ -8,6 +8,7 @@ enum {
     SHORT = 48,     /* rows below this are sorted by insertion */
     DIGIT_BITS = 8, /* of one radix pass: its 256 counters stay in the first cache */
     DIGITS = 1 << DIGIT_BITS,
+    HELD = 512,      /* candidates that a selection holds at least */
     MAX_ROUNDS = 100 /* of a selection: far above what 2^32 elements with fair pivots need */
 };
 
@@ -36,32 +37,27 @@ static inline uint64_t key_f64(double v) {
     return bits >> 63 ? ~bits : bits | 1ull << 63;
 }
 
-static bool is_wide(DType t) {
-    return t == F64 || t == I64;
-}
-
-/* key << 32 | position, for types whose key has 32 bits. */
-static void fill_words(uint64_t *word, const void *x, DType t, int64_t n, int64_t stride, bool descending) {
-    const uint32_t flip = descending ? UINT32_MAX : 0;
-    for (int64_t i = 0; i < n; i++) {
-        uint32_t key;
-        if (t == F32)
-            key = key_f32(((const float *)x)[i * stride]);
-        else if (t == I32)
-            key = (uint32_t)((const int32_t *)x)[i * stride] ^ 1u << 31;
-        else
-            key = ((const uint8_t *)x)[i * stride];
-        word[i] = (uint64_t)(key ^ flip) << 32 | (uint64_t)i;
+/* The key of element i; `flip` is all ones where the order descends. */
+static inline uint64_t key_at(const void *x, DType t, int64_t i, uint64_t flip) {
+    switch (t) {
+    case F32:
+        return key_f32(((const float *)x)[i]) ^ (uint32_t)flip;
+    case I32:
+        return ((uint32_t)((const int32_t *)x)[i] ^ 1u << 31) ^ (uint32_t)flip;
+    case F64:
+        return key_f64(((const double *)x)[i]) ^ flip;
+    case I64:
+        return ((uint64_t)((const int64_t *)x)[i] ^ 1ull << 63) ^ flip;
+    default:
+        return ((const uint8_t *)x)[i] ^ (uint32_t)flip;
     }
 }
 
-static void fill_items(Item *item, const void *x, DType t, int64_t n, int64_t stride, bool descending) {
-    const uint64_t flip = descending ? UINT64_MAX : 0;
-    for (int64_t i = 0; i < n; i++) {
-        uint64_t key = t == F64 ? key_f64(((const double *)x)[i * stride])
-                                : (uint64_t)((const int64_t *)x)[i * stride] ^ 1ull << 63;
-        item[i] = (Item){key ^ flip, (uint64_t)i};
-    }
+static inline uint64_t make_words(uint64_t key, int64_t i) {
+    return key << 32 | (uint64_t)i;
+}
+static inline Item make_items(uint64_t key, int64_t i) {
+    return (Item){key, (uint64_t)i};
 }
 
 /* Insertion and radix sort of one element type: KEY(e) is the 64-bit key. Digits from bit `low` on; a pass
@@ -99,9 +95,14 @@ static void fill_items(Item *item, const void *x, DType t, int64_t n, int64_t st
             b = swap;                                                                                        \
         }                                                                                                    \
         return a;                                                                                            \
-    }                                                                                                        \
-    /* Puts the k smallest into a[0..k), in any order: quickselect, its pivot the median of three. False     \
-       where the pivots were too poor to end in time: a is then only permuted. */                                            \
+    }
+
+/* Selection. select puts the k smallest into a[0..k), in any order: quickselect, its pivot the median of
+ * three; false where the pivots were too poor to end in time: a is then only permuted. fill writes the keys
+ * of a row. choose writes only candidates for the k first, at least k of them, and returns how many: a few
+ * are held at a time, and what comes after the k best of them is passed over. A later element never beats an
+ * equal earlier one. */
+#define SELECT(TYPE, NAME)                                                                                   \
     static bool select_##NAME(TYPE *a, int64_t n, int64_t k) {                                               \
         int64_t low = 0, high = n - 1;                                                                       \
         for (int round = 0; high - low >= SHORT; round++) {                                                  \
@@ -132,15 +133,84 @@ static void fill_items(Item *item, const void *x, DType t, int64_t n, int64_t st
         }                                                                                                    \
         insertion_##NAME(a + low, high - low + 1);                                                           \
         return true;                                                                                         \
+    }                                                                                                        \
+    static inline void fill_##NAME(TYPE *a, const void *x, DType t, int64_t n, int64_t stride,               \
+                                   uint64_t flip) {                                                          \
+        for (int64_t i = 0; i < n; i++) a[i] = make_##NAME(key_at(x, t, i * stride, flip), i);               \
+    }                                                                                                        \
+    static inline int64_t choose_##NAME(TYPE *a, const void *x, DType t, int64_t n, int64_t stride,          \
+                                        uint64_t flip, int64_t k) {                                          \
+        const int64_t held = 4 * k > HELD ? 4 * k : HELD;                                                    \
+        int64_t count = held;                                                                                \
+        TYPE worst;                                                                                          \
+        fill_##NAME(a, x, t, n < 2 * held ? n : held, stride, flip);                                         \
+        if (n < 2 * held) return n;                                                                          \
+        for (int64_t i = held; i <= n; i++) {                                                                \
+            if (count == held) {                                                                             \
+                if (!select_##NAME(a, held, k)) {                                                            \
+                    fill_##NAME(a, x, t, n, stride, flip);                                                   \
+                    return n;                                                                                \
+                }                                                                                            \
+                count = k;                                                                                   \
+                worst = a[0];                                                                                \
+                for (int64_t j = 1; j < k; j++)                                                              \
+                    if (LESS(worst, a[j])) worst = a[j];                                                     \
+            }                                                                                                \
+            if (i == n) break;                                                                               \
+            const TYPE e = make_##NAME(key_at(x, t, i * stride, flip), i);                                   \
+            if (LESS(e, worst)) a[count++] = e;                                                              \
+        }                                                                                                    \
+        return count;                                                                                        \
     }
 
 #define WORD_KEY(e) (e)
 #define LESS(u, v)  ((u) < (v))
 SORT(uint64_t, words, WORD_KEY)
+SELECT(uint64_t, words)
 #undef LESS
-#define ITEM_KEY(e) ((e).key)
-#define LESS(u, v)  ((u).key < (v).key || ((u).key == (v).key && (u).position < (v).position))
+#define ITEM_KEY(e)      ((e).key)
+#define ITEM_POSITION(e) ((e).position)
+#define LESS(u, v)       ((u).key < (v).key || ((u).key == (v).key && (u).position < (v).position))
 SORT(Item, items, ITEM_KEY)
+SELECT(Item, items)
+#undef LESS
+#define LESS(u, v) ((u).position < (v).position)
+SORT(Item, positions, ITEM_POSITION)
+
+/* For a type known at compile time: the loops over keys have no branch on it. */
+static inline __attribute__((always_inline)) void first_words(int64_t *index, const void *x, DType t,
+                                                              int64_t n, int64_t stride, int64_t k,
+                                                              uint64_t flip, void *scratch) {
+    uint64_t *a = scratch;
+    int64_t count = n;
+    if (k < n)
+        count = choose_words(a, x, t, n, stride, flip, k);
+    else
+        fill_words(a, x, t, n, stride, flip);
+    bool mixed = k < n; /* a selection mixes positions: they are sorted with the keys */
+    if (k < count && select_words(a, count, k)) count = k;
+    a = sort_words(a, a + count, count, mixed ? 0 : 32);
+    for (int64_t i = 0; i < k; i++) index[i] = (int64_t)(a[i] & UINT32_MAX);
+}
+
+static inline __attribute__((always_inline)) void first_items(int64_t *index, const void *x, DType t,
+                                                              int64_t n, int64_t stride, int64_t k,
+                                                              uint64_t flip, void *scratch) {
+    Item *a = scratch, *b = a + n;
+    int64_t count = n;
+    if (k < n)
+        count = choose_items(a, x, t, n, stride, flip, k);
+    else
+        fill_items(a, x, t, n, stride, flip);
+    if (k < count && select_items(a, count, k)) count = k;
+    if (k < n) {
+        Item *by_position = sort_positions(a, b, count, 0);
+        b = by_position == a ? b : a;
+        a = by_position;
+    }
+    a = sort_items(a, b, count, 0);
+    for (int64_t i = 0; i < k; i++) index[i] = (int64_t)a[i].position;
+}
 
 void cpu_sort_row(int64_t *index, const void *x, DType dtype, int64_t n, int64_t stride, bool descending,
                   void *scratch) {
@@ -149,28 +219,22 @@ void cpu_sort_row(int64_t *index, const void *x, DType dtype, int64_t n, int64_t
 
 void cpu_topk_row(int64_t *index, const void *x, DType dtype, int64_t n, int64_t stride, int64_t k,
                   bool descending, void *scratch) {
+    const uint64_t flip = descending ? UINT64_MAX : 0;
     if (k == 0) return;
-    if (is_wide(dtype)) {
-        Item *a = scratch;
-        if (k < SHORT && k < n) fill_items(a, x, dtype, n, stride, descending);
-        /* A selection mixes equal keys: only the insertion sort, which looks at positions too, may follow it.
-         */
-        bool chosen = k < SHORT && k < n && select_items(a, n, k);
-        if (chosen) {
-            insertion_items(a, k);
-        } else {
-            fill_items(a, x, dtype, n, stride, descending);
-            a = sort_items(a, a + n, n, 0);
-        }
-        for (int64_t i = 0; i < k; i++) index[i] = (int64_t)a[i].position;
-    } else {
-        uint64_t *a = scratch;
-        fill_words(a, x, dtype, n, stride, descending);
-        /* After a selection the positions are mixed and are sorted with the keys. */
-        if (k < n)
-            a = sort_words(a, a + n, select_words(a, n, k) ? k : n, 0);
-        else
-            a = sort_words(a, a + n, n, 32);
-        for (int64_t i = 0; i < k; i++) index[i] = (int64_t)(a[i] & UINT32_MAX);
+    switch (dtype) {
+    case F32:
+        first_words(index, x, F32, n, stride, k, flip, scratch);
+        break;
+    case I32:
+        first_words(index, x, I32, n, stride, k, flip, scratch);
+        break;
+    case F64:
+        first_items(index, x, F64, n, stride, k, flip, scratch);
+        break;
+    case I64:
+        first_items(index, x, I64, n, stride, k, flip, scratch);
+        break;
+    default:
+        first_words(index, x, U8, n, stride, k, flip, scratch);
     }
 }
