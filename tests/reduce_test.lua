@@ -14,7 +14,11 @@ local LAYOUTS = {
   end,
   strided = function(x)
     if x.ndim == 0 then return x end
-    return ap.stack({x, x * 0 + 99}, -1):select(-1, 1)
+    local sizes = x:size()
+    sizes[#sizes + 1] = 2
+    local pairs_of = x:unsqueeze(-1):expand(sizes):clone()
+    pairs_of:select(-1, 2):fill_(99)
+    return pairs_of:select(-1, 1)
   end,
 }
 
@@ -130,7 +134,7 @@ test("sum: integers and bool sum to i64, exactly", function()
     equal(s.dtype, "i64")
     equal(s:item(), 1000)
   end
-  equal(ap.tensor({2 ^ 40 // 1 | 0, 1}, {dtype = "i64"}):sum():item(), 2 ^ 40 // 1 + 1 | 0)
+  equal(ap.tensor({1 << 40, 1}, {dtype = "i64"}):sum():item(), (1 << 40) + 1)
 end)
 
 test("sum: dtype converts first; mean of integers says what to do, and takes dtype", function()
@@ -142,11 +146,11 @@ test("sum: dtype converts first; mean of integers says what to do, and takes dty
 end)
 
 test("sum: 2^24 f32 values stay within 1e-6, whole, by rows and by columns", function()
-  local x = ap.full(2 ^ 24 // 1 | 0, 0.1)
+  local x = ap.full({4096, 4096}, 0.1)
   local exact = ap.tensor(0.1):to("f64"):item()
   close(x:sum():item() / 2 ^ 24, exact, {rtol = 1e-6})
-  close(x:view(4096, 4096):sum(1):to("f64"):sum():item() / 2 ^ 24, exact, {rtol = 1e-6})
-  close(x:view(4096, 4096):sum(2):to("f64"):sum():item() / 2 ^ 24, exact, {rtol = 1e-6})
+  close(x:sum(1):to("f64"):sum():item() / 2 ^ 24, exact, {rtol = 1e-6})
+  close(x:sum(2):to("f64"):sum():item() / 2 ^ 24, exact, {rtol = 1e-6})
 end)
 
 test("empty tensors: sums are 0, products 1, means nan, extremes an error", function()

@@ -142,9 +142,9 @@ static inline Item make_items(uint64_t key, int64_t i) {
                                         uint64_t flip, int64_t k) {                                          \
         const int64_t held = 4 * k > HELD ? 4 * k : HELD;                                                    \
         int64_t count = held;                                                                                \
-        TYPE worst;                                                                                          \
         fill_##NAME(a, x, t, n < 2 * held ? n : held, stride, flip);                                         \
         if (n < 2 * held) return n;                                                                          \
+        TYPE worst = a[0];                                                                                   \
         for (int64_t i = held; i <= n; i++) {                                                                \
             if (count == held) {                                                                             \
                 if (!select_##NAME(a, held, k)) {                                                            \
