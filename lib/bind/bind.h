@@ -100,7 +100,8 @@ void open_conv(lua_State *L);  /* convolution and pooling */
 void open_norm(lua_State *L);  /* softmax, layer_norm, batch_norm, losses */
 void open_optim(lua_State *L); /* fused optimiser steps, gradient norm */
 void open_random(lua_State *L);
-void open_io(lua_State *L); /* safetensors, IDX, CSV, npy, files */
+void open_io(lua_State *L);     /* safetensors, IDX, CSV, npy, files */
+void open_system(lua_State *L); /* clock, isatty */
 
 int luaopen_apsis_core(lua_State *L);
 

@@ -47,8 +47,10 @@ local function lists_of(group)
   return lists[1], lists[2], lists[3], lists[4], lists[5]
 end
 
--- Steps over params[1..n], which have all taken step - 1 steps, then empties the lists, so that they keep no
--- gradient alive.
+-- Steps over params[1..n], which have all taken step - 1 steps, then empties the lists, so that they keep no gradient
+-- alive. The kernel: core.adam_steps_(params, grads, means, squares, maxima or nil, step, lr, beta1, beta2, eps,
+-- weight_decay, decoupled, maximize): changes params, means, squares and maxima in place; step counts from 1; decoupled
+-- is AdamW's decay.
 local function flush(self, group, n, step)
   if n == 0 then return end
   local params, grads, means, squares, maxima = lists_of(group)

@@ -33,12 +33,15 @@ local function lists_of(group)
   return lists.params, lists.grads, lists.bufs
 end
 
--- Steps over params[1..n], then empties the lists, so that they keep no gradient alive.
+-- Steps over params[1..n], then empties the lists, so that they keep no gradient alive. The kernel:
+-- core.sgd_steps_(params, grads, bufs or nil, lr, momentum, dampening, weight_decay, nesterov, first): changes params
+-- and bufs in place; first says that the buffers are still to be set to the gradients.
 local function flush(group, params, grads, bufs, n, first)
   if n == 0 then return end
   local momentum = group.momentum
-  core.sgd_steps_(params, grads, momentum ~= 0 and bufs or nil, group.maximize and -group.lr or group.lr, momentum,
-    group.dampening, group.maximize and -group.weight_decay or group.weight_decay, group.nesterov, first)
+  local sign = group.maximize and -1 or 1 -- climbing is descending with lr and weight_decay negated
+  core.sgd_steps_(params, grads, momentum ~= 0 and bufs or nil, sign * group.lr, momentum, group.dampening,
+    sign * group.weight_decay, group.nesterov, first)
   for i = 1, n do params[i], grads[i], bufs[i] = nil, nil, nil end
 end
 

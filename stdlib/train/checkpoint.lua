@@ -92,7 +92,8 @@ function checkpoint.save(path, run)
   if run.scheduler then put_all(metadata, "scheduler.", run.scheduler:state_dict()) end
   if run.loader and run.loader.state_dict then put_all(metadata, "loader.", run.loader:state_dict()) end
   put_all(metadata, "run.", {epoch = run.epoch, best = run.best, best_epoch = run.best_epoch})
-  put_all(metadata, "rng.", checkpoint.rng_state())
+  local rng = ap.get_rng_state()
+  if ap.is_tensor(rng) then tensors["rng.state"] = rng else metadata["rng.state"] = encode(rng) end
   for i, record in ipairs(run.history or {}) do put_all(metadata, ("history.%d."):format(i), record) end
   require("apsis.io").save(path, tensors, metadata)
 end
@@ -123,19 +124,8 @@ function checkpoint.load(path, run)
   for name, value in pairs(take_all(metadata, "run.")) do run[name] = value end
   run.history = {}
   for i = 1, run.epoch or 0 do run.history[i] = take_all(metadata, ("history.%d."):format(i)) end
-  checkpoint.set_rng_state(take_all(metadata, "rng."))
+  ap.set_rng_state(tensors["rng.state"] or decode(metadata["rng.state"]))
   return run
-end
-
---- The state of the global random generator, as numbers.
----@return table
-function checkpoint.rng_state()
-  return {state = ap.get_rng_state()}
-end
-
----@param saved table from rng_state()
-function checkpoint.set_rng_state(saved)
-  if saved.state then ap.set_rng_state(saved.state) end
 end
 
 return checkpoint

@@ -6,13 +6,13 @@ local system = {}
 
 --- Seconds from some fixed point, not moved by changes of the clock.
 ---@return number
-system.now = core.clock or os.time
+system.now = core.clock
 
 --- Does this file lead to a terminal?
 ---@param file file*
 ---@return boolean
 function system.is_terminal(file)
-  return core.isatty ~= nil and core.isatty(file)
+  return core.isatty(file)
 end
 
 return system
