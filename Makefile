@@ -1,27 +1,56 @@
-# Apsis: build, test, install.  `make help` lists the goals.
-BUILD   ?= build
-PREFIX  ?= /usr/local
-CC      ?= gcc
+# Apsis: build, test, install. `make help` lists the goals.
+BUILD    ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+CC       := $(if $(filter default,$(origin CC)),gcc,$(CC))
 SANITIZE ?=
+comma    := ,
 
-LUA_CFLAGS  := $(shell pkg-config --cflags lua5.4 2>/dev/null || echo -I/usr/include/lua5.4)
-LUA_LIBS    := $(shell pkg-config --libs lua5.4 2>/dev/null || echo -llua5.4)
-BLIS_CFLAGS := $(shell for d in /usr/include/*/blis-openmp /usr/include/blis-openmp /usr/include/blis; do [ -f $$d/blis.h ] && echo -I$$d && break; done)
-BLIS_LIBS   := -lblis
+VERSION  := $(shell sed -n 's/^\#define APSIS_VERSION  *"\(.*\)"/\1/p' vm/apsis.h)
+SOVERSION := 0
 
+# --- what the system has; `make deps` installs what is missing ----------------------------------------------
+PKG         := pkg-config
+LUA         := $(shell for p in lua5.4 lua-5.4 lua54 lua; do $(PKG) --exists $$p 2>/dev/null && echo $$p && break; done)
+LUA_CFLAGS  := $(if $(LUA),$(shell $(PKG) --cflags $(LUA)),-I/usr/include/lua5.4)
+LUA_LIBS    := $(if $(LUA),$(shell $(PKG) --libs $(LUA)),-llua5.4)
+BLIS_DIR    := $(firstword $(wildcard /usr/include/*/blis-openmp /usr/include/blis-openmp /usr/include/blis \
+               /opt/homebrew/include/blis /usr/local/include/blis))
+# The folder of the OpenMP build, so that the build does not hang on which BLIS update-alternatives chose.
+BLIS_LIBDIR := $(wildcard $(patsubst /usr/include/%,/usr/lib/%,$(filter %/blis-openmp,$(BLIS_DIR))))
+BLIS_CFLAGS := $(BLIS_DIR:%=-I%)
+BLIS_LIBS   := $(BLIS_LIBDIR:%=-L%) -lblis
+ZLIB        := $(if $(wildcard /usr/include/zlib.h),yes,$(shell $(PKG) --exists zlib 2>/dev/null && echo yes))
+READLINE    := $(wildcard /usr/include/readline/readline.h /opt/homebrew/opt/readline/include/readline/readline.h)
+COMPILER    := $(shell command -v $(firstword $(CC)) 2>/dev/null)
+
+MISSING := $(if $(COMPILER),,gcc) $(if $(LUA),,lua5.4) $(if $(BLIS_DIR),,blis) $(if $(READLINE),,readline)
+MISSING := $(strip $(MISSING))
+ifeq ($(ZLIB),yes)
+ZLIB_CFLAGS := -DHAVE_ZLIB
+ZLIB_LIBS   := -lz
+endif
+
+DEBIAN_PACKAGES := gcc libc6-dev pkg-config liblua5.4-dev libblis-openmp-dev libreadline-dev zlib1g-dev \
+                   opencl-headers ocl-icd-libopencl1
+FEDORA_PACKAGES := gcc pkgconf lua-devel blis-devel readline-devel zlib-devel opencl-headers ocl-icd
+ARCH_PACKAGES   := gcc pkgconf lua54 blis readline zlib opencl-headers ocl-icd
+BREW_PACKAGES   := gcc pkg-config lua@5.4 blis readline zlib
+
+# --- flags --------------------------------------------------------------------------------------------------
 CFLAGS   ?= -O3 -g
-CPPFLAGS += -Ilib -Ivm -I. $(LUA_CFLAGS) $(BLIS_CFLAGS) -D_GNU_SOURCE
+override CPPFLAGS += -Ilib -Ivm $(LUA_CFLAGS) $(BLIS_CFLAGS) $(ZLIB_CFLAGS) -D_GNU_SOURCE
 WARN     := -Wall -Wextra -Werror
 CODEGEN  := -std=gnu17 -fPIC -fvisibility=hidden -fno-math-errno -fno-trapping-math -ffp-contract=off -fopenmp
 ifneq ($(SANITIZE),)
-CODEGEN  += -fsanitize=$(SANITIZE) -fno-omit-frame-pointer
+CODEGEN  += -fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 endif
 ALL_CFLAGS = $(CODEGEN) $(WARN) $(CFLAGS) $(CPPFLAGS) -MMD -MP
-LIBS     := $(LUA_LIBS) $(BLIS_LIBS) -lz -lm -ldl -fopenmp
+LIBS     := $(LUA_LIBS) $(BLIS_LIBS) $(ZLIB_LIBS) -lm -ldl -lpthread
 
 # Kernel files are compiled once an instruction set; lib/cpu/isa.c chooses at run time.
-ARCH := $(shell $(CC) -dumpmachine | cut -d- -f1)
-ifeq ($(ARCH),x86_64)
+MACHINE := $(firstword $(subst -, ,$(if $(COMPILER),$(shell $(CC) -dumpmachine),$(shell uname -m))))
+ifeq ($(MACHINE),x86_64)
 ISAS := base avx2 avx512
 else
 ISAS := base
@@ -30,29 +59,126 @@ ISA_FLAGS_base   :=
 ISA_FLAGS_avx2   := -mavx2 -mfma -mf16c
 ISA_FLAGS_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mf16c -mprefer-vector-width=512
 
+# --- files --------------------------------------------------------------------------------------------------
 KERNELS := $(wildcard lib/cpu/kernels_*.c)
-SRC     := $(filter-out $(KERNELS),$(wildcard lib/core/*.c lib/cpu/*.c lib/cl/*.c lib/ops/*.c lib/io/*.c lib/bind/*.c))
-VM_SRC  := $(filter-out vm/main.c $(wildcard vm/repl*.c),$(wildcard vm/*.c))
+SRC     := $(filter-out $(KERNELS),$(wildcard $(addsuffix /*.c,lib/core lib/cpu lib/cl lib/ops lib/io lib/bind)))
+BIN_SRC := vm/main.c $(wildcard vm/repl*.c)
+VM_SRC  := $(filter-out $(BIN_SRC) vm/embed.c,$(wildcard vm/*.c))
+# Sorted bytewise, as bundle_find's binary search needs it.
+BUNDLE  := $(sort $(shell find kernels_cl stdlib \( -name '*.lua' -o -name '*.cl' -o -name '*.def' -o -name '*.h' \) -type f 2>/dev/null))
 LIB_OBJ := $(SRC:%.c=$(BUILD)/%.o) $(VM_SRC:%.c=$(BUILD)/%.o) \
            $(foreach isa,$(ISAS),$(KERNELS:%.c=$(BUILD)/%.$(isa).o)) $(BUILD)/bundle_data.o
-BIN_OBJ := $(patsubst %.c,$(BUILD)/%.o,vm/main.c $(wildcard vm/repl*.c))
+BIN_OBJ := $(BIN_SRC:%.c=$(BUILD)/%.o)
+PRODUCTS := $(BUILD)/apsis $(BUILD)/libapsis.so $(BUILD)/libapsis.a
 
-all: $(BUILD)/apsis
+all: $(PRODUCTS)
 
-$(BUILD)/apsis: $(BIN_OBJ) $(LIB_OBJ)
-	$(CC) $(CODEGEN) -o $@ $^ $(LIBS) -lreadline -Wl,-E
+# A stamp changes only when its text does, so that new flags or a file that came or went rebuild what they
+# should and a no-op build does nothing.
+stamp = $(shell mkdir -p $(BUILD); echo '$(2)' | cmp -s - $(BUILD)/$(1) || echo '$(2)' > $(BUILD)/$(1))
+BUILDING := $(filter-out clean help deps deps-if-missing lint run test bench,$(or $(MAKECMDGOALS),all))
+ifneq ($(BUILDING),)
+ifneq ($(MISSING),)
+$(error Missing: $(MISSING). `make deps` installs it on Debian and Ubuntu and says what to install elsewhere)
+endif
+ifneq ($(ZLIB),yes)
+$(warning zlib is missing: building without gzip and zip (zlib1g-dev; `make deps`))
+endif
+$(call stamp,flags,$(subst ',,$(CC) $(ALL_CFLAGS) $(LIBS)))
+$(call stamp,bundle.list,$(BUNDLE))
+$(call stamp,objects.list,$(LIB_OBJ))
+endif
 
-$(BUILD)/%.o: %.c
+$(BUILD)/apsis: $(BIN_OBJ) $(LIB_OBJ) $(BUILD)/objects.list
+	$(CC) $(CODEGEN) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) -lreadline
+
+$(BUILD)/libapsis.so: $(LIB_OBJ) $(BUILD)/objects.list
+	$(CC) $(CODEGEN) $(LDFLAGS) -shared -Wl,-soname,libapsis.so.$(SOVERSION) -o $@ $(filter %.o,$^) $(LIBS)
+
+$(BUILD)/libapsis.a: $(LIB_OBJ) $(BUILD)/objects.list
+	@rm -f $@
+	$(AR) rcs $@ $(filter %.o,$^)
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 define isa_rule
-$(BUILD)/lib/cpu/%.$(1).o: lib/cpu/%.c
+$(BUILD)/lib/cpu/%.$(1).o: lib/cpu/%.c $(BUILD)/flags
 	@mkdir -p $$(@D)
 	$$(CC) $$(ALL_CFLAGS) $$(ISA_FLAGS_$(1)) -DISA=$(1) -c -o $$@ $$<
 endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
+$(BUILD)/embed: vm/embed.c $(BUILD)/flags
+	$(CC) -std=gnu17 $(WARN) -O1 -o $@ $<
+$(BUILD)/bundle_data.c: $(BUILD)/embed $(BUILD)/bundle.list $(BUNDLE)
+	LC_ALL=C $(BUILD)/embed $(BUNDLE) > $@.new && mv $@.new $@
+$(BUILD)/bundle_data.o: $(BUILD)/bundle_data.c
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# --- goals --------------------------------------------------------------------------------------------------
+# Make reads what the system has before it runs anything, so what follows an installation is a second make.
+run: deps-if-missing
+	@$(MAKE) --no-print-directory $(BUILD)/apsis
+	$(BUILD)/apsis examples/mnist.lua $(ARGS)
+test: deps-if-missing
+	@$(MAKE) --no-print-directory all
+	$(BUILD)/apsis tests/run.lua $(ARGS)
+bench: deps-if-missing
+	@$(MAKE) --no-print-directory $(BUILD)/apsis
+	$(BUILD)/apsis tests/bench/run.lua $(ARGS)
+
+deps-if-missing:
+ifneq ($(MISSING)$(filter-out yes,$(or $(ZLIB),zlib)),)
+	@$(MAKE) --no-print-directory deps
+endif
+
+SUDO = $$([ "$$(id -u)" = 0 ] || echo sudo)
+deps:
+	@if command -v apt-get >/dev/null; then \
+	    $(SUDO) apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $(DEBIAN_PACKAGES); \
+	else \
+	    echo 'Install these packages, then run make again:'; \
+	    echo '  dnf install $(FEDORA_PACKAGES)'; \
+	    echo '  pacman -S $(ARCH_PACKAGES)'; \
+	    echo '  brew install $(BREW_PACKAGES)'; \
+	    exit 1; \
+	fi
+
+BINDIR := $(DESTDIR)$(PREFIX)/bin
+LIBDIR := $(DESTDIR)$(PREFIX)/lib
+INCDIR := $(DESTDIR)$(PREFIX)/include
+install: all
+	install -d '$(BINDIR)' '$(LIBDIR)/pkgconfig' '$(INCDIR)'
+	install -m 755 $(BUILD)/apsis '$(BINDIR)/apsis'
+	install -m 755 $(BUILD)/libapsis.so '$(LIBDIR)/libapsis.so.$(VERSION)'
+	ln -sf libapsis.so.$(VERSION) '$(LIBDIR)/libapsis.so.$(SOVERSION)'
+	ln -sf libapsis.so.$(SOVERSION) '$(LIBDIR)/libapsis.so'
+	install -m 644 $(BUILD)/libapsis.a '$(LIBDIR)/libapsis.a'
+	install -m 644 vm/apsis.h '$(INCDIR)/apsis.h'
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LIBS) -fopenmp|' vm/apsis.pc.in \
+	    > '$(LIBDIR)/pkgconfig/apsis.pc'
+
+LINT_C := $(wildcard vm/*.[ch] lib/*/*.[ch] examples/embed/*.c tests/embed/*.c)
+lint:
+	clang-format --dry-run -Werror $(LINT_C)
+	luacheck -q stdlib examples tests
+
 clean:
-	rm -rf $(BUILD)
-.PHONY: all clean
+	rm -rf build build-*
+
+help:
+	@echo 'make                build $(PRODUCTS)'
+	@echo 'make run            train a network on handwritten digits (installs what is missing first)'
+	@echo 'make test           build and run all tests; ARGS=tests/nn_test.lua runs one file'
+	@echo 'make bench          run the benchmarks'
+	@echo 'make install        into PREFIX ($(PREFIX)), below DESTDIR: program, libraries, apsis.h, apsis.pc'
+	@echo 'make deps           install the packages that the build needs'
+	@echo 'make SANITIZE=address,undefined    a checked build in a folder of its own'
+	@echo 'make lint           check the format of C and Lua'
+	@echo 'make clean          remove what was built'
+
+.PHONY: all run test bench deps deps-if-missing install lint clean help
+.DELETE_ON_ERROR:
 -include $(LIB_OBJ:.o=.d) $(BIN_OBJ:.o=.d)

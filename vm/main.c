@@ -1,0 +1,189 @@
+/* The command line, built on apsis.h alone. */
+#include "apsis.h"
+#include "repl.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "usage: apsis [options] [script [arguments]]\n"
+    "  -e CODE     run CODE\n"
+    "  -l MOD      require MOD and name it by its last part: -l apsis.nn gives nn; -l ap=apsis gives ap\n"
+    "  -i          the prompt, after what the other options ask for\n"
+    "  -           run standard input\n"
+    "  -v, --version  versions of Apsis, Lua, BLIS and OpenCL, and the threads in use\n"
+    "  -h, --help  this text\n"
+    "A script finds its arguments in `...` and in the table `arg`. Without options and script: the prompt, "
+    "or\n"
+    "standard input where that is no terminal. APSIS_PATH=DIR reads the standard library from DIR.\n";
+
+/* Written by Lua so that it tells what a script would see. */
+static const char version_code[] =
+    "local ok, core = pcall(require, 'apsis.core')\n"
+    "local info = ok and core.cpu_info and core.cpu_info() or {}\n"
+    "local field = function(name) return info[name] ~= nil and tostring(info[name]) or 'unknown' end\n"
+    "local opencl = package.loadlib('libOpenCL.so.1', '*') and 'found' or 'not found'\n"
+    "print('Lua      ' .. _VERSION)\n"
+    "print('BLIS     ' .. field 'blis_version' .. ', kernels ' .. field 'blis_kernels')\n"
+    "print('CPU      ' .. field 'isa' .. ' kernels')\n"
+    "print('OpenCL   loader ' .. opencl)\n"
+    "print('threads  ' .. field 'threads')\n";
+
+typedef struct Line {
+    int code_end;     /* argv[1 .. code_end-1]: options */
+    bool interactive; /* -i */
+    bool has_code;    /* -e, -l or --version: no prompt by default */
+    bool version;
+} Line;
+
+static Apsis *instance;
+
+static void on_sigint(int signal_number) {
+    signal(signal_number, SIG_DFL); /* a second one kills */
+    apsis_interrupt(instance);
+}
+
+/* A failed write ends the program at the next check, not in an endless loop of failing prints. */
+static int write_out(const char *text, size_t length, void *payload) {
+    (void)payload;
+    if (fwrite(text, 1, length, stdout) != length) return -1;
+    return length && text[length - 1] == '\n' ? fflush(stdout) : 0;
+}
+
+/* Prints what went wrong; returns the exit status. */
+static int report(int status) {
+    if (status == APSIS_OK) return EXIT_SUCCESS;
+    fflush(stdout);
+    fprintf(stderr, "apsis: %s\n",
+            status == APSIS_ERROR_INTERRUPTED ? apsis_error(instance) : apsis_traceback(instance));
+    return EXIT_FAILURE;
+}
+
+static int run_string(const char *code, const char *name) {
+    signal(SIGINT, on_sigint);
+    int status = report(apsis_run_string(instance, code, name));
+    signal(SIGINT, SIG_DFL);
+    return status;
+}
+
+static int run_file(const char *path) {
+    signal(SIGINT, on_sigint);
+    int status = report(apsis_run_file(instance, path));
+    signal(SIGINT, SIG_DFL);
+    return status;
+}
+
+/* -l [name=]module */
+static int load_module(const char *what) {
+    char code[1024];
+    if (strpbrk(what, "\"\\\n")) {
+        fprintf(stderr, "apsis: -l: '%s' is not the name of a module\n", what);
+        return EXIT_FAILURE;
+    }
+    const char *equals = strchr(what, '='), *module = equals ? equals + 1 : what;
+    const char *dot = strrchr(module, '.'), *name = equals ? what : dot ? dot + 1 : module;
+    int length = equals ? (int)(equals - what) : (int)strlen(name);
+    if ((size_t)snprintf(code, sizeof code, "_G[\"%.*s\"] = require \"%s\"", length, name, module) >=
+        sizeof code) {
+        fprintf(stderr, "apsis: -l: the name is too long\n");
+        return EXIT_FAILURE;
+    }
+    return run_string(code, "=(command line)");
+}
+
+static int bad_usage(const char *what, const char *option) {
+    fprintf(stderr, "apsis: %s '%s'\n%s", what, option, usage);
+    return 2;
+}
+
+/* Finds where the options end; -1 with *status set where there is nothing more to do. */
+static bool parse(int argc, char **argv, Line *line, int *status) {
+    int i = 1;
+    for (; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
+        const char *o = argv[i];
+        if (strcmp(o, "--") == 0) {
+            i++;
+            break;
+        }
+        if (strcmp(o, "-h") == 0 || strcmp(o, "--help") == 0) {
+            fputs(usage, stdout);
+            *status = EXIT_SUCCESS;
+            return false;
+        }
+        if (strcmp(o, "-i") == 0) {
+            line->interactive = true;
+        } else if (strcmp(o, "-v") == 0 || strcmp(o, "--version") == 0) {
+            line->has_code = line->version = true;
+        } else if (o[1] == 'e' || o[1] == 'l') {
+            line->has_code = true;
+            if (!o[2] && ++i >= argc) {
+                *status = bad_usage("a value is missing after", o);
+                return false;
+            }
+        } else {
+            *status = bad_usage("unknown option", o);
+            return false;
+        }
+    }
+    line->code_end = i;
+    return true;
+}
+
+/* Runs -e and -l in their order. */
+static int run_options(char **argv, int end) {
+    for (int i = 1; i < end; i++) {
+        char kind = argv[i][1];
+        if (argv[i][0] != '-' || (kind != 'e' && kind != 'l')) continue;
+        const char *value = argv[i][2] ? argv[i] + 2 : argv[++i];
+        int status = kind == 'e' ? run_string(value, "=(command line)") : load_module(value);
+        if (status != EXIT_SUCCESS) return status;
+    }
+    return EXIT_SUCCESS;
+}
+
+static int run_all(int argc, char **argv, const Line *line) {
+    if (line->version) {
+        printf("Apsis    %s\n", apsis_version());
+        int status = run_string(version_code, "=version");
+        if (status != EXIT_SUCCESS) return status;
+    }
+    int status = run_options(argv, line->code_end);
+    if (status == EXIT_SUCCESS && line->code_end < argc) status = run_file(argv[line->code_end]);
+    if (line->interactive) return repl_run(instance, on_sigint);
+    if (status != EXIT_SUCCESS || line->has_code || line->code_end < argc) return status;
+    return isatty(STDIN_FILENO) ? repl_run(instance, on_sigint) : run_file(NULL);
+}
+
+int main(int argc, char **argv) {
+    Line line = {0};
+    int status = EXIT_SUCCESS;
+    signal(SIGPIPE, SIG_DFL); /* a reader that went away ends us quietly, whatever we inherited */
+    if (parse(argc, argv, &line, &status)) {
+        ApsisOptions options = APSIS_OPTIONS_INIT;
+        bool script = line.code_end < argc;
+        options.flags = APSIS_ALLOW_EXIT;
+        options.script = script ? argv[line.code_end] : argv[0];
+        options.argc = script ? argc - line.code_end - 1 : 0;
+        options.argv = argv + (script ? line.code_end + 1 : argc);
+        options.print = write_out;
+        options.check_every = 0; /* Ctrl-C arrives as a signal on this thread */
+        instance = apsis_create(&options);
+        if (!instance) {
+            fputs("apsis: cannot create the interpreter: not enough memory\n", stderr);
+            return EXIT_FAILURE;
+        }
+        status = run_all(argc, argv, &line);
+        apsis_close(instance);
+    }
+    errno = 0;
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "apsis: cannot write to standard output%s%s\n", errno ? ": " : "",
+                errno ? strerror(errno) : "");
+        return EXIT_FAILURE;
+    }
+    return status;
+}
