@@ -62,6 +62,8 @@ for xname, x in inputs.items():
             put(k + "count_nonzero", (x != 0).sum(every, keepdim=keep))
             if len(every) == 1:
                 gradients(k + "prod", lambda t: t.prod(every[0], keepdim=keep), x)
+                if x.dim() == 0 and keep:  # PyTorch's max and min give size 1 here, its amax 0-dim, as ours
+                    continue
                 gradients(k + "max", lambda t: t.max(every[0], keepdim=keep)[0], x)
                 gradients(k + "min", lambda t: t.min(every[0], keepdim=keep)[0], x)
                 put(k + "argmax", x.argmax(every[0], keepdim=keep) + 1)
@@ -79,7 +81,7 @@ for xname, x in inputs.items():
             name = "descending" if down else "ascending"
             gradients(k + name, lambda t: t.sort(dim=d, descending=down, stable=True)[0], x)
             put(k + name + ".positions", x.sort(dim=d, descending=down, stable=True)[1] + 1)
-        if x.dim():
+        if x.dim() and xname != "ties":  # which of equal elements PyTorch's topk takes is not defined
             gradients(k + "topk", lambda t: t.topk(2, d)[0], x)
             gradients(k + "bottomk", lambda t: t.topk(2, d, largest=False)[0], x)
 
