@@ -305,11 +305,11 @@ rule("min_dim", "y", function(g, y, x, dim, keepdim) return to_positions(g, y[2]
 
 local function extreme(whole, along, pairwise)
   return function(x, dim, keepdim)
-    if dim == nil then return whole(x) end
+    if dim == nil then return whole(x, nil, keepdim) end
     if core.is_tensor(dim) then return pairwise(x, dim) end
     if type(dim) == "table" and dim[1] == nil then dim, keepdim = dim.dim, dim.keepdim end
     if type(keepdim) == "table" then keepdim = keepdim.keepdim end
-    if dim == nil then return whole(x) end
+    if dim == nil then return whole(x, nil, keepdim) end
     return along(x, dim, keepdim)
   end
 end
@@ -321,7 +321,7 @@ end
 ---@return Tensor values
 ---@return Tensor? positions i64, from 1: with a dim
 --- Source: torch.max.  Example: local v, i = ap.tensor{{1, 5}, {3, 4}}:max(2) --> [5, 4], [2, 2]
-define("max", extreme(function(x) return core.amax(x) end, core.max_dim,
+define("max", extreme(core.amax, core.max_dim,
                       function(a, b) return core.maximum(a, b) end))
 
 --- min: of all elements; with a dim, the smallest along it and their positions; of two tensors, elementwise.
@@ -331,7 +331,7 @@ define("max", extreme(function(x) return core.amax(x) end, core.max_dim,
 ---@return Tensor values
 ---@return Tensor? positions i64, from 1: with a dim
 --- Source: torch.min.  Example: local v, i = ap.tensor{{1, 5}, {3, 4}}:min(2) --> [1, 3], [1, 1]
-define("min", extreme(function(x) return core.amin(x) end, core.min_dim,
+define("min", extreme(core.amin, core.min_dim,
                       function(a, b) return core.minimum(a, b) end))
 
 --- cumsum: running sums along dim. Integers and bool sum to i64.

@@ -62,8 +62,6 @@ for xname, x in inputs.items():
             put(k + "count_nonzero", (x != 0).sum(every, keepdim=keep))
             if len(every) == 1:
                 gradients(k + "prod", lambda t: t.prod(every[0], keepdim=keep), x)
-                if x.dim() == 0 and keep:  # PyTorch's max and min give size 1 here, its amax 0-dim, as ours
-                    continue
                 gradients(k + "max", lambda t: t.max(every[0], keepdim=keep)[0], x)
                 gradients(k + "min", lambda t: t.min(every[0], keepdim=keep)[0], x)
                 put(k + "argmax", x.argmax(every[0], keepdim=keep) + 1)
