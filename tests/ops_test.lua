@@ -1,0 +1,162 @@
+--- Every op of lib/ops/elementwise.def, by the list that the program gives of them: every dtype and every layout
+--- against PyTorch's values (tests/golden/elementwise.py). An op without golden values fails.
+
+local ap = require "apsis"
+local layouts = require "support.layouts"
+
+local dtypes = {"f32", "f64", "i64", "i32", "u8", "bool"}
+local values = golden "elementwise"
+
+-- Formulas that cancel: units in the last place of their largest term, not of the small result.
+local absolute = {f32 = 2.0 ^ -22, f64 = 2.0 ^ -51}
+local cancels = {gelu = true, gelu_tanh = true, gelu_grad = true, gelu_tanh_grad = true, silu_grad = true, mish = true,
+  logit = true, tanh_grad = true, sigmoid_grad = true, silu = true, softplus = true}
+
+local function tolerance(name, dtype, what)
+  return {ulp = 4, atol = cancels[name] and absolute[dtype] or 0, rtol = 0, what = what}
+end
+
+-- The golden calls of an op for a dtype: {second = name or nil, params = {...}, expected = tensor}.
+local function cases(name, dtype)
+  local found = {}
+  for key, expected in pairs(values) do
+    local op, rest = key:match("^([%l%d_]+)(.*)%.(%w+)$")
+    if op == name and key:match("%.(%w+)$") == dtype then
+      local params = {}
+      for number in (rest:match("%b()") or ""):gmatch("[-%d.e]+") do params[#params + 1] = tonumber(number) end
+      found[#found + 1] = {key = key, second = rest:match(":(%w+)$"), params = params, expected = expected}
+    end
+  end
+  table.sort(found, function(a, b) return a.key < b.key end)
+  return found
+end
+
+-- PyTorch refuses the dtype: we may refuse it too or give a result (integers as f32), but never crash.
+local function refused(expected) return expected.dtype == "u8" and expected:dim() == 1 and expected:numel() == 0 end
+
+local function check_unary(op, dtype, case)
+  local x = values["x." .. dtype]
+  local f = function(t) return ap[op.name](t, table.unpack(case.params)) end
+  local n = x:numel()
+  for _, layout in ipairs(layouts.of(x)) do
+    local got = f(layout.tensor)
+    close(got, layout.expect(case.expected), tolerance(op.name, dtype, case.key .. " " .. layout.name))
+  end
+  for k = 1, n do
+    close(f(x[k]), case.expected[k], tolerance(op.name, dtype, case.key .. " 0-dim"))
+  end
+end
+
+local function check_binary(op, dtype, case)
+  local a, b = values["a." .. dtype], values[case.second .. "." .. dtype]
+  local n, m = a:numel(), b:numel()
+  local f = function(s, t) return ap[op.name](s, t, table.unpack(case.params)) end
+  local function agrees(what, got, expected)
+    close(got, expected, tolerance(op.name, dtype, case.key .. " " .. what))
+  end
+  local column, row = a:view(n, 1), b:view(1, m)
+  agrees("broadcast (n,1) with (m)", f(column, b), case.expected)
+  local s, t = column:expand(n, m), row:expand(n, m)
+  agrees("expanded", f(s, t), case.expected)
+  local dense_s, dense_t = s:contiguous(), t:contiguous()
+  agrees("contiguous", f(dense_s, dense_t), case.expected)
+  for _, left in ipairs(layouts.same_shape(dense_s)) do
+    agrees(left.name .. " with contiguous", f(left.tensor, dense_t), case.expected)
+    agrees("contiguous with " .. left.name, f(dense_s, layouts.named(dense_t, left.name)), case.expected)
+    agrees(left.name .. " on both sides", f(left.tensor, layouts.named(dense_t, left.name)), case.expected)
+  end
+  agrees("zero-size", f(dense_s:narrow(1, 1, 0), b), case.expected:narrow(1, 1, 0))
+  agrees("0-dim", f(a[n], b[m]), case.expected[n][m])
+  agrees("0-dim with a vector", f(a[1], b), case.expected[1])
+  agrees("a vector with 0-dim", f(a, b[1]), case.expected:select(2, 1))
+end
+
+for _, op in ipairs(ap.elementwise_ops()) do
+  for _, dtype in ipairs(dtypes) do
+    local found = cases(op.name, dtype)
+    local gradient = op.name:match("_grad$") and not dtype:match("^f")
+    if not gradient then
+      test(("%s of %s agrees with PyTorch in every layout"):format(op.name, dtype), function()
+        truth(#found > 0, "no golden values: add the op to tests/golden/elementwise.py")
+        for _, case in ipairs(found) do
+          if refused(case.expected) then
+            local x = values["x." .. dtype]
+            local ok, message = pcall(ap[op.name], x, op.arity == 2 and x or nil)
+            if not ok then truth(tostring(message):find(op.name, 1, true), "the error names the op: " .. message) end
+          elseif op.rule == "numeric" and dtype == "bool" then
+            raises(op.name .. ".*bool", ap[op.name], values["x.bool"], table.unpack(case.params))
+          elseif op.arity == 1 then
+            check_unary(op, dtype, case)
+          else
+            check_binary(op, dtype, case)
+          end
+        end
+      end)
+    end
+  end
+end
+
+-- In place: the same values where the result's kind fits the tensor, an error where it does not.
+local kind = {f32 = 2, f64 = 2, i64 = 1, i32 = 1, u8 = 1, bool = 0}
+
+for _, op in ipairs(ap.elementwise_ops()) do
+  test(("%s_ changes its tensor as %s computes"):format(op.name, op.name), function()
+    for _, dtype in ipairs(dtypes) do
+      for _, case in ipairs(cases(op.name, dtype)) do
+        if not refused(case.expected) and not (op.rule == "numeric" and dtype == "bool") then
+          local args = {}
+          local x = values["x." .. dtype]
+          if op.arity == 2 then
+            local a, b = values["a." .. dtype], values[case.second .. "." .. dtype]
+            local n, m = a:numel(), b:numel()
+            x = a:view(n, 1):expand(n, m)
+            args[1] = b
+          end
+          for _, p in ipairs(case.params) do args[#args + 1] = p end
+          local target = x:contiguous():clone()
+          local strided = layouts.named(target, op.arity == 2 and "strided" or "step")
+          local in_place = ap[op.name .. "_"]
+          -- PyTorch's rule is about kinds (float, integer, bool), not widths: i32 takes an i64 result.
+          if kind[case.expected.dtype] <= kind[dtype] then
+            local expected = case.expected:to(dtype)
+            truth(rawequal(in_place(target, table.unpack(args)), target), op.name .. "_ returns its tensor")
+            close(target, expected, tolerance(op.name, dtype, case.key .. " in place"))
+            in_place(strided, table.unpack(args))
+            close(strided, expected, tolerance(op.name, dtype, case.key .. " in place, strided"))
+          else
+            raises(op.name, in_place, target, table.unpack(args))
+            close(target, x:contiguous(), {rtol = 0, atol = 0})
+          end
+        end
+      end
+    end
+  end)
+end
+
+test("elementwise ops give the same at every length and offset around the vector width", function()
+  for _, dtype in ipairs {"f32", "f64", "i64", "u8"} do
+    local x = values["x." .. dtype]
+    local n = x:numel()
+    local long = x:view(1, n):expand(200, n):reshape(-1)
+    for _, name in ipairs {"exp", "tanh", "relu", "sqrt", "log", "sigmoid"} do
+      local short = ap[name](x)
+      close(ap[name](long), short:view(1, n):expand(200, n):reshape(-1), {rtol = 0, atol = 0, what = name})
+      for first = 1, 3 do
+        for length = 0, 20 do
+          close(ap[name](x:narrow(1, first, length)), short:narrow(1, first, length), {rtol = 0, atol = 0, what = name})
+        end
+      end
+    end
+  end
+end)
+
+test("an in-place op whose input is another view of the same memory gives what a copy gives", function()
+  local x = ap.arange(1, 16):to("f32"):view(4, 4)
+  local expected = x:clone() + x:t():contiguous()
+  x:add_(x:t())
+  close(x, expected)
+  local y = ap.arange(1, 8):to("f32")
+  local shifted = y:narrow(1, 2, 7):clone() * y:narrow(1, 1, 7):clone()
+  y:narrow(1, 2, 7):mul_(y:narrow(1, 1, 7))
+  close(y:narrow(1, 2, 7), shifted)
+end)

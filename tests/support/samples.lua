@@ -1,0 +1,177 @@
+--- What gradcheck feeds each op that has a gradient rule: name -> list of {inputs..., f =, second = false}.
+-- A sample's tensors are made afresh by a function, in f64, and require a gradient. An op with a rule and no sample
+-- here is a failure of tests/autograd_test.lua.
+
+local ap = require "apsis"
+
+local samples = {}
+
+-- Values in (low, high), all different and never near a kink at an integer or a half.
+local function spread(size, low, high)
+  local n = 1
+  for _, s in ipairs(size) do n = n * s end
+  local list, k = {}, 0.137
+  for i = 1, n do
+    k = (k + 0.6180339887) % 1
+    list[i] = low + (high - low) * k
+  end
+  return ap.tensor(list, {dtype = "f64"}):reshape(size):clone():requires_grad_()
+end
+
+local function real(...) return spread({...}, -2.3, 2.7) end
+local function positive(...) return spread({...}, 0.3, 2.7) end
+local function unit(...) return spread({...}, -0.9, 0.9) end
+local function inner(...) return spread({...}, 0.1, 0.9) end
+samples.real, samples.positive, samples.unit, samples.inner = real, positive, unit, inner
+
+local function index(list) return ap.tensor(list, {dtype = "i64"}) end
+local function mask(list) return ap.tensor(list, {dtype = "bool"}) end
+
+local ops = {}
+samples.ops = ops
+
+-- sample(name, make, f): make() gives the arguments; f defaults to the op itself.
+local function sample(name, make, options)
+  options = options or {}
+  ops[name] = ops[name] or {}
+  table.insert(ops[name], {make = make, f = options.f, second = options.second})
+end
+
+for _, name in ipairs {"abs", "neg", "sign", "ceil", "floor", "round", "trunc", "frac", "square", "exp", "exp2",
+  "expm1", "sin", "cos", "tan", "atan", "sinh", "cosh", "tanh", "asinh", "erf", "erfc", "sigmoid", "relu", "relu6", "leaky_relu",
+  "elu", "softplus", "logsigmoid", "silu", "mish", "gelu", "gelu_tanh", "hardtanh", "hardsigmoid", "hardswish",
+  "softsign", "clone", "contiguous"} do
+  sample(name, function() return real(2, 3) end)
+  sample(name, function() return real() end)
+end
+for _, name in ipairs {"sqrt", "rsqrt", "reciprocal", "log", "log2", "log10", "log1p"} do
+  sample(name, function() return positive(2, 3) end)
+end
+for _, name in ipairs {"asin", "acos", "atanh"} do sample(name, function() return unit(5) end) end
+sample("acosh", function() return spread({5}, 1.2, 3) end)
+sample("logit", function() return inner(5) end)
+sample("clamp", function() return real(2, 3), -1, 1.5 end)
+sample("clamp", function() return real(2, 3), nil, 1.5 end)
+sample("leaky_relu", function() return real(2, 3), 0.3 end)
+sample("elu", function() return real(2, 3), 0.7 end)
+sample("softplus", function() return real(2, 3), 2, 3 end)
+sample("hardtanh", function() return real(2, 3), -0.6, 1.1 end)
+
+for _, name in ipairs {"add", "sub", "mul", "maximum", "minimum", "fmax", "fmin"} do
+  sample(name, function() return real(2, 3), real(2, 3) * 1.1 end)
+  sample(name, function() return real(2, 1), unit(3) end)
+  sample(name, function() return real(3), unit() end)
+  sample(name, function() return real(2, 3), 0.31 end)
+  sample(name, function() return 0.31, real(2, 3) end)
+end
+for _, name in ipairs {"div", "floor_divide", "remainder", "fmod", "atan2", "hypot", "copysign", "xlogy", "pow"} do
+  sample(name, function() return positive(2, 3), spread({2, 3}, 0.4, 1.9) end)
+  sample(name, function() return positive(2, 1), spread({3}, 0.4, 1.9) end)
+  sample(name, function() return positive(2, 3), 0.77 end)
+  sample(name, function() return 1.31, positive(2, 3) end)
+end
+sample("add", function() return real(2, 3), unit(3), 2.5 end)
+sample("sub", function() return real(2, 3), unit(3), 2.5 end)
+sample("pow", function() return real(2, 3), 2 end)
+sample("pow", function() return real(2, 3), 3 end)
+for _, name in ipairs {"relu_grad", "leaky_relu_grad", "sigmoid_grad", "tanh_grad", "silu_grad", "gelu_grad",
+  "gelu_tanh_grad"} do
+  sample(name, function() return unit(2, 3), real(2, 3) end)
+end
+
+-- Shapes. Views give gradients to what they were taken from.
+sample("view", function() return real(2, 6), {3, 4} end)
+sample("reshape", function() return real(2, 6), {4, -1} end)
+sample("flatten", function() return real(2, 3, 2), 2 end)
+sample("unflatten", function() return real(2, 6), 2, {2, 3} end)
+sample("transpose", function() return real(2, 3, 2), 1, 3 end)
+sample("t", function() return real(2, 3) end)
+sample("permute", function() return real(2, 3, 2), {3, 1, 2} end)
+sample("movedim", function() return real(2, 3, 2), 1, 3 end)
+sample("squeeze", function() return real(2, 1, 3), 2 end)
+sample("unsqueeze", function() return real(2, 3), 2 end)
+sample("expand", function() return real(2, 1), {3, 2, 4} end)
+sample("expand_as", function() return real(2, 1), ap.zeros({3, 2, 4}, {dtype = "f64"}) end)
+sample("select", function() return real(3, 4), 2, -1 end)
+sample("narrow", function() return real(3, 5), 2, 2, 3 end)
+sample("unfold", function() return real(7), 1, 3, 2 end)
+sample("diagonal", function() return real(3, 4) end)
+sample("diagonal", function() return real(3, 4), 1 end)
+sample("as_strided", function() return real(8), {3, 2}, {2, 1} end)
+sample("to", function() return real(2, 3), "f64" end)
+sample("cat", function() return real(2, 3), unit(1, 3) end, {f = function(a, b) return ap.cat({a, b}, 1) end})
+sample("stack", function() return real(2, 3), unit(2, 3) end, {f = function(a, b) return ap.stack({a, b}, 2) end})
+sample("getitem", function() return real(3, 4) end, {f = function(x) return x["2:3, :2"] end})
+sample("getitem", function() return real(3, 4) end, {f = function(x) return x[{2, 3}] end})
+sample("getitem", function() return real(3, 4) end, {f = function(x) return x[index {3, 1, 3}] end})
+sample("getitem", function() return real(3, 4) end, {f = function(x) return x[x:detach():gt(0.2)] end, second = false})
+sample("setitem_", function() return real(3, 4), unit(4) end, {f = function(x, v)
+  local y = x * 1
+  y[2] = v
+  return y
+end})
+sample("setitem_", function() return real(3, 4), unit(2, 2) end, {f = function(x, v)
+  local y = x * 1
+  y["1:2, 2:3"] = v
+  return y
+end})
+sample("setitem_", function() return real(3, 4), unit() end, {f = function(x, v)
+  local y = x * 1
+  y[index {1, 3}] = v
+  return y
+end})
+sample("copy_", function() return real(3, 4), unit(4) end, {f = function(x, v) return (x * 1):copy_(v) end})
+sample("fill_", function() return real(3, 4) end, {f = function(x) return (x * 1):fill_(2) + x end})
+sample("zero_", function() return real(3, 4) end, {f = function(x) return (x * 1):zero_() + x end})
+
+-- Reductions and scans.
+for _, name in ipairs {"sum", "mean", "prod", "logsumexp", "norm", "var", "std", "amax", "amin"} do
+  if name ~= "logsumexp" then sample(name, function() return real(2, 3) end) end
+  sample(name, function() return real(2, 3, 2), 2 end)
+  sample(name, function() return real(2, 3), {dim = -1, keepdim = true} end)
+end
+sample("norm", function() return real(2, 3), {p = 3, dim = 2} end)
+sample("norm", function() return real(2, 3), {p = 1} end)
+sample("var_mean", function() return real(2, 3), 2 end)
+sample("std_mean", function() return real(2, 3), 2 end)
+sample("sum_to_size", function() return real(2, 3), {1, 3} end)
+for _, name in ipairs {"cumsum", "cumprod", "logcumsumexp"} do sample(name, function() return real(3, 4), 2 end) end
+local function values_only(name, ...)
+  local rest = table.pack(...)
+  return {f = function(x) return (ap[name](x, table.unpack(rest, 1, rest.n))) end}
+end
+sample("max_dim", function() return real(3, 4) end, values_only("max_dim", 2))
+sample("min_dim", function() return real(3, 4) end, values_only("min_dim", 2))
+sample("sort", function() return real(3, 4) end, values_only("sort", 2))
+sample("topk", function() return real(3, 4) end, values_only("topk", 2))
+
+-- Indexing by tensors.
+sample("where", function() return mask {true, false, true}, real(2, 3), unit(3) end)
+sample("where", function() return mask {true, false, true}, real(2, 3), 0.5 end)
+sample("gather", function() return real(3, 4), 2, index {{1, 1}, {4, 2}, {3, 3}} end)
+sample("index_select", function() return real(3, 4), 1, index {3, 1, 3} end)
+sample("take_along_dim", function() return real(3, 4), index {{1, 1}, {4, 2}, {3, 3}}, 2 end)
+sample("scatter_add", function() return real(3, 4), 2, index {{1, 1}, {4, 2}, {3, 3}}, unit(3, 2) end)
+sample("scatter", function() return real(3, 4), 2, index {{1, 2}, {4, 2}, {3, 1}}, unit(3, 2) end)
+sample("index_add", function() return real(3, 4), 1, index {3, 1, 3}, unit(3, 4) end)
+sample("masked_fill", function() return real(2, 3), mask {true, false, true}, 0.5 end)
+sample("masked_select", function() return real(2, 3), mask {true, false, true} end)
+sample("embedding", function() return real(5, 3), index {1, 5, 1} end,
+  {f = function(w) return ap.embedding(index {{1, 5}, {1, 2}}, w) end})
+
+-- Matrices.
+sample("matmul", function() return real(2, 3), unit(3, 4) end)
+sample("matmul", function() return real(3), unit(3) end)
+sample("matmul", function() return real(2, 3), unit(3) end)
+sample("matmul", function() return real(3), unit(3, 2) end)
+sample("matmul", function() return real(2, 2, 3), unit(3, 4) end)
+sample("matmul", function() return real(2, 1, 2, 3), unit(2, 3, 2) end)
+sample("mm", function() return real(2, 3), unit(3, 4) end)
+sample("bmm", function() return real(2, 2, 3), unit(2, 3, 4) end)
+sample("mv", function() return real(2, 3), unit(3) end)
+sample("dot", function() return real(3), unit(3) end)
+sample("addmm", function() return real(2, 4), real(2, 3), unit(3, 4) end)
+sample("linear", function() return real(2, 3), unit(4, 3), real(4) end)
+sample("linear", function() return real(2, 2, 3), unit(4, 3) end)
+
+return samples
