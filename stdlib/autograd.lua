@@ -347,7 +347,7 @@ function autograd.gradgradcheck(f, inputs, options)
   local n = #inputs
   return autograd.gradcheck(function(...)
     local given = {...}
-    local ys = table.pack(f(table.unpack(given, 1, n)))
+    local ys = table.pack(autograd.enable_grad(f, table.unpack(given, 1, n)))
     local roots, grads, needed = {}, {}, {}
     for k, o in ipairs(seeds) do
       if ys[o].requires_grad then

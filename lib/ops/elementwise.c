@@ -339,6 +339,8 @@ bool op_elementwise(Ctx *c, Tensor *out, ElementwiseOp op, const Operand *a, con
     int inputs = b ? 2 : 1;
     DType dtype = F32;
     if (!input_dtype(c, info, inputs, operands, p, &dtype)) return false;
+    /* Bools compute as integers, and ~1 is not 0. */
+    if (op == EW_bitwise_not && dtype == BOOL) info = &elementwise_info[op = EW_logical_not];
     DType result = info->rule == PREDICATE ? BOOL : dtype;
     Compute compute = compute_of(dtype);
 

@@ -1,6 +1,7 @@
 """Elementwise ops, every dtype, and the type promotion tables.
 
-Keys: "x.DTYPE" and the second operands "b.DTYPE" (no zeros), "e.DTYPE" (small, not negative) and "p.DTYPE" (any), all of
+Keys: "x.DTYPE" and the second operands "b.DTYPE" (no zeros), "e.DTYPE" (small, not negative), "p.DTYPE" (any),
+"u.DTYPE" (within [-1, 1]) and "m.DTYPE" (moderate), all of
 shape (n). "OP.DTYPE" or "OP(params).DTYPE": unary, f(x). "OP:s.DTYPE": binary, f(x[i], s[j]) of shape (n, n), where s
 names the second operand. A value of dtype u8 and shape (0) means that PyTorch refuses the dtype.
 "promote": the dtype of a tensor with a tensor, as positions (from 1) in DTYPES; "promote_scalar": a tensor with a 0-dim
@@ -70,6 +71,10 @@ for dtype, short in SHORT.items():
                 value = in_f64(lambda t: f(t, *call), dtype, x, exact=name in EXACT)
             except (RuntimeError, TypeError, NotImplementedError):
                 value = torch.zeros(0, dtype=torch.uint8)
+            if name in ("hardtanh", "softsign") and not floating:
+                continue  # ours take integers as f32; PyTorch's softsign overflows abs there
+            if name == "hardswish" and floating:
+                value[x == -inf] = 0  # the limit; PyTorch computes -inf * 0
             out[f"{name}{text(call)}.{short}"] = value
 
 BINARY = {name: (getattr(torch, name), "p") for name in
@@ -84,11 +89,11 @@ BINARY["pow"] = (torch.pow, "e")
 aten = torch.ops.aten
 BINARY["relu_grad"] = (lambda g, y: aten.threshold_backward(g, y, 0), "p")
 BINARY["leaky_relu_grad"] = (lambda g, x, s=0.01: aten.leaky_relu_backward(g, x, s, False), "p", [[], [0.2]])
-BINARY["sigmoid_grad"] = (aten.sigmoid_backward, "p")
-BINARY["tanh_grad"] = (aten.tanh_backward, "p")
-BINARY["silu_grad"] = (aten.silu_backward, "p")
-BINARY["gelu_grad"] = (lambda g, x: aten.gelu_backward(g, x), "p")
-BINARY["gelu_tanh_grad"] = (lambda g, x: aten.gelu_backward(g, x, approximate="tanh"), "p")
+BINARY["sigmoid_grad"] = (aten.sigmoid_backward, "u")
+BINARY["tanh_grad"] = (aten.tanh_backward, "u")
+BINARY["silu_grad"] = (aten.silu_backward, "m")
+BINARY["gelu_grad"] = (lambda g, x: aten.gelu_backward(g, x), "m")
+BINARY["gelu_tanh_grad"] = (lambda g, x: aten.gelu_backward(g, x, approximate="tanh"), "m")
 THROUGH_F64 = {"pow", "atan2", "hypot", "xlogy"}
 
 for dtype, short in SHORT.items():
@@ -98,11 +103,14 @@ for dtype, short in SHORT.items():
     small = torch.tensor([0.0, 1.0, 2.0, -1.0, 0.5, -2.5, 3.0, inf, -inf, nan] if floating
                          else [0, 1] if dtype == torch.bool else [0, 1, 2, 3, 5], dtype=dtype)
     out["a." + short], out["p." + short], out["b." + short], out["e." + short] = first, first, second, small
+    if floating:
+        out["u." + short] = torch.tensor([0.0, -1.0, 1.0, 0.25, -0.875, 0.999, nan], dtype=dtype)
+        out["m." + short] = torch.tensor([0.0, -0.0, -1.0, 1.0, 0.25, -2.875, 4.5, -6.0, 12.0, nan], dtype=dtype)
     for name, (f, which, *calls) in BINARY.items():
-        other = out[f"{which}.{short}"]
+        other = out.get(f"{which}.{short}")
         for call in calls[0] if calls else [[]]:
             if name.endswith("_grad") and not floating:
-                continue
+                continue  # gradients are floats
             try:
                 value = in_f64(lambda a, b: f(a, b, *call), dtype, first[:, None], other[None, :],
                                exact=name not in THROUGH_F64 and not name.endswith("_grad"))
