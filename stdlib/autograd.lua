@@ -55,8 +55,8 @@ end
 
 -- The gradients of one node's inputs.
 local function propagate(node, g, sums, owned, create_graph)
-  local edges, joint, slots = node_info(node)
-  if slots == 1 then g = g[1] end
+  local edges, joint, outputs = node_info(node)
+  if outputs == 1 then g = g[1] end
   local given = joint and node_rule(node, 0, g)
   local last_list, last_argument
   for k = 1, edges do

@@ -229,11 +229,11 @@ test("a graph of 10,000 ops is walked and freed without overflowing a stack", fu
 end)
 
 test("a gradient of another dtype arrives in the leaf's dtype", function()
-  local x = ap.tensor({1, 2}, {requires_grad = true});
+  local x = ap.tensor({1.0, 2.0}, {requires_grad = true});
   (x:to("f64") * 3):sum():backward()
   equal(x.grad.dtype, "f32")
   close(x.grad, {3, 3})
-  local y = ap.tensor({1, 2}, {requires_grad = true});
+  local y = ap.tensor({1.0, 2.0}, {requires_grad = true});
   (y * ap.tensor({1, 2}, {dtype = "f64"})):sum():backward()
   equal(y.grad.dtype, "f32")
 end)

@@ -25,8 +25,8 @@ typedef struct Node {
     const OpState *op; /* lives as long as the state */
     uint64_t sequence, visit;
     uint8_t args, edges;
-    uint8_t slots; /* floating outputs */
-    bool keeps;    /* holds tensors that backward frees */
+    uint8_t outputs;
+    bool keeps; /* holds tensors that backward frees */
     bool keeps_output;
     bool released;
     bool custom; /* its rule is a user value of its own */
@@ -212,16 +212,15 @@ static Node *record(lua_State *L, const OpState *op, int args, int edges, bool *
 
 /* Hangs the node at stack index `node` on the results, which stand at first..first+count-1. */
 static void attach(lua_State *L, Node *n, int node, int first, int count, bool keep) {
-    int slot = 0;
     for (int i = 0; i < count; i++) {
         Tensor *t = to_tensor(L, first + i);
         if (!t || !dtype_is_float((DType)t->dtype)) continue;
         t->requires_grad = t->has_node = true;
-        t->out_slot = (uint8_t)slot++;
+        t->out_slot = (uint8_t)i;
         lua_pushvalue(L, node);
         lua_setiuservalue(L, first + i, TENSOR_NODE);
     }
-    n->slots = (uint8_t)slot;
+    n->outputs = (uint8_t)count;
     if (!keep) return;
     n->keeps = true;
     if (count == 1) {
@@ -342,10 +341,6 @@ static int push_saved(lua_State *L, int node, const Node *n) {
 static int l_node_rule(lua_State *L) {
     Node *n = check_node(L, 1);
     int arg = (int)check_int(L, 2), pushed = 2;
-    if (n->released)
-        raise(L,
-              "backward: the graph was freed by an earlier backward (at %s); pass retain_graph = true to it",
-              n->op->name);
     if (n->custom) {
         lua_getiuservalue(L, 1, value_of_custom(n));
     } else {
@@ -377,12 +372,17 @@ static int l_node_rule(lua_State *L) {
     return 1;
 }
 
-/* node_info(node) -> edges, joint, slots (float outputs) */
+/* node_info(node) -> edges, joint, outputs; an error for a node that backward freed: it has no edges left */
 static int l_node_info(lua_State *L) {
     const Node *n = check_node(L, 1);
+    if (n->released)
+        raise(L,
+              "backward: a second time through a graph that an earlier backward freed (at %s); pass "
+              "retain_graph = true to the earlier one",
+              n->op->name);
     lua_pushinteger(L, n->edges);
     lua_pushboolean(L, n->op->joint);
-    lua_pushinteger(L, n->slots);
+    lua_pushinteger(L, n->outputs);
     return 3;
 }
 

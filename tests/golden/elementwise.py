@@ -2,8 +2,8 @@
 
 Keys: "x.DTYPE" and the second operands "b.DTYPE" (no zeros), "e.DTYPE" (small, not negative), "p.DTYPE" (any),
 "u.DTYPE" (within [-1, 1]) and "m.DTYPE" (moderate), all of
-shape (n). "OP.DTYPE" or "OP(params).DTYPE": unary, f(x). "OP:s.DTYPE": binary, f(x[i], s[j]) of shape (n, n), where s
-names the second operand. A value of dtype u8 and shape (0) means that PyTorch refuses the dtype.
+shape (n). "OP.DTYPE" or "OP(params).DTYPE": unary, f(x). "OP:s.DTYPE": binary, f(x[i], s[j]) of shape (n, m), where s
+names the second operand (x is "a.DTYPE"; for the gradients of activations "m.DTYPE"). A value of dtype u8 and shape (0) means that PyTorch refuses the dtype.
 "promote": the dtype of a tensor with a tensor, as positions (from 1) in DTYPES; "promote_scalar": a tensor with a 0-dim
 tensor; "promote_int", "promote_float", "promote_bool": a tensor with a Python number.
 """
@@ -108,6 +108,7 @@ for dtype, short in SHORT.items():
         out["m." + short] = torch.tensor([0.0, -0.0, -1.0, 1.0, 0.25, -2.875, 4.5, -6.0, 12.0, nan], dtype=dtype)
     for name, (f, which, *calls) in BINARY.items():
         other = out.get(f"{which}.{short}")
+        first = out["m." + short] if name.endswith("_grad") and floating else out["a." + short]
         for call in calls[0] if calls else [[]]:
             if name.endswith("_grad") and not floating:
                 continue  # gradients are floats
