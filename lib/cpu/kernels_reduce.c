@@ -41,7 +41,7 @@ enum {
 #include "cpu/reduce_type.h"
 
 #define SRC         int64_t
-#define WIDE        int64_t
+#define WIDE        uint64_t /* wraps, as the result does */
 #define WIDE_OR_SRC int64_t
 #define TAG         i64
 #define FLOATING    0
@@ -50,7 +50,7 @@ enum {
 #include "cpu/reduce_type.h"
 
 #define SRC         int32_t
-#define WIDE        int64_t
+#define WIDE        uint64_t /* wraps, as the result does */
 #define WIDE_OR_SRC int64_t
 #define TAG         i32
 #define FLOATING    0
@@ -59,7 +59,7 @@ enum {
 #include "cpu/reduce_type.h"
 
 #define SRC         uint8_t
-#define WIDE        int64_t
+#define WIDE        uint64_t /* wraps, as the result does */
 #define WIDE_OR_SRC int64_t
 #define TAG         u8
 #define FLOATING    0
