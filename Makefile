@@ -126,7 +126,7 @@ test: deps-if-missing
 	$(BUILD)/apsis tests/run.lua $(ARGS)
 bench: deps-if-missing
 	@$(MAKE) --no-print-directory $(BUILD)/apsis
-	$(BUILD)/apsis tests/bench/run.lua $(ARGS)
+	APSIS=$(BUILD)/apsis tests/bench/run $(ARGS)
 
 deps-if-missing:
 ifneq ($(MISSING)$(filter-out yes,$(or $(ZLIB),zlib)),)

@@ -92,7 +92,7 @@ for _, op in ipairs(ap.elementwise_ops()) do
             if not ok then truth(tostring(message):find(op.name, 1, true), "the error names the op: " .. message) end
           elseif op.rule == "numeric" and dtype == "bool" then
             local ok, message = pcall(ap[op.name], values["x.bool"], table.unpack(case.params))
-            if not ok then truth(tostring(message):find(op.name .. ".*bool"), "the error names op and dtype: " .. message) end
+            if not ok then truth(tostring(message):find(op.name .. ".*bool"), "op and dtype: " .. message) end
           elseif op.arity == 1 then
             check_unary(op, dtype, case)
           else

@@ -277,7 +277,7 @@ no_gradient("argmax")
 no_gradient("argmin")
 
 -- The gradient of chosen elements flows back to the positions that they came from. (The positions that the
--- op returns too are integers and have no gradient: g is the values' alone, no table.)
+-- op returns too are integers and have no gradient: g[2] is nil.)
 local function to_positions(g, index, x, dim, keepdim)
   if x.ndim == 0 then return g:reshape(x:size()) end
   dim = dim or -1
@@ -292,7 +292,7 @@ end
 ---@return Tensor values
 ---@return Tensor positions i64, from 1
 --- Source: torch.max.  Example: ap.tensor{{1, 5}, {3, 4}}:max_dim(2) --> [5, 4], [2, 2]
-rule("max_dim", "y", function(g, y, x, dim, keepdim) return to_positions(g, y[2], x, dim, keepdim) end)
+rule("max_dim", "y", function(g, y, x, dim, keepdim) return to_positions(g[1], y[2], x, dim, keepdim) end)
 
 --- min_dim: the smallest values along dim and their positions: x:min(dim).
 ---@param x Tensor any shape, not empty along dim
@@ -301,7 +301,7 @@ rule("max_dim", "y", function(g, y, x, dim, keepdim) return to_positions(g, y[2]
 ---@return Tensor values
 ---@return Tensor positions i64, from 1
 --- Source: torch.min.  Example: ap.tensor{{1, 5}, {3, 4}}:min_dim(2) --> [1, 3], [1, 1]
-rule("min_dim", "y", function(g, y, x, dim, keepdim) return to_positions(g, y[2], x, dim, keepdim) end)
+rule("min_dim", "y", function(g, y, x, dim, keepdim) return to_positions(g[1], y[2], x, dim, keepdim) end)
 
 local function extreme(whole, along, pairwise)
   return function(x, dim, keepdim)
@@ -385,7 +385,7 @@ end)
 ---@return Tensor values
 ---@return Tensor positions i64, from 1
 --- Source: torch.sort (stable = True).  Example: local v, i = ap.tensor{3, 1, 2}:sort() --> [1, 2, 3], [2, 3, 1]
-rule("sort", "y", function(g, y, x, dim) return to_positions(g, y[2], x, dim, true) end)
+rule("sort", "y", function(g, y, x, dim) return to_positions(g[1], y[2], x, dim, true) end)
 
 --- argsort: the positions that sort x along dim. Stable; NaN counts as the largest.
 ---@param x Tensor any shape
@@ -403,4 +403,4 @@ no_gradient("argsort")
 ---@return Tensor values
 ---@return Tensor positions i64, from 1
 --- Source: torch.topk.  Example: local v, i = ap.tensor{3, 9, 5}:topk(2) --> [9, 5], [2, 3]
-rule("topk", "y", function(g, y, x, _, dim) return to_positions(g, y[2], x, dim, true) end)
+rule("topk", "y", function(g, y, x, _, dim) return to_positions(g[1], y[2], x, dim, true) end)

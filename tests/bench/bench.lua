@@ -1,0 +1,111 @@
+--- What the benchmarks measure on our side: `apsis tests/bench/bench.lua NAME` prints "NAME SECONDS": the time of one iteration, the
+--- median of several runs. tests/bench/run runs it beside bench.py and prints the ratios.
+
+local ap = require "apsis"
+local nn, optim = ap.nn, ap.optim
+
+local cases = {}
+
+-- f(n) runs n iterations; returns n such that they take about this long.
+local seconds_a_run, runs = 0.2, 5
+
+local function measure(f)
+  local n = 1
+  while true do
+    local start = ap.clock()
+    f(n)
+    local spent = ap.clock() - start
+    if spent > seconds_a_run / 4 then
+      n = math.max(1, math.ceil(n * seconds_a_run / spent))
+      break
+    end
+    n = n * 4
+  end
+  local times = {}
+  for i = 1, runs do
+    local start = ap.clock()
+    f(n)
+    times[i] = (ap.clock() - start) / n
+  end
+  table.sort(times)
+  return times[(runs + 1) // 2]
+end
+
+function cases.add_one()
+  local a, b = ap.tensor {1.0}, ap.tensor {2.0}
+  return function(n) for _ = 1, n do local _ = a + b end end
+end
+
+function cases.add_one_grad()
+  local a, b = ap.tensor({1.0}, {requires_grad = true}), ap.tensor {2.0}
+  return function(n) for _ = 1, n do local _ = a + b end end
+end
+
+local function step(model, loss_of, x, y, opt)
+  return function(n)
+    for _ = 1, n do
+      opt:zero_grad()
+      local loss = loss_of(model(x), y)
+      loss:backward()
+      opt:step()
+    end
+  end
+end
+
+function cases.simplenet()
+  local model = nn.Sequential(nn.Linear(10, 50), nn.ReLU(), nn.Linear(50, 10))
+  return step(model, nn.MSELoss(), ap.randn(32, 10), ap.randn(32, 10), optim.SGD(model:parameters(), {lr = 0.01}))
+end
+
+local function labels(n, classes)
+  local list = {}
+  for i = 1, n do list[i] = i * 7 % classes + 1 end
+  return ap.tensor(list, {dtype = "i64"})
+end
+
+function cases.mlp()
+  local model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
+  return step(model, nn.CrossEntropyLoss(), ap.randn(64, 784), labels(64, 10),
+    optim.SGD(model:parameters(), {lr = 0.01}))
+end
+
+-- The net of examples/mnist.lua.
+function cases.mnist()
+  local model = nn.Sequential(nn.Conv2d(1, 16, 3, {padding = 1}), nn.ReLU(), nn.MaxPool2d(2),
+    nn.Conv2d(16, 32, 3, {padding = 1}), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(32 * 7 * 7, 10))
+  return step(model, nn.CrossEntropyLoss(), ap.randn(64, 1, 28, 28), labels(64, 10),
+    optim.Adam(model:parameters(), {lr = 0.001}))
+end
+
+for name, size in pairs {["1e2"] = 100, ["1e4"] = 10000, ["1e7"] = 10000000} do
+  cases["add_" .. name] = function()
+    local a, b = ap.randn(size), ap.randn(size)
+    return function(n) for _ = 1, n do local _ = a + b end end
+  end
+  cases["exp_" .. name] = function()
+    local a = ap.randn(size)
+    return function(n) for _ = 1, n do local _ = a:exp() end end
+  end
+  cases["tanh_" .. name] = function()
+    local a = ap.randn(size)
+    return function(n) for _ = 1, n do local _ = a:tanh() end end
+  end
+end
+
+-- Growth of resident memory from iteration 1,000 to 100,000 of a training step: printed as a factor.
+local function resident()
+  local file <close> = assert(io.open "/proc/self/statm")
+  local _, pages = file:read("n", "n")
+  return pages
+end
+
+if arg[1] == "memory" then
+  local run = cases.simplenet()
+  run(1000)
+  local before = resident()
+  run(99000)
+  print(("memory %.4f"):format(resident() / before))
+else
+  local make = assert(cases[arg[1]], "no such benchmark")
+  print(("%s %.4g"):format(arg[1], measure(make())))
+end
