@@ -1,5 +1,5 @@
---- What the benchmarks measure on our side: `apsis tests/bench/bench.lua NAME` prints "NAME SECONDS": the time of one iteration, the
---- median of several runs. tests/bench/run runs it beside bench.py and prints the ratios.
+--- What the benchmarks measure on our side: `apsis tests/bench/bench.lua NAME` prints "NAME SECONDS": the time of one
+--- iteration, the median of several runs. tests/bench/run runs it beside bench.py and prints the ratios.
 
 local ap = require "apsis"
 local nn, optim = ap.nn, ap.optim

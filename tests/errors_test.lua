@@ -1,0 +1,123 @@
+--- Wrong arguments: every op of the program, fed with what does not belong there, gives a Lua error that names it, or a
+--- right result, and never a crash.
+
+local ap = require "apsis"
+
+local function wrong_values()
+  return {
+    false, true, 0, 1, -1, 2, 7, 1.5, 0 / 0, 1 / 0, 2 ^ 53, math.mininteger, math.maxinteger, "", "x", "f32", "sum", {}, {0},
+    {-1}, {1, 2}, {2 ^ 40, 2 ^ 40}, {math.maxinteger, 2}, {"x"}, {{}}, {1.5}, print, io.stdout, coroutine.create(print),
+    ap.ones(2, 3), ap.ones(3), ap.ones({}), ap.zeros(0), ap.zeros({0, 3}), ap.ones(4, 5, 2),
+    ap.ones({2, 3}, {dtype = "i64"}), ap.ones({3}, {dtype = "bool"}), ap.ones({2}, {dtype = "u8"}),
+    ap.ones({2, 3}, {dtype = "f64"}), ap.ones({2, 3}, {dtype = "f16"}), ap.ones(3, 2):t(), ap.ones(1, 3):expand(2, 3),
+    ap.tensor({1, 99, -5}, {dtype = "i64"}), {ap.ones(2), 3}, {ap.ones(2), ap.ones(3)},
+    setmetatable({}, {__index = function() error "touched" end}),
+  }
+end
+
+-- What the messages of an op without a name of its own in Lua call it.
+local called = {getitem = "index", setitem_ = "index"}
+
+-- Deterministic, so that a failure can be repeated.
+local seed = 12345
+local function random(n)
+  seed = (seed * 1103515245 + 12345) % 2147483648
+  return seed // 65536 % n + 1
+end
+
+local names = {}
+for name in pairs(ap.ops()) do names[#names + 1] = name end
+table.sort(names)
+
+for _, name in ipairs(names) do
+  test(name .. ": wrong arguments give an error that names it, or a result", function()
+    local values = wrong_values()
+    local function try(...)
+      local ok, message = pcall(ap[name], ...)
+      if ok then return end
+      truth(type(message) == "string", "the error is no text")
+      truth(not message:find("attempt to", 1, true), "an error of the library's own: " .. message)
+      local named = message:find((name:gsub("_$", "")), 1, true) or called[name] and message:find(called[name], 1, true)
+      truth(named, "the error does not name the op: " .. message)
+    end
+    try()
+    for _, v in ipairs(values) do try(v) end
+    try(nil, ap.ones(2))
+    local x = ap.ones(2, 3)
+    for _, v in ipairs(values) do
+      try(x, v)
+      try(x, nil, v)
+    end
+    for _ = 1, 150 do
+      local given = {}
+      for i = 1, random(4) do given[i] = values[random(#values)] end
+      if random(2) == 1 then given[1] = ap.ones(2, 3) end
+      try(table.unpack(given))
+    end
+  end)
+end
+
+-- --- what the most common mistakes say ---------------------------------------------------------------------------
+
+test("shapes that do not broadcast: the message gives both", function()
+  raises("add: .*2x3.*4", function() return ap.ones(2, 3) + ap.ones(4) end)
+  raises("mul: .*2x3.*3x2", function() return ap.ones(2, 3) * ap.ones(3, 2) end)
+end)
+
+test("matmul of matrices that do not fit: both shapes and the inner sizes", function()
+  local text = raises("matmul", function() return ap.ones(3, 4):matmul(ap.ones(5, 6)) end)
+  truth(text:find("3x4", 1, true) and text:find("5x6", 1, true) and text:find("4 and 5", 1, true), text)
+end)
+
+test("an index out of range: the index and the range", function()
+  local x = ap.ones(3, 4)
+  raises("4.*1%.%.3", function() return x[4] end)
+  raises("0.*1%.%.3", function() return x[0] end)
+  raises("5.*1%.%.4", function() return x[{1, 5}] end)
+  raises("3.*1%.%.2", function() return x:sum(3) end)
+end)
+
+test("an operand that is no tensor: what came instead", function()
+  raises("nil", function() return ap.ones(2) + nil end)
+  raises("string", function() return ap.ones(2) + "x" end)
+  raises("table", function() return ap.ones(2) * {} end)
+  raises("exp.*number", function() return ap.exp(3) end)
+end)
+
+test("an unknown method or option: its name", function()
+  raises("nonsense", function() return ap.ones(2):nonsense() end)
+  raises("keepdims", function() return ap.ones(2):sum {dim = 1, keepdims = true} end)
+  raises("f33", function() return ap.ones({2}, {dtype = "f33"}) end)
+end)
+
+test("a ragged table: where it is ragged", function()
+  raises("tensor", function() return ap.tensor {{1, 2}, {3}} end)
+  raises("tensor", function() return ap.tensor {{1, 2}, 3} end)
+  raises("tensor", function() return ap.tensor {1, "x"} end)
+end)
+
+test("sizes that overflow are refused before anything is allocated", function()
+  raises("", function() return ap.zeros(math.maxinteger) end)
+  raises("", function() return ap.zeros(2 ^ 32 // 1, 2 ^ 32 // 1) end)
+  raises("", function() return ap.zeros(-1) end)
+  raises("", function() return ap.ones(2, 3):expand(2 ^ 62 // 1, 2 ^ 62 // 1, 2, 3) * 2 end)
+end)
+
+test("views that do not fit are refused", function()
+  local x = ap.ones(2, 3)
+  raises("view", function() return x:view(4, 2) end)
+  raises("view", function() return x:t():view(6) end)
+  raises("reshape", function() return x:reshape(-1, -1) end)
+  raises("as_strided", function() return x:as_strided({100}, {1}) end)
+  raises("narrow", function() return x:narrow(1, 2, 2) end)
+end)
+
+test("an error carries the position in the user's script", function()
+  local text = raises("errors_test.lua:%d+", function() return ap.ones(2) + ap.ones(3) end)
+  truth(text:find("add", 1, true), text)
+end)
+
+test("item of several values, a boolean use of integers: what to do instead", function()
+  raises("item", function() return ap.ones(2):item() end)
+  raises("#", function() return #ap.ones({}) end)
+end)
