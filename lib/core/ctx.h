@@ -33,6 +33,10 @@ typedef struct Ctx {
     /* Asks the host language to drop garbage; called once before an allocation fails. */
     void (*reclaim)(void *arg);
     void *reclaim_arg;
+    /* Memory on a device other than the CPU: a storage there, NULL with the error set. lib/cl sets it when
+     * the first device is opened. */
+    struct Storage *(*device_alloc)(struct Ctx *c, int16_t device, int64_t nbytes);
+    void *cl;      /* what lib/cl keeps per instance; nobody else reads it */
     void *binding; /* what lib/bind keeps per instance; nobody else reads it */
 } Ctx;
 

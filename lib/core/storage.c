@@ -94,6 +94,13 @@ Storage *storage_new(Ctx *c, int64_t nbytes) {
     return s;
 }
 
+Storage *storage_new_on(Ctx *c, Device device, int64_t nbytes) {
+    if (device == CPU) return storage_new(c, nbytes);
+    if (c->device_alloc) return c->device_alloc(c, device, nbytes);
+    ctx_fail(c, "no device cl:%d is open", device);
+    return NULL;
+}
+
 Storage *storage_retain(Storage *s) {
     atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
     return s;

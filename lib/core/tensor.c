@@ -12,6 +12,10 @@ void contiguous_strides(int ndim, const int64_t *size, int64_t *stride) {
 }
 
 bool tensor_new(Ctx *c, Tensor *out, DType dtype, int ndim, const int64_t *size) {
+    return tensor_new_on(c, out, CPU, dtype, ndim, size);
+}
+
+bool tensor_new_on(Ctx *c, Tensor *out, Device device, DType dtype, int ndim, const int64_t *size) {
     int64_t bytes = (int64_t)dtype_size(dtype), count = 1;
     out->storage = NULL;
     REQUIRE(c, ndim <= MAX_DIMS, "a tensor has at most %d dimensions, got %d", MAX_DIMS, ndim);
@@ -26,7 +30,7 @@ bool tensor_new(Ctx *c, Tensor *out, DType dtype, int ndim, const int64_t *size)
         if (size[d] == 0) bytes = 0;
     int64_t sizes[MAX_DIMS];
     memcpy(sizes, size, sizeof *size * (size_t)ndim);
-    Storage *s = storage_new(c, bytes);
+    Storage *s = storage_new_on(c, device, bytes);
     if (!s) return false;
     out->storage = s;
     out->offset = 0;
@@ -34,14 +38,14 @@ bool tensor_new(Ctx *c, Tensor *out, DType dtype, int ndim, const int64_t *size)
     contiguous_strides(ndim, out->size, out->stride);
     out->ndim = (int8_t)ndim;
     out->dtype = (uint8_t)dtype;
-    out->device = CPU;
+    out->device = device;
     out->requires_grad = out->has_node = out->is_view = false;
     out->out_slot = 0;
     return true;
 }
 
 bool tensor_new_like(Ctx *c, Tensor *out, DType dtype, const Tensor *x) {
-    return tensor_new(c, out, dtype, x->ndim, x->size);
+    return tensor_new_on(c, out, x->device, dtype, x->ndim, x->size);
 }
 
 void tensor_alias(Tensor *out, const Tensor *x) {

@@ -40,6 +40,8 @@ typedef struct Tensor {
 /* --- storages ------------------------------------------------------------------------------------- */
 /* NULL on failure, error set (names the bytes asked for). Contents undefined. One reference. */
 Storage *storage_new(Ctx *c, int64_t nbytes);
+/* The same on any device. */
+Storage *storage_new_on(Ctx *c, Device device, int64_t nbytes);
 Storage *storage_retain(Storage *s);
 void storage_release(Storage *s);
 /* Gives every cached free block back to the system. */
@@ -49,7 +51,9 @@ void memory_trim(Ctx *c);
 /* Contiguous, contents undefined, on the CPU. size may be out->size. Checks for overflow of the byte count.
  */
 bool tensor_new(Ctx *c, Tensor *out, DType dtype, int ndim, const int64_t *size);
-/* Contiguous, with the shape of x. */
+/* The same on any device: what an op makes its result with, on the device of its operands. */
+bool tensor_new_on(Ctx *c, Tensor *out, Device device, DType dtype, int ndim, const int64_t *size);
+/* Contiguous, with the shape of x, on its device. */
 bool tensor_new_like(Ctx *c, Tensor *out, DType dtype, const Tensor *x);
 /* Another handle on the same view: shares the storage; the autograd fields start clean. */
 void tensor_alias(Tensor *out, const Tensor *x);

@@ -322,8 +322,7 @@ static bool check_in_place(Ctx *c, const ElementwiseInfo *info, const Tensor *ds
 
 static bool check_devices(Ctx *c, const ElementwiseInfo *info, const Tensor *a, const Tensor *b) {
     if (b && !require_same_device(c, info->name, a, b)) return false;
-    REQUIRE(c, a->device == CPU, "%s: not on this device yet", info->name);
-    return true;
+    return require_cpu(c, info->name, a);
 }
 
 /* Same dtype, shape and density: no loop to build, no broadcasting to work out. */
@@ -421,6 +420,12 @@ bool require_same_device(Ctx *c, const char *op, const Tensor *a, const Tensor *
     return true;
 }
 
+bool require_cpu(Ctx *c, const char *op, const Tensor *x) {
+    REQUIRE(c, x->device == CPU, "%s: has no kernel for %s on cl:%d; move the tensor: x:to(\"cpu\")", op,
+            DTYPE(x), x->device);
+    return true;
+}
+
 /* Same dtype, both dense in the same order: one memcpy. */
 static bool copy_bytes(Tensor *dst, const Tensor *x) {
     if (dst->dtype != x->dtype || !tensor_same_shape(dst, x) || !tensor_is_contiguous(dst) ||
@@ -433,7 +438,7 @@ static bool copy_bytes(Tensor *dst, const Tensor *x) {
 
 bool op_copy_(Ctx *c, Tensor *dst, const Tensor *x) {
     if (!require_same_device(c, "copy_", dst, x)) return false;
-    REQUIRE(c, dst->device == CPU, "copy_: not on this device yet");
+    if (!require_cpu(c, "copy_", dst)) return false;
     REQUIRE(c, !tensor_overlaps_itself(dst), "copy_: elements of the target share memory (it was expanded)");
     Tensor view = *x;
     /* Leading dimensions of size 1 that the target lacks may go: t[1] = a (1, n) matrix. */
@@ -482,7 +487,7 @@ bool op_reshape(Ctx *c, Tensor *out, const Tensor *x, int ndim, const int64_t *s
 static bool fill_operand(Ctx *c, Tensor *dst, const Operand *value) {
     Tensor number, expanded;
     NumberRoom room;
-    REQUIRE(c, dst->device == CPU, "fill_: not on this device yet");
+    if (!require_cpu(c, "fill_", dst)) return false;
     number_tensor(&number, &room, value);
     REQUIRE(c, !tensor_overlaps_itself(dst), "fill_: elements of the target share memory (it was expanded)");
     if (!tensor_expand(c, &expanded, &number, dst->ndim, dst->size, "fill_")) return false;

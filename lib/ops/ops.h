@@ -25,7 +25,9 @@ bool op_arange(Ctx *c, Tensor *out, double first, double last, double step, DTyp
 /* `steps` values from first to last, evenly spaced. */
 bool op_linspace(Ctx *c, Tensor *out, double first, double last, int64_t steps, DType dtype);
 
-/* Checks that come before everything else: x lies on the CPU (or dispatch handles it) and has data. */
+/* Checks that come before everything else. */
 bool require_same_device(Ctx *c, const char *op, const Tensor *a, const Tensor *b);
+/* For an op (or a case of it) that has no kernel but the CPU's: the error names op, dtype and device. */
+bool require_cpu(Ctx *c, const char *op, const Tensor *x);
 
 #endif

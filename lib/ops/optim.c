@@ -40,7 +40,7 @@ static bool open_operands(Ctx *c, const char *op, Operands *o) {
                 ctx_fail(c, "%s: expected gradient and state like the parameter (%s, %s), got (%s, %s)", op,
                          SHAPE(p), DTYPE(p), SHAPE(t), DTYPE(t));
             else if (p->device != CPU)
-                ctx_fail(c, "%s: no kernel for this device yet; use x:to('cpu') first", op);
+                require_cpu(c, op, p);
             release(o);
             return false;
         }

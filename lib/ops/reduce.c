@@ -91,7 +91,7 @@ static bool reduce(Ctx *c, Tensor *out, const Tensor *x, ReduceOp op, ReduceOp q
                    uint32_t mask, bool keepdim, double p) {
     out->storage = NULL;
     DType from = (DType)x->dtype, native = reduce_native(from), as = result_dtype(op, native);
-    REQUIRE(c, x->device == CPU, "%s: not available on this device yet; move it: x:to(\"cpu\")", name);
+    if (!require_cpu(c, name, x)) return false;
     if (native != from) {
         Tensor converted, wide;
         if (!op_to_dtype(c, &converted, x, native)) return false;
@@ -173,7 +173,7 @@ bool op_extreme(Ctx *c, Tensor *value, Tensor *index, const Tensor *x, const cha
     Tensor row, v, i;
     if (value) value->storage = NULL;
     if (index) index->storage = NULL;
-    REQUIRE(c, x->device == CPU, "%s: not available on this device yet; move it: x:to(\"cpu\")", name);
+    if (!require_cpu(c, name, x)) return false;
     uint32_t mask = dim < 0 ? reduce_all(x) : x->ndim ? 1u << dim : 0;
     if (!require_elements(c, x, name, mask)) return false;
     DType from = (DType)x->dtype, native = reduce_native(from);

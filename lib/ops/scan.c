@@ -26,7 +26,7 @@ static bool scan_native(Ctx *c, Tensor *out, const Tensor *x, ScanKernel kernel,
 bool op_scan(Ctx *c, Tensor *out, const Tensor *x, int kind, const char *name, int dim, bool reverse) {
     Tensor row, wide;
     out->storage = NULL;
-    REQUIRE(c, x->device == CPU, "%s: not available on this device yet; move it: x:to(\"cpu\")", name);
+    if (!require_cpu(c, name, x)) return false;
     REQUIRE(c, kind != SCAN_logsumexp || dtype_is_float((DType)x->dtype),
             "%s: expected a floating-point tensor, got %s; convert it: x:to(\"f32\")", name, DTYPE(x));
     DType from = (DType)x->dtype, native = reduce_native(from);

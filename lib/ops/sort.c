@@ -54,7 +54,7 @@ static bool sorted(Ctx *c, Tensor *values, Tensor *index, const Tensor *x, const
     int64_t size[MAX_DIMS], n = x->ndim ? x->size[dim] : 1;
     if (values) values->storage = NULL;
     index->storage = NULL;
-    REQUIRE(c, x->device == CPU, "%s: not available on this device yet; move it: x:to(\"cpu\")", name);
+    if (!require_cpu(c, name, x)) return false;
     REQUIRE(c, k >= 0 && k <= n, "%s: expected k from 0 to the dimension's size %lld, got %lld", name,
             (long long)n, (long long)k);
     REQUIRE(c, n < UINT32_MAX, "%s: expected fewer than 2^32 elements along the dimension, got %lld", name,
