@@ -1,5 +1,5 @@
 -- data.read_idx and data.read_csv: the core's readers (see their documentation there).
 
-local core = require "apsis.core"
+local formats = require("apsis.core").formats
 
-return {read_idx = core.read_idx, read_csv = core.read_csv}
+return {read_idx = formats.read_idx, read_csv = formats.read_csv}
