@@ -43,6 +43,7 @@ bool file_open(Ctx *c, File *f, const char *op, const char *path) {
 }
 
 void file_close(File *f) {
+    if (!f->path) return; /* never opened: fd may be a zero that nobody set */
     if (f->fd >= 0) close(f->fd);
     free(f->path);
     f->fd = -1;

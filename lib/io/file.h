@@ -14,7 +14,7 @@ typedef struct File {
 
 /* Opens a regular file; false with the error set when it cannot, and then `f` holds nothing. */
 bool file_open(Ctx *c, File *f, const char *op, const char *path);
-/* Closes it; does nothing for a file that is closed already (or zeroed with fd -1). */
+/* Closes it; does nothing for a file that is closed already or all zero. */
 void file_close(File *f);
 /* Exactly n bytes from `offset`; long reads run on several threads and stop when the instance should. */
 bool file_read(const File *f, void *to, int64_t offset, int64_t n);

@@ -306,7 +306,7 @@ bool safetensors_read(const Safetensors *s, int64_t i, Tensor *out) {
     const File *f = &s->file;
     DType dtype = (DType)types[e->type].dtype;
     out->storage = NULL;
-    FILE_REQUIRE(f, types[e->type].dtype != FOREIGN, "tensor %s: there is no dtype for %s here", NAME(e),
+    FILE_REQUIRE(f, types[e->type].dtype != FOREIGN, "tensor %s: no dtype here is %s", NAME(e),
                  types[e->type].name);
     FileType type = {dtype, (uint8_t)(types[e->type].bits / 8), types[e->type].is_unsigned, !little_endian()};
     Source source;

@@ -1,5 +1,8 @@
 /* Streams of bytes in files, and turning them into elements. */
 #include "io/source.h"
+#include "io/text.h"
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #ifdef HAVE_ZLIB
@@ -28,6 +31,21 @@ uint32_t crc32_update(uint32_t crc, const void *data, int64_t n) {
     return ~crc;
 }
 #endif
+
+bool source_fail(const Source *s, const char *format, ...) {
+    char text[CTX_ERROR_TEXT];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (!s->entry) return file_fail(s->file, "%s", text);
+    return file_fail(s->file, "%s: %s", QUOTE(s->entry, s->entry_length), text);
+}
+
+#define SOURCE_REQUIRE(s, condition, ...)                                                                    \
+    do {                                                                                                     \
+        if (!(condition)) return source_fail((s), __VA_ARGS__);                                              \
+    } while (0)
 
 /* --- inflating ------------------------------------------------------------------------------------------ */
 
@@ -100,8 +118,7 @@ static bool inflate_some(Source *s, char *to, int64_t n, int64_t *got) {
                    (status == Z_OK && i->z.avail_in == 0 && s->at == s->end && *got < n)) {
             return true; /* cut off */
         } else if (status != Z_OK) {
-            return file_fail(s->file, "the compressed data is damaged: %s",
-                             i->z.msg ? i->z.msg : "zlib error");
+            return source_fail(s, "the compressed data is damaged: %s", i->z.msg ? i->z.msg : "zlib error");
         }
     }
     return true;
@@ -115,15 +132,15 @@ static bool inflater_finish(Source *s) {
     char more;
     int64_t got;
     if (!s->inflater->ended && !inflate_some(s, &more, 1, &got)) return false;
-    if (!s->inflater->ended && got == 0) return file_fail(s->file, "the compressed data is cut off");
-    FILE_REQUIRE(s->file, s->inflater->ended && s->inflater->z.avail_in == 0 && s->at == s->end,
-                 "bytes are left over after the data");
+    if (!s->inflater->ended && got == 0) return source_fail(s, "the compressed data is cut off");
+    SOURCE_REQUIRE(s, s->inflater->ended && s->inflater->z.avail_in == 0 && s->at == s->end,
+                   "bytes are left over after the data");
     return true;
 }
 #else
 static bool inflater_open(Source *s) {
-    return file_fail(s->file, "it is compressed, and this Apsis was built without zlib: install zlib1g-dev "
-                              "(`make deps`) and build again");
+    return source_fail(s, "it is compressed, and this Apsis was built without zlib: install zlib1g-dev "
+                          "(`make deps`) and build again");
 }
 static void inflater_close(Source *s) {
     (void)s;
@@ -167,6 +184,7 @@ static bool read_plain(Source *s, char *to, int64_t n) {
         if (!file_read(s->file, to, s->at, step)) return false;
         if (s->sum) s->crc = crc32_update(s->crc, to, step);
         s->at += step;
+        s->given += step;
         to += step;
         n -= step;
     }
@@ -180,16 +198,17 @@ bool source_read(Source *s, void *to, int64_t n, const char *what) {
     } else {
         if (!inflate_some(s, to, n, &got)) return false;
         if (s->sum) s->crc = crc32_update(s->crc, to, got);
+        s->given += got;
     }
-    FILE_REQUIRE(s->file, got >= n, "cut off: %s takes %lld bytes, but only %lld are left", what,
-                 (long long)n, (long long)got);
+    SOURCE_REQUIRE(s, got >= n, "cut off: %s takes %lld bytes, but only %lld are left", what, (long long)n,
+                   (long long)got);
     return true;
 }
 
 bool source_finish(Source *s) {
     if (s->kind != SOURCE_PLAIN) return inflater_finish(s);
-    FILE_REQUIRE(s->file, s->at == s->end, "%lld bytes are left over after the data",
-                 (long long)(s->end - s->at));
+    SOURCE_REQUIRE(s, s->at == s->end, "%lld bytes are left over after the data",
+                   (long long)(s->end - s->at));
     return true;
 }
 
@@ -241,8 +260,8 @@ bool source_read_elements(Source *s, Tensor *t, FileType type, const char *what)
         return true;
     }
     for (int64_t i = 0; i < n; i++)
-        FILE_REQUIRE(s->file, ((const int64_t *)data)[i] >= 0,
-                     "%s: element %lld is %llu, too large for i64 (there is no u64)", what, (long long)i + 1,
-                     (unsigned long long)((const int64_t *)data)[i]);
+        SOURCE_REQUIRE(s, ((const int64_t *)data)[i] >= 0,
+                       "%s: element %lld is %llu, too large for i64 (there is no u64)", what,
+                       (long long)i + 1, (unsigned long long)((const int64_t *)data)[i]);
     return true;
 }

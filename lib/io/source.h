@@ -14,6 +14,9 @@ typedef struct Source {
     int64_t at, end; /* the part of the file that was not read yet */
     bool sum;        /* keep the CRC of the bytes that were given out */
     uint32_t crc;
+    int64_t given;     /* bytes that were given out */
+    const char *entry; /* the part's name in the file, for messages; NULL for the file itself */
+    int64_t entry_length;
     struct Inflater *inflater;
 } Source;
 
@@ -27,6 +30,8 @@ int64_t source_most(const Source *s);
 bool source_read(Source *s, void *to, int64_t n, const char *what);
 /* Nothing may be left, and a checksum at the end must be right. */
 bool source_finish(Source *s);
+/* Records "OP: PATH: 'ENTRY': text" and returns false. */
+bool source_fail(const Source *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Whether the file starts with gzip's magic. */
 bool source_is_gzip(const File *f);
 
