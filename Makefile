@@ -18,7 +18,8 @@ BLIS_DIR    := $(firstword $(wildcard /usr/include/*/blis-openmp /usr/include/bl
                /opt/homebrew/include/blis /usr/local/include/blis))
 # The folder of the OpenMP build, so that the build does not hang on which BLIS update-alternatives chose.
 BLIS_LIBDIR := $(wildcard $(patsubst /usr/include/%,/usr/lib/%,$(filter %/blis-openmp,$(BLIS_DIR))))
-BLIS_CFLAGS := $(BLIS_DIR:%=-I%)
+# -isystem: its header holds inline functions that -Wextra would object to.
+BLIS_CFLAGS := $(BLIS_DIR:%=-isystem %)
 BLIS_LIBS   := $(BLIS_LIBDIR:%=-L%) -lblis
 ZLIB        := $(if $(wildcard /usr/include/zlib.h),yes,$(shell $(PKG) --exists zlib 2>/dev/null && echo yes))
 READLINE    := $(wildcard /usr/include/readline/readline.h /opt/homebrew/opt/readline/include/readline/readline.h)
