@@ -23,6 +23,7 @@ Ctx *ctx_new(void) {
 void ctx_free(Ctx *c) {
     if (!c) return;
     memory_trim(c);
+    if (c->device_close) c->device_close(c);
     free(c);
 }
 

@@ -18,7 +18,8 @@ typedef struct Memory {
     int64_t peak_bytes;     /* the largest live_bytes since the last reset */
     int64_t limit_bytes;    /* allocation fails beyond this; 0: no limit */
     int64_t bytes_since_gc; /* allocated since the collector last ran: drives the pacing in bind/pace.c */
-    int64_t tensors;        /* live tensor handles */
+    int64_t device_bytes; /* in storages on other devices: not limited here, but the collector counts them */
+    int64_t tensors;      /* live tensor handles */
     int64_t tensors_since_gc;
     void *cache[CACHE_CLASSES];
 } Memory;
@@ -33,9 +34,13 @@ typedef struct Ctx {
     /* Asks the host language to drop garbage; called once before an allocation fails. */
     void (*reclaim)(void *arg);
     void *reclaim_arg;
-    /* Memory on a device other than the CPU: a storage there, NULL with the error set. lib/cl sets it when
-     * the first device is opened. */
-    struct Storage *(*device_alloc)(struct Ctx *c, int16_t device, int64_t nbytes);
+    /* Devices other than the CPU; lib/cl sets these when the first one is opened. */
+    struct Storage *(*device_alloc)(struct Ctx *c, int16_t device, int64_t nbytes); /* NULL: error set */
+    void (*device_trim)(struct Ctx *c);  /* gives cached free memory back */
+    void (*device_close)(struct Ctx *c); /* the context goes: everything */
+    /* The text of a bundled source file by its path in the tree, NULL where there is none: kernels are
+     * compiled from it. */
+    const char *(*source)(const char *path);
     void *cl;      /* what lib/cl keeps per instance; nobody else reads it */
     void *binding; /* what lib/bind keeps per instance; nobody else reads it */
 } Ctx;

@@ -7,14 +7,12 @@ enum {
     HEADER = 64,       /* room for a Storage, and the alignment of the data */
     SMALLEST_LOG2 = 7, /* the first class: 128 bytes with the header */
     STEPS = 4,         /* classes a power of two: at most 1/5 of a block is wasted */
-    UNCACHED = -1,
 };
 static const int64_t CACHE_FLOOR = 64 << 20; /* always worth keeping; beyond it a quarter of what is live */
 
 _Static_assert(sizeof(Storage) <= HEADER, "the storage header must fit before the data");
 
-/* The class whose blocks hold `bytes`, and that block size. UNCACHED for sizes past the last class. */
-static int size_class(int64_t bytes, int64_t *block) {
+int storage_class(int64_t bytes, int64_t *block) {
     if (bytes <= 1 << SMALLEST_LOG2) {
         *block = 1 << SMALLEST_LOG2;
         return 0;
@@ -31,7 +29,7 @@ static int size_class(int64_t bytes, int64_t *block) {
     return class;
 }
 
-static int64_t class_bytes(int class) {
+int64_t storage_class_bytes(int class) {
     int log2 = SMALLEST_LOG2 + (class - 1) / STEPS, steps = (class - 1) % STEPS + 1;
     if (class == 0) return 1 << SMALLEST_LOG2;
     return ((int64_t)1 << log2) + steps * ((int64_t)1 << (log2 - 2));
@@ -51,6 +49,7 @@ void memory_trim(Ctx *c) {
         }
     }
     c->mem.cached_bytes = 0;
+    if (c->device_trim) c->device_trim(c);
 }
 
 static void *try_block(Ctx *c, int class, int64_t block) {
@@ -74,7 +73,7 @@ Storage *storage_new(Ctx *c, int64_t nbytes) {
         ctx_fail(c, "out of memory: a tensor of %lld bytes", (long long)nbytes);
         return NULL;
     }
-    int class = size_class(nbytes + HEADER, &block);
+    int class = storage_class(nbytes + HEADER, &block);
     Storage *s = try_block(c, class, block);
     if (!s) {
         if (c->reclaim) c->reclaim(c->reclaim_arg);
@@ -114,7 +113,7 @@ void storage_release(Storage *s) {
     }
     Memory *m = &s->ctx->mem;
     int class = s->size_class;
-    int64_t block = class == UNCACHED ? s->nbytes + HEADER : class_bytes(class);
+    int64_t block = class == UNCACHED ? s->nbytes + HEADER : storage_class_bytes(class);
     m->live_bytes -= block;
     if (class == UNCACHED || m->cached_bytes + block > cache_cap(m)) {
         free(s);

@@ -3,6 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *device_name(char text[DEVICE_TEXT], Device device) {
+    if (device == CPU) return strcpy(text, "cpu");
+    snprintf(text, DEVICE_TEXT, "cl:%d", device);
+    return text;
+}
+
 void contiguous_strides(int ndim, const int64_t *size, int64_t *stride) {
     int64_t step = 1;
     for (int d = ndim - 1; d >= 0; d--) {

@@ -9,7 +9,9 @@ enum { MAX_DIMS = 8, SHAPE_TEXT = 200 };
 
 /* 0 is the CPU; n > 0 is OpenCL device n ("cl:n"). */
 typedef int16_t Device;
-enum { CPU = 0 };
+enum { CPU = 0, DEVICE_TEXT = 16 };
+/* "cpu", "cl:2". Writes into `text` and returns it. */
+const char *device_name(char text[DEVICE_TEXT], Device device);
 
 typedef struct Storage {
     void *data; /* CPU: the bytes, 64-byte aligned. OpenCL: the buffer handle */
@@ -46,6 +48,10 @@ Storage *storage_retain(Storage *s);
 void storage_release(Storage *s);
 /* Gives every cached free block back to the system. */
 void memory_trim(Ctx *c);
+/* The class of the block cache whose blocks hold `bytes`, and that block size; UNCACHED past the last one. */
+enum { UNCACHED = -1 };
+int storage_class(int64_t bytes, int64_t *block);
+int64_t storage_class_bytes(int class);
 
 /* --- making tensors: `out` is uninitialised memory; false on failure, with out->storage NULL ------------ */
 /* Contiguous, contents undefined, on the CPU. size may be out->size. Checks for overflow of the byte count.

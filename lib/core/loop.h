@@ -1,7 +1,7 @@
 /* The iteration that elementwise ops and copies share: operands of one broadcast shape, with dimensions
  * dropped, sorted and merged so that the rest is as few and as long runs as their strides allow. */
-#ifndef APSIS_OPS_LOOP_H
-#define APSIS_OPS_LOOP_H
+#ifndef APSIS_CORE_LOOP_H
+#define APSIS_CORE_LOOP_H
 
 #include "core/tensor.h"
 

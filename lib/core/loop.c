@@ -1,5 +1,5 @@
 /* Building the common loop of a set of operands. */
-#include "ops/loop.h"
+#include "core/loop.h"
 #include <string.h>
 
 static int64_t magnitude(int64_t stride) {
