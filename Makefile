@@ -33,7 +33,7 @@ ZLIB_LIBS   := -lz
 endif
 
 DEBIAN_PACKAGES := gcc libc6-dev pkg-config liblua5.4-dev libblis-openmp-dev libreadline-dev zlib1g-dev \
-                   opencl-headers ocl-icd-libopencl1
+                   opencl-headers ocl-icd-libopencl1 pocl-opencl-icd
 FEDORA_PACKAGES := gcc pkgconf lua-devel blis-devel readline-devel zlib-devel opencl-headers ocl-icd
 ARCH_PACKAGES   := gcc pkgconf lua54 blis readline zlib opencl-headers ocl-icd
 BREW_PACKAGES   := gcc pkg-config lua@5.4 blis readline zlib
@@ -66,7 +66,8 @@ SRC     := $(filter-out $(KERNELS),$(wildcard $(addsuffix /*.c,lib/core lib/cpu 
 BIN_SRC := vm/main.c $(wildcard vm/repl*.c)
 VM_SRC  := $(filter-out $(BIN_SRC) vm/embed.c,$(wildcard vm/*.c))
 # Sorted bytewise, as bundle_find's binary search needs it.
-BUNDLE  := $(sort $(shell find kernels_cl stdlib \( -name '*.lua' -o -name '*.cl' -o -name '*.def' -o -name '*.h' \) -type f 2>/dev/null))
+# The op tables go along: the kernels are compiled from them.
+BUNDLE  := $(sort $(wildcard lib/ops/*.def) lib/ops/scalar_functions.h $(shell find kernels_cl stdlib \( -name '*.lua' -o -name '*.cl' -o -name '*.def' -o -name '*.h' \) -type f 2>/dev/null))
 LIB_OBJ := $(SRC:%.c=$(BUILD)/%.o) $(VM_SRC:%.c=$(BUILD)/%.o) \
            $(foreach isa,$(ISAS),$(KERNELS:%.c=$(BUILD)/%.$(isa).o)) $(BUILD)/bundle_data.o
 BIN_OBJ := $(BIN_SRC:%.c=$(BUILD)/%.o)

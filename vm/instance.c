@@ -327,6 +327,11 @@ static bool read_options(ApsisOptions *to, const ApsisOptions *from) {
     return to->argc >= 0 && (to->argc == 0 || to->argv);
 }
 
+static const char *bundled_text(const char *path) {
+    const BundleFile *file = bundle_find(path);
+    return file ? file->data : NULL;
+}
+
 Apsis *apsis_create(const ApsisOptions *options) {
     ApsisOptions o;
     if (!read_options(&o, options)) return NULL;
@@ -339,6 +344,7 @@ Apsis *apsis_create(const ApsisOptions *options) {
     a->check_every = o.check_every;
     a->ctx = ctx_new();
     if (!a->ctx) goto fail;
+    a->ctx->source = bundled_text;
     if (o.threads > 0) a->ctx->threads = o.threads;
     apsis_set_limit(a, o.limit_bytes);
     a->main = a->L = lua_newstate(allocate, a);

@@ -421,7 +421,7 @@ static int l_read(lua_State *L) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, r->t->ref);
     Tensor *x = to_tensor(L, -1), *y = new_tensor(L);
     if (!x || !x->storage) return luaL_error(L, "apsis_tensor_read: the tensor has no data");
-    if (!op_contiguous(c, y, x, r->dtype)) return raise_error(L);
+    if (!op_to(c, y, x, CPU, r->dtype)) return raise_error(L);
     memcpy(r->buffer, tensor_data(y), (size_t)tensor_numel(y) * dtype_size(r->dtype));
     return 0;
 }

@@ -1,7 +1,10 @@
 /* Arguments and errors: every message names the op, the argument, what was expected and what came. */
 #include "bind/state.h"
+#include "cl/device.h"
+#include "ops/ops.h"
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <math.h>
 
@@ -222,6 +225,37 @@ DType check_dtype(lua_State *L, int arg) {
 
 DType opt_dtype(lua_State *L, int arg, DType otherwise) {
     return lua_isnoneornil(L, arg) ? otherwise : check_dtype(L, arg);
+}
+
+bool to_device(lua_State *L, const char *name, Device *device) {
+    char *end;
+    *device = CPU;
+    if (strcmp(name, "cpu") == 0) return true;
+    if (strncmp(name, "cl", 2) != 0 || (name[2] != '\0' && name[2] != ':')) return false;
+    long number = 0;
+    if (name[2] == ':') {
+        number = strtol(name + 3, &end, 10);
+        if (end == name + 3 || *end != '\0' || number < 1 || number > INT16_MAX)
+            raise(L, "%s: no device '%s': devices are 'cpu', 'cl', 'cl:1', 'cl:2', ...", op_name(L), name);
+    }
+    if (!cl_open(ctx(L), op_name(L), (Device)number, device)) raise_error(L);
+    return true;
+}
+
+Device opt_device(lua_State *L, int arg, Device otherwise) {
+    Device device = otherwise;
+    if (lua_isnoneornil(L, arg)) return otherwise;
+    if (!to_device(L, check_string(L, arg), &device))
+        raise(L, "%s: no device '%s': devices are 'cpu', 'cl', 'cl:2', ...", op_name(L),
+              lua_tostring(L, arg));
+    return device;
+}
+
+const Tensor *push_host(lua_State *L, const Tensor *t) {
+    if (t->device == CPU) return t;
+    Tensor *host = new_tensor(L);
+    if (!op_to(ctx(L), host, t, CPU, (DType)t->dtype)) raise_error(L);
+    return host;
 }
 
 /* --- keyword arguments

@@ -56,6 +56,12 @@ int check_shape(lua_State *L, int arg, int64_t *size);
 void check_ints(lua_State *L, int arg, int n, int64_t *out, int64_t otherwise);
 DType check_dtype(lua_State *L, int arg);
 DType opt_dtype(lua_State *L, int arg, DType otherwise);
+/* "cpu", "cl" (the default device) or "cl:2"; opens the device. False, with nothing raised, for another text.
+ */
+bool to_device(lua_State *L, const char *name, Device *device);
+Device opt_device(lua_State *L, int arg, Device otherwise);
+/* The tensor itself where it lies on the CPU, else a copy there, as a new tensor on the stack. */
+const Tensor *push_host(lua_State *L, const Tensor *t);
 
 /* Keyword arguments: when the LAST argument is a table with string keys, `options` spreads the named fields
  * onto positional slots `first`, first+1, ... (where the slot is nil) so that the rest of the binding sees
@@ -87,6 +93,8 @@ typedef struct OpReg {
 void register_ops(lua_State *L, const OpReg *ops);
 /* Plain functions of `core` that take no part in autograd (manual_seed, save, cpu_info). */
 void register_functions(lua_State *L, const luaL_Reg *functions);
+/* The same in a table of their own, `core.NAME`. */
+void register_module(lua_State *L, const char *name, const luaL_Reg *functions);
 
 /* One opener a family, called in this order by luaopen_apsis_core (bind/core.c). */
 void open_tensor(lua_State *L);      /* the userdata: fields, methods, metamethods, indexing; creation */
@@ -102,6 +110,7 @@ void open_optim(lua_State *L); /* fused optimiser steps, gradient norm */
 void open_random(lua_State *L);
 void open_io(lua_State *L);     /* safetensors, IDX, CSV, npy, files */
 void open_system(lua_State *L); /* clock, isatty */
+void open_cl(lua_State *L);     /* OpenCL devices */
 
 int luaopen_apsis_core(lua_State *L);
 

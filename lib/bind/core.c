@@ -27,13 +27,26 @@ void register_ops(lua_State *L, const OpReg *list) {
     lua_pop(L, 3);
 }
 
-void register_functions(lua_State *L, const luaL_Reg *functions) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, bind_state(L)->core);
+/* Into the table on top of the stack. */
+static void set_functions(lua_State *L, const luaL_Reg *functions) {
     for (; functions->name; functions++) {
         new_op_state(L, functions->name, functions->func);
         lua_pushcclosure(L, functions->func, 1);
         lua_setfield(L, -2, functions->name);
     }
+}
+
+void register_functions(lua_State *L, const luaL_Reg *functions) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, bind_state(L)->core);
+    set_functions(L, functions);
+    lua_pop(L, 1);
+}
+
+void register_module(lua_State *L, const char *name, const luaL_Reg *functions) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, bind_state(L)->core);
+    lua_newtable(L);
+    set_functions(L, functions);
+    lua_setfield(L, -2, name);
     lua_pop(L, 1);
 }
 
@@ -60,8 +73,8 @@ int luaopen_apsis_core(lua_State *L) {
     b->ops = luaL_ref(L, LUA_REGISTRYINDEX);
 
     static void (*const open[])(lua_State *) = {
-        open_tensor, open_tape, open_shape, open_elementwise, open_reduce, open_index, open_matmul,
-        open_conv,   open_norm, open_optim, open_random,      open_io,     open_system};
+        open_tensor, open_tape, open_shape, open_elementwise, open_reduce, open_index,  open_matmul,
+        open_conv,   open_norm, open_optim, open_random,      open_io,     open_system, open_cl};
     for (size_t i = 0; i < sizeof open / sizeof *open; i++) open[i](L);
     return 1;
 }

@@ -10,7 +10,7 @@ enum { HANDLES_FLOOR = 8192, BYTES_FLOOR = 32 << 20 };
 
 void pace_collector(lua_State *L, Ctx *c) {
     Memory *m = &c->mem;
-    int64_t garbage_allowed = (m->live_bytes - m->bytes_since_gc) / 4;
+    int64_t garbage_allowed = (m->live_bytes + m->device_bytes - m->bytes_since_gc) / 4;
     int64_t handles_allowed = m->tensors - m->tensors_since_gc;
     if (garbage_allowed < BYTES_FLOOR) garbage_allowed = BYTES_FLOOR;
     if (handles_allowed < HANDLES_FLOOR) handles_allowed = HANDLES_FLOOR;

@@ -293,28 +293,32 @@ static int l_detach(lua_State *L) {
     return 1;
 }
 
-/* to(x, dtype or "cpu"): x itself where nothing changes */
+/* to(x, dtype, device, or a tensor to be like): x itself where nothing changes */
 static int l_to(lua_State *L) {
     options(L, 2, "dtype", "device", NULL);
     const Tensor *x = check_tensor(L, 1);
     DType dtype = (DType)x->dtype;
+    Device device = x->device;
     for (int i = 2; i <= 3; i++) {
         if (lua_isnoneornil(L, i)) continue;
         const Tensor *like = to_tensor(L, i);
         if (like) {
             dtype = (DType)like->dtype;
-        } else if (strcmp(check_string(L, i), "cpu") != 0 && !dtype_parse(lua_tostring(L, i), &dtype)) {
+            device = like->device;
+        } else if (!dtype_parse(check_string(L, i), &dtype) && !to_device(L, lua_tostring(L, i), &device)) {
             raise(L,
                   "to: no dtype or device '%s': dtypes f32, f64, f16, bf16, i8, u8, i16, i32, i64, bool; "
-                  "devices: cpu",
+                  "devices cpu, cl, cl:2",
                   lua_tostring(L, i));
         }
     }
-    if (dtype == (DType)x->dtype) {
+    if (dtype == (DType)x->dtype && device == x->device) {
         lua_pushvalue(L, 1);
         return 1;
     }
-    return result(L, op_to_dtype(ctx(L), new_tensor(L), x, dtype));
+    Tensor *y = new_tensor(L);
+    return result(L, device == x->device ? op_to_dtype(ctx(L), y, x, dtype)
+                                         : op_to(ctx(L), y, x, device, dtype));
 }
 
 static int l_copy_(lua_State *L) {

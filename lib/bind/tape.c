@@ -12,13 +12,14 @@ typedef struct Edge {
     uint8_t arg, slot; /* slot: which output of the input's node it is */
     uint8_t dtype, ndim;
     uint16_t item;
+    Device device;
     int64_t size[MAX_DIMS];
 } Edge;
 
 typedef struct ArgInfo {
     enum { VALUE, KEPT_TENSOR, SHAPE_ONLY } kind;
     uint32_t version;
-    Edge shape; /* of a SHAPE_ONLY tensor: dtype, ndim, size */
+    Edge shape; /* of a SHAPE_ONLY tensor: dtype, device, ndim, size */
 } ArgInfo;
 
 typedef struct Node {
@@ -78,6 +79,7 @@ static void fill_edge(Edge *e, int arg, int item, const Tensor *t) {
     e->item = (uint16_t)item;
     e->slot = t->out_slot;
     e->dtype = t->dtype;
+    e->device = t->device;
     e->ndim = (uint8_t)t->ndim;
     memcpy(e->size, t->size, sizeof *t->size * (size_t)t->ndim);
 }
@@ -141,6 +143,7 @@ static void push_shape_only(lua_State *L, const Edge *shape) {
     Tensor *t = new_tensor(L);
     t->ndim = (int8_t)shape->ndim;
     t->dtype = shape->dtype;
+    t->device = shape->device;
     memcpy(t->size, shape->size, sizeof *t->size * shape->ndim);
     contiguous_strides(t->ndim, t->size, t->stride);
 }
@@ -399,7 +402,7 @@ static int l_node_edge(lua_State *L) {
     return 4;
 }
 
-/* node_fit(node, k, d) -> d summed to the shape and cast to the dtype of the input at edge k */
+/* node_fit(node, k, d) -> d summed to the shape, in the dtype and on the device of the input at edge k */
 static int l_node_fit(lua_State *L) {
     const Node *n = check_node(L, 1);
     const Edge *e = &n->edge[check_int(L, 2) - 1];
@@ -422,12 +425,13 @@ static int l_node_fit(lua_State *L) {
         lua_replace(L, 3);
         lua_settop(L, 3);
     }
-    if (d->dtype != e->dtype) {
+    if (d->dtype != e->dtype || d->device != e->device) {
         lua_rawgeti(L, LUA_REGISTRYINDEX, bind_state(L)->core);
         lua_getfield(L, -1, "to");
         lua_pushvalue(L, 3);
         lua_pushstring(L, dtype_name((DType)e->dtype));
-        lua_call(L, 2, 1);
+        lua_pushstring(L, device_name((char[DEVICE_TEXT]){0}, e->device));
+        lua_call(L, 3, 1);
     }
     return 1;
 }

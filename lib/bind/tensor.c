@@ -1,5 +1,6 @@
 /* The tensor userdata: life, fields, conversion to and from Lua values, creation. */
 #include "bind/state.h"
+#include "cl/device.h"
 #include "ops/ops.h"
 #include <string.h>
 
@@ -33,17 +34,10 @@ static void push_element(lua_State *L, const Tensor *t, int64_t offset) {
         lua_pushinteger(L, tensor_get_int(t, offset));
 }
 
-static const Tensor *check_host_tensor(lua_State *L, int arg) {
-    const Tensor *t = check_tensor(L, arg);
-    if (t->device != CPU)
-        raise(L, "%s: the tensor lies on another device; use x:to('cpu') first", op_name(L));
-    return t;
-}
-
 static int l_item(lua_State *L) {
-    const Tensor *t = check_host_tensor(L, 1);
+    const Tensor *t = check_tensor(L, 1);
     if (tensor_numel(t) != 1) raise(L, "item: expected a tensor of one element, got (%s)", SHAPE(t));
-    push_element(L, t, 0);
+    push_element(L, push_host(L, t), 0);
     return 1;
 }
 
@@ -61,7 +55,7 @@ static void push_nested(lua_State *L, const Tensor *t, int dim, int64_t offset) 
 }
 
 static int l_totable(lua_State *L) {
-    push_nested(L, check_host_tensor(L, 1), 0, 0);
+    push_nested(L, push_host(L, check_tensor(L, 1)), 0, 0);
     return 1;
 }
 
@@ -149,10 +143,7 @@ static int field_dtype(lua_State *L, const Tensor *t) {
     return 1;
 }
 static int field_device(lua_State *L, const Tensor *t) {
-    if (t->device == CPU)
-        lua_pushliteral(L, "cpu");
-    else
-        lua_pushfstring(L, "cl:%d", (int)t->device);
+    lua_pushstring(L, device_name((char[DEVICE_TEXT]){0}, t->device));
     return 1;
 }
 static int field_ndim(lua_State *L, const Tensor *t) {
@@ -249,12 +240,13 @@ static int meta_len(lua_State *L) {
 
 typedef struct CreationOptions {
     DType dtype;
-    bool given_dtype, requires_grad;
+    Device device;
+    bool given_dtype, given_device, requires_grad;
 } CreationOptions;
 
 /* Takes {dtype =, requires_grad =, device =} off the end of the arguments, from position `first` on. */
-static CreationOptions take_options(lua_State *L, int first, DType otherwise) {
-    CreationOptions o = {.dtype = otherwise};
+static CreationOptions take_options(lua_State *L, int first, DType otherwise, Device device) {
+    CreationOptions o = {.dtype = otherwise, .device = device};
     int top = lua_gettop(L);
     if (top < first || lua_type(L, top) != LUA_TTABLE || lua_rawlen(L, top) > 0) return o;
     options(L, top, "dtype", "requires_grad", "device", NULL);
@@ -262,8 +254,8 @@ static CreationOptions take_options(lua_State *L, int first, DType otherwise) {
     o.given_dtype = !lua_isnil(L, top);
     o.dtype = opt_dtype(L, top, otherwise);
     o.requires_grad = opt_bool(L, top + 1, false);
-    if (!lua_isnil(L, top + 2) && strcmp(check_string(L, top + 2), "cpu") != 0)
-        raise(L, "%s: no device '%s': devices: cpu", op_name(L), lua_tostring(L, top + 2));
+    o.given_device = !lua_isnil(L, top + 2);
+    o.device = opt_device(L, top + 2, device);
     if (o.requires_grad && !dtype_is_float(o.dtype))
         raise(L, "%s: only floating tensors can require a gradient, got dtype %s", op_name(L),
               dtype_name(o.dtype));
@@ -276,13 +268,18 @@ static int finish(lua_State *L, Tensor *t, CreationOptions o, bool ok) {
     return result(L, ok);
 }
 
+/* The contiguous result of a creation, contents undefined. */
+static bool new_here(lua_State *L, Tensor *t, CreationOptions o, int ndim, const int64_t *size) {
+    return cl_require_dtype(ctx(L), op_name(L), o.device, o.dtype) &&
+           tensor_new_on(ctx(L), t, o.device, o.dtype, ndim, size);
+}
+
 static int create_filled(lua_State *L, double value, bool fill) {
     int64_t size[MAX_DIMS];
-    CreationOptions o = take_options(L, 1, F32);
+    CreationOptions o = take_options(L, 1, F32, CPU);
     int ndim = check_shape(L, 1, size);
     Tensor *t = new_tensor(L);
-    return finish(L, t, o,
-                  tensor_new(ctx(L), t, o.dtype, ndim, size) && (!fill || op_fill_(ctx(L), t, value)));
+    return finish(L, t, o, new_here(L, t, o, ndim, size) && (!fill || op_fill_(ctx(L), t, value)));
 }
 
 static int l_zeros(lua_State *L) {
@@ -305,18 +302,18 @@ static bool fill_from(lua_State *L, Tensor *t, int arg) {
 static int l_full(lua_State *L) {
     int64_t size[MAX_DIMS];
     DType inferred = lua_isinteger(L, 2) ? I64 : lua_isboolean(L, 2) ? BOOL : F32;
-    CreationOptions o = take_options(L, 3, inferred);
+    CreationOptions o = take_options(L, 3, inferred, CPU);
     if (!lua_istable(L, 1)) bad_argument(L, 1, "a shape as a table");
     int ndim = check_shape(L, 1, size);
     Tensor *t = new_tensor(L);
-    return finish(L, t, o, tensor_new(ctx(L), t, o.dtype, ndim, size) && fill_from(L, t, 2));
+    return finish(L, t, o, new_here(L, t, o, ndim, size) && fill_from(L, t, 2));
 }
 
 static int create_like(lua_State *L, double value, bool fill) {
     const Tensor *x = check_shaped(L, 1);
-    CreationOptions o = take_options(L, 2, (DType)x->dtype);
+    CreationOptions o = take_options(L, 2, (DType)x->dtype, x->device);
     Tensor *t = new_tensor(L);
-    return finish(L, t, o, tensor_new_like(ctx(L), t, o.dtype, x) && (!fill || op_fill_(ctx(L), t, value)));
+    return finish(L, t, o, new_here(L, t, o, x->ndim, x->size) && (!fill || op_fill_(ctx(L), t, value)));
 }
 
 static int l_zeros_like(lua_State *L) {
@@ -331,16 +328,16 @@ static int l_empty_like(lua_State *L) {
 
 static int l_full_like(lua_State *L) {
     const Tensor *x = check_shaped(L, 1);
-    CreationOptions o = take_options(L, 3, (DType)x->dtype);
+    CreationOptions o = take_options(L, 3, (DType)x->dtype, x->device);
     Tensor *t = new_tensor(L);
-    return finish(L, t, o, tensor_new_like(ctx(L), t, o.dtype, x) && fill_from(L, t, 2));
+    return finish(L, t, o, new_here(L, t, o, x->ndim, x->size) && fill_from(L, t, 2));
 }
 
 static int l_eye(lua_State *L) {
-    CreationOptions o = take_options(L, 2, F32);
+    CreationOptions o = take_options(L, 2, F32, CPU);
     int64_t size[2] = {check_int(L, 1), opt_int(L, 2, check_int(L, 1))};
     Tensor *t = new_tensor(L);
-    if (!tensor_new(ctx(L), t, o.dtype, 2, size) || !op_fill_(ctx(L), t, 0)) return raise_error(L);
+    if (!new_here(L, t, o, 2, size) || !op_fill_(ctx(L), t, 0)) return raise_error(L);
     Tensor diagonal = *t;
     diagonal.ndim = 1;
     diagonal.size[0] = size[0] < size[1] ? size[0] : size[1];
@@ -350,7 +347,7 @@ static int l_eye(lua_State *L) {
 
 /* arange(last), arange(first, last, step = 1): both ends included, as Lua's for. */
 static int l_arange(lua_State *L) {
-    CreationOptions o = take_options(L, 2, I64);
+    CreationOptions o = take_options(L, 2, I64, CPU);
     int n = lua_gettop(L);
     bool integers = true;
     for (int i = 1; i <= n; i++)
@@ -360,15 +357,15 @@ static int l_arange(lua_State *L) {
     double first = one ? 1 : check_number(L, 1), last = check_number(L, one ? 1 : 2),
            step = opt_number(L, 3, 1);
     Tensor *t = new_tensor(L);
-    return finish(L, t, o, op_arange(ctx(L), t, first, last, step, o.dtype));
+    return finish(L, t, o, op_arange(ctx(L), t, o.device, first, last, step, o.dtype));
 }
 
 static int l_linspace(lua_State *L) {
-    CreationOptions o = take_options(L, 4, F32);
+    CreationOptions o = take_options(L, 4, F32, CPU);
     double first = check_number(L, 1), last = check_number(L, 2);
     int64_t steps = check_int(L, 3);
     Tensor *t = new_tensor(L);
-    return finish(L, t, o, op_linspace(ctx(L), t, first, last, steps, o.dtype));
+    return finish(L, t, o, op_linspace(ctx(L), t, o.device, first, last, steps, o.dtype));
 }
 
 /* --- tensor{...}
@@ -425,12 +422,15 @@ static void fill_nested(lua_State *L, int index, int depth, const Nested *n, cha
 }
 
 static int l_tensor(lua_State *L) {
-    CreationOptions o = take_options(L, 2, F32);
+    CreationOptions o = take_options(L, 2, F32, CPU);
     const Tensor *from = to_tensor(L, 1);
     if (from) {
         DType dtype = o.given_dtype ? o.dtype : (DType)from->dtype;
+        if (!o.given_device) o.device = from->device;
         Tensor *t = new_tensor(L);
-        return finish(L, t, o, op_to_dtype(ctx(L), t, from, dtype));
+        return finish(L, t, o,
+                      o.device == from->device ? op_to_dtype(ctx(L), t, from, dtype)
+                                               : op_to(ctx(L), t, from, o.device, dtype));
     }
     Nested n = {.all_integers = true, .all_booleans = true};
     if (lua_isnone(L, 1)) bad_argument(L, 1, "a number or nested tables of numbers");
@@ -454,8 +454,9 @@ static int l_tensor(lua_State *L) {
     if (!tensor_new(ctx(L), &wide, exact, n.ndim, n.size)) return raise_error(L);
     char *at = tensor_data(&wide);
     fill_nested(L, 1, 0, &n, &at, exact);
-    bool ok = op_to_dtype(ctx(L), t, &wide, o.dtype);
+    bool ok = op_to(ctx(L), t, &wide, o.device, o.dtype);
     tensor_release(&wide);
+    t->is_view = false;
     return finish(L, t, o, ok);
 }
 

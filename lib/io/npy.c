@@ -284,7 +284,7 @@ bool npy_save(Ctx *c, const char *op, const char *path, const Tensor *t) {
     Tensor flat;
     Writer w;
     int n = make_header(c, op, t, header);
-    if (n < 0 || !op_contiguous(c, &flat, t, (DType)t->dtype)) return false;
+    if (n < 0 || !op_to(c, &flat, t, CPU, (DType)t->dtype)) return false;
     bool ok = writer_open(c, &w, op, path);
     if (ok) {
         ok = writer_write(&w, header, n) && writer_write(&w, tensor_data(&flat), data_bytes(&flat)) &&
@@ -299,7 +299,7 @@ static bool write_entry(ZipWriter *z, Writer *w, const NpzItem *item) {
     char header[MADE_HEADER];
     Tensor flat;
     int n = make_header(w->ctx, w->op, item->tensor, header);
-    if (n < 0 || !op_contiguous(w->ctx, &flat, item->tensor, (DType)item->tensor->dtype)) return false;
+    if (n < 0 || !op_to(w->ctx, &flat, item->tensor, CPU, (DType)item->tensor->dtype)) return false;
     uint32_t crc = crc32_update(0, header, n);
     crc = crc32_update(crc, tensor_data(&flat), data_bytes(&flat));
     bool ok = zip_add(z, item->name, item->length, ".npy", n + data_bytes(&flat), crc) &&

@@ -391,7 +391,7 @@ static bool make_header(Buffer *b, const char *op, const char *path, const Safet
 
 static bool write_tensor(Writer *w, const Tensor *t) {
     Tensor flat;
-    if (!op_contiguous(w->ctx, &flat, t, (DType)t->dtype)) return false;
+    if (!op_to(w->ctx, &flat, t, CPU, (DType)t->dtype)) return false;
     int64_t n = tensor_numel(&flat), size = (int64_t)dtype_size((DType)t->dtype);
     bool ok = true;
     if (little_endian()) {

@@ -4,8 +4,11 @@
  * others are gathered (and converted) into a buffer of CHUNK elements. So each op needs one contiguous kernel
  * a compute type, and strided, broadcast and mixed operands run at nearly its speed. */
 #include "ops/elementwise.h"
-#include "ops/loop.h"
+#include "cl/device.h"
+#include "cl/elementwise.h"
+#include "core/loop.h"
 #include "ops/ops.h"
+#include "ops/reduce.h"
 #include <math.h>
 #include <string.h>
 
@@ -137,8 +140,12 @@ static int64_t cost(ElementwiseOp op) {
     return elementwise_info[op].rule == FLOATING && op != EW_div ? 8 : 1;
 }
 
-/* Runs the kernel (NULL: a copy) over operands of one shape; t[0] is the result. */
+/* Runs the op (-1: a copy) over operands of one shape; t[0] is the result. On a device, operands that lie on
+ * the CPU are numbers. */
 static bool run_loop(Ctx *c, int operands, const Tensor *const *t, Compute compute, int op, const double *p) {
+    if (t[0]->device != CPU)
+        return cl_elementwise(c, op < 0 ? "copy" : elementwise_info[op].name, operands, t,
+                              dtype_of_compute(compute), p);
     Loop loop;
     loop_build(&loop, operands, t);
     if (loop.numel == 0) return true;
@@ -218,21 +225,40 @@ static bool input_dtype(Ctx *c, const ElementwiseInfo *info, int n, const Operan
     return true;
 }
 
+static bool refuse(Ctx *c, ElementwiseOp op, bool divides) {
+    if (divides) return ctx_fail(c, "%s: integer division by zero", elementwise_info[op].name);
+    return ctx_fail(c, "pow: an integer to a negative integer power; convert to floats first");
+}
+
+/* The look at the divisors or exponents for a tensor on a device: waits for it. */
+static bool refuse_on_device(Ctx *c, ElementwiseOp op, const Tensor *b, bool divides) {
+    Tensor is_bad = {0}, any = {0};
+    uint8_t bad = 0;
+    const double p[2] = {0, 0};
+    bool ok =
+        op_elementwise(c, &is_bad, divides ? EW_eq : EW_lt, &(Operand){.tensor = b},
+                       &(Operand){.is_integer = true}, p, false) &&
+        op_reduce(c, &any, &is_bad, REDUCE_any, elementwise_info[op].name, reduce_all(&is_bad), false) &&
+        cl_download(c, &bad, any.storage, 0, 1);
+    tensor_release(&is_bad);
+    tensor_release(&any);
+    return ok && bad ? refuse(c, op, divides) : ok;
+}
+
 static bool refuse_integers(Ctx *c, ElementwiseOp op, const Tensor *b) {
     /* Division by zero and negative powers have no integer result: look before computing. */
     if (tensor_numel(b) == 0) return true;
     Tensor least;
     bool divides = op == EW_floor_divide || op == EW_remainder || op == EW_fmod;
     if (!divides && op != EW_pow) return true;
+    if (b->device != CPU) return refuse_on_device(c, op, b, divides);
     if (!op_contiguous(c, &least, b, I64)) return false;
     const int64_t *values = tensor_data(&least);
     bool bad = false;
     for (int64_t i = 0, n = tensor_numel(&least); i < n && !bad; i++)
         bad = divides ? values[i] == 0 : values[i] < 0;
     tensor_release(&least);
-    REQUIRE(c, !(bad && divides), "%s: integer division by zero", elementwise_info[op].name);
-    REQUIRE(c, !bad, "pow: an integer to a negative integer power; convert to floats first");
-    return true;
+    return bad ? refuse(c, op, divides) : true;
 }
 
 /* --- the op
@@ -320,9 +346,15 @@ static bool check_in_place(Ctx *c, const ElementwiseInfo *info, const Tensor *ds
     return true;
 }
 
-static bool check_devices(Ctx *c, const ElementwiseInfo *info, const Tensor *a, const Tensor *b) {
-    if (b && !require_same_device(c, info->name, a, b)) return false;
-    return require_cpu(c, info->name, a);
+/* The device that an op on a and b (NULL where they are numbers) runs on. As in PyTorch a 0-dim tensor on the
+ * CPU goes with tensors elsewhere: it is as good as a number. */
+static bool choose_device(Ctx *c, const char *op, const Tensor *a, const Tensor *b, Device *device) {
+    if (a && b && a->device == CPU && a->ndim == 0)
+        a = NULL;
+    else if (a && b && b->device == CPU && b->ndim == 0)
+        b = NULL;
+    *device = a ? a->device : b->device;
+    return !a || !b || require_same_device(c, op, a, b);
 }
 
 /* Same dtype, shape and density: no loop to build, no broadcasting to work out. */
@@ -351,11 +383,11 @@ bool op_elementwise(Ctx *c, Tensor *out, ElementwiseOp op, const Operand *a, con
         number_tensor(&number[k], &room[k], operands[k]);
         in[k] = &number[k];
     }
-    const Tensor *on_device = a->tensor ? a->tensor : in[1];
-    if (!check_devices(c, info, on_device, a->tensor && b ? b->tensor : NULL)) return false;
+    Device device;
+    if (!choose_device(c, info->name, a->tensor, b ? b->tensor : NULL, &device)) return false;
     if (b && compute == COMPUTE_I64 && !refuse_integers(c, op, in[1])) return false;
 
-    if (!in_place && dtype == dtype_of_compute(compute) && is_plain(in[0], in[1], dtype) &&
+    if (!in_place && device == CPU && dtype == dtype_of_compute(compute) && is_plain(in[0], in[1], dtype) &&
         !(b && (!a->tensor || !b->tensor)) && tensor_numel(in[0]) <= CHUNK) {
         if (!tensor_new_like(c, out, result, in[0])) return false;
         Run r = {
@@ -376,13 +408,15 @@ bool op_elementwise(Ctx *c, Tensor *out, ElementwiseOp op, const Operand *a, con
     const Tensor *operand[3] = {out};
     if (in_place) {
         if (!check_in_place(c, info, out, result, ndim, size)) return false;
+        REQUIRE(c, out->device == device, "%s_: the tensor in place is on the CPU, the other one is not",
+                info->name);
         if (info->rule == PREDICATE) {
             /* Bytes first, then converted into place. */
-            if (!tensor_new(c, &dense, BOOL, ndim, size)) return false;
+            if (!tensor_new_on(c, &dense, device, BOOL, ndim, size)) return false;
             operand[0] = &dense;
         }
     } else {
-        if (!tensor_new(c, out, result, ndim, size)) return false;
+        if (!tensor_new_on(c, out, device, result, ndim, size)) return false;
         if (info->rule != PREDICATE) keep_order(out, in, inputs);
     }
     bool ok = true;
@@ -416,8 +450,12 @@ bool op_binary(Ctx *c, Tensor *out, ElementwiseOp op, const Tensor *a, const Ten
  * -------------------------------------------------------------------------- */
 
 bool require_same_device(Ctx *c, const char *op, const Tensor *a, const Tensor *b) {
-    REQUIRE(c, a->device == b->device, "%s: tensors on different devices; move one with x:to(device)", op);
-    return true;
+    if (a->device == b->device) return true;
+    char a_name[DEVICE_TEXT], b_name[DEVICE_TEXT];
+    device_name(a_name, a->device);
+    device_name(b_name, b->device);
+    return ctx_fail(c, "%s: tensors on %s and %s; move one with x:to(\"%s\")", op, a_name, b_name,
+                    a->device == CPU ? b_name : a_name);
 }
 
 bool require_cpu(Ctx *c, const char *op, const Tensor *x) {
@@ -428,8 +466,8 @@ bool require_cpu(Ctx *c, const char *op, const Tensor *x) {
 
 /* Same dtype, both dense in the same order: one memcpy. */
 static bool copy_bytes(Tensor *dst, const Tensor *x) {
-    if (dst->dtype != x->dtype || !tensor_same_shape(dst, x) || !tensor_is_contiguous(dst) ||
-        !tensor_is_contiguous(x))
+    if (dst->device != CPU || dst->dtype != x->dtype || !tensor_same_shape(dst, x) ||
+        !tensor_is_contiguous(dst) || !tensor_is_contiguous(x))
         return false;
     int64_t n = tensor_numel(x);
     if (n) memmove(tensor_data(dst), tensor_data(x), (size_t)n * dtype_size((DType)x->dtype));
@@ -437,9 +475,14 @@ static bool copy_bytes(Tensor *dst, const Tensor *x) {
 }
 
 bool op_copy_(Ctx *c, Tensor *dst, const Tensor *x) {
-    if (!require_same_device(c, "copy_", dst, x)) return false;
-    if (!require_cpu(c, "copy_", dst)) return false;
     REQUIRE(c, !tensor_overlaps_itself(dst), "copy_: elements of the target share memory (it was expanded)");
+    if (dst->device != x->device) {
+        Tensor near;
+        if (!op_to(c, &near, x, dst->device, (DType)dst->dtype)) return false;
+        bool ok = op_copy_(c, dst, &near);
+        tensor_release(&near);
+        return ok;
+    }
     Tensor view = *x;
     /* Leading dimensions of size 1 that the target lacks may go: t[1] = a (1, n) matrix. */
     while (view.ndim > dst->ndim && view.size[0] == 1) {
@@ -468,6 +511,33 @@ bool op_to_dtype(Ctx *c, Tensor *out, const Tensor *x, DType dtype) {
     return false;
 }
 
+/* Conversions happen on the CPU's side: a device need not have the dtype that is left behind. */
+bool op_to(Ctx *c, Tensor *out, const Tensor *x, Device device, DType dtype) {
+    out->storage = NULL;
+    if (device == x->device) return op_contiguous(c, out, x, dtype);
+    Tensor dense, host = {0};
+    int64_t item = (int64_t)dtype_size((DType)x->dtype);
+    if (x->device != CPU) {
+        if (!op_contiguous(c, &dense, x, (DType)x->dtype)) return false;
+        bool ok =
+            tensor_new(c, &host, (DType)x->dtype, x->ndim, x->size) &&
+            cl_download(c, tensor_data(&host), dense.storage, dense.offset * item, tensor_numel(x) * item);
+        tensor_release(&dense);
+        ok = ok && op_to(c, out, &host, device, dtype);
+        if (ok && out->storage == host.storage) out->is_view = false;
+        tensor_release(&host);
+        return ok;
+    }
+    if (!cl_require_dtype(c, "to", device, dtype)) return false;
+    if (!op_contiguous(c, &dense, x, dtype)) return false;
+    item = (int64_t)dtype_size(dtype);
+    bool ok = tensor_new_on(c, out, device, dtype, x->ndim, x->size) &&
+              cl_upload(c, out->storage, 0, tensor_data(&dense), tensor_numel(&dense) * item);
+    tensor_release(&dense);
+    if (!ok) tensor_release(out);
+    return ok;
+}
+
 bool op_contiguous(Ctx *c, Tensor *out, const Tensor *x, DType dtype) {
     if (x->dtype != dtype || !tensor_is_contiguous(x)) return op_to_dtype(c, out, x, dtype);
     tensor_alias(out, x);
@@ -487,7 +557,6 @@ bool op_reshape(Ctx *c, Tensor *out, const Tensor *x, int ndim, const int64_t *s
 static bool fill_operand(Ctx *c, Tensor *dst, const Operand *value) {
     Tensor number, expanded;
     NumberRoom room;
-    if (!require_cpu(c, "fill_", dst)) return false;
     number_tensor(&number, &room, value);
     REQUIRE(c, !tensor_overlaps_itself(dst), "fill_: elements of the target share memory (it was expanded)");
     if (!tensor_expand(c, &expanded, &number, dst->ndim, dst->size, "fill_")) return false;
@@ -508,7 +577,14 @@ bool op_fill_int_(Ctx *c, Tensor *dst, int64_t value) {
  */
 
 /* out[i] = first + i * step, in f64 (exact integers up to 2^53), then converted. */
-static bool fill_range(Ctx *c, Tensor *out, double first, double step, int64_t n, double last, DType dtype) {
+static bool fill_range(Ctx *c, Tensor *out, Device device, double first, double step, int64_t n, double last,
+                       DType dtype) {
+    if (device != CPU) {
+        if (!tensor_new_on(c, out, device, dtype, 1, &n)) return false;
+        if (cl_range(c, out, first, step, last)) return true;
+        tensor_release(out);
+        return false;
+    }
     Tensor wide;
     if (!tensor_new(c, &wide, F64, 1, &n)) return false;
     double *values = tensor_data(&wide);
@@ -521,18 +597,18 @@ static bool fill_range(Ctx *c, Tensor *out, double first, double step, int64_t n
     return ok;
 }
 
-bool op_arange(Ctx *c, Tensor *out, double first, double last, double step, DType dtype) {
+bool op_arange(Ctx *c, Tensor *out, Device device, double first, double last, double step, DType dtype) {
     out->storage = NULL;
     REQUIRE(c, step != 0 && isfinite(first) && isfinite(last) && isfinite(step),
             "arange: expected finite numbers and a step other than 0, got %g, %g, %g", first, last, step);
     double count = floor((last - first) / step * (1 + 1e-12)) + 1;
     REQUIRE(c, count < 0x1p53, "arange: %g elements are too many", count);
-    return fill_range(c, out, first, step, count > 0 ? (int64_t)count : 0, NAN, dtype);
+    return fill_range(c, out, device, first, step, count > 0 ? (int64_t)count : 0, NAN, dtype);
 }
 
-bool op_linspace(Ctx *c, Tensor *out, double first, double last, int64_t steps, DType dtype) {
+bool op_linspace(Ctx *c, Tensor *out, Device device, double first, double last, int64_t steps, DType dtype) {
     out->storage = NULL;
     REQUIRE(c, steps >= 0, "linspace: expected at least 0 steps, got %lld", (long long)steps);
-    return fill_range(c, out, first, steps > 1 ? (last - first) / (double)(steps - 1) : 0, steps, last,
-                      dtype);
+    return fill_range(c, out, device, first, steps > 1 ? (last - first) / (double)(steps - 1) : 0, steps,
+                      last, dtype);
 }

@@ -8,10 +8,14 @@
 #include "core/tensor.h"
 
 /* --- copy and conversion (ops/copy.c) ------------------------------------------------------------------- */
-/* dst[...] = x[...], converting the dtype, broadcasting x to dst's shape. dst is written in place. */
+/* dst[...] = x[...], converting the dtype, broadcasting x to dst's shape, from any device. dst is written in
+ * place. */
 bool op_copy_(Ctx *c, Tensor *dst, const Tensor *x);
 /* A contiguous copy in another dtype (or the same). */
 bool op_to_dtype(Ctx *c, Tensor *out, const Tensor *x, DType dtype);
+/* x on a device in a dtype: itself (another handle) where nothing changes and it is contiguous, else a copy.
+ */
+bool op_to(Ctx *c, Tensor *out, const Tensor *x, Device device, DType dtype);
 /* x itself (another handle) where it is contiguous and of that dtype, else a contiguous copy. */
 bool op_contiguous(Ctx *c, Tensor *out, const Tensor *x, DType dtype);
 /* Every element = value. dst is written in place. */
@@ -21,9 +25,9 @@ bool op_fill_int_(Ctx *c, Tensor *dst, int64_t value);
 bool op_reshape(Ctx *c, Tensor *out, const Tensor *x, int ndim, const int64_t *size);
 
 /* first, first + step, ... up to and including last. */
-bool op_arange(Ctx *c, Tensor *out, double first, double last, double step, DType dtype);
+bool op_arange(Ctx *c, Tensor *out, Device device, double first, double last, double step, DType dtype);
 /* `steps` values from first to last, evenly spaced. */
-bool op_linspace(Ctx *c, Tensor *out, double first, double last, int64_t steps, DType dtype);
+bool op_linspace(Ctx *c, Tensor *out, Device device, double first, double last, int64_t steps, DType dtype);
 
 /* Checks that come before everything else. */
 bool require_same_device(Ctx *c, const char *op, const Tensor *a, const Tensor *b);

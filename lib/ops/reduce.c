@@ -1,5 +1,6 @@
 /* Reductions: shape and dtype rules (PyTorch's), then cpu/reduce.c. */
 #include "ops/reduce.h"
+#include "cl/reduce.h"
 #include "cpu/reduce.h"
 #include "ops/ops.h"
 #include <math.h>
@@ -85,13 +86,34 @@ static bool pass(Ctx *c, Tensor *out, const Tensor *x, ReduceOp op, uint32_t mas
     return false;
 }
 
+/* The lines of reduce.def by name: what the OpenCL kernels are compiled for. */
+static const char *const table_name[REDUCE_COUNT] = {
+#define REDUCE(name, ...) #name,
+#include "ops/reduce.def"
+};
+
+/* A reduction on a device, whose kernels convert as they load: every dtype is native there. */
+static bool reduce_on_device(Ctx *c, Tensor *out, const Tensor *x, ReduceOp op, ReduceOp q_op,
+                             const char *name, uint32_t mask, bool keepdim, double p) {
+    int64_t size[MAX_DIMS];
+    int ndim = result_shape(x, mask, keepdim, size);
+    Tensor q = {0};
+    if (!tensor_new_on(c, out, x->device, result_dtype(op, (DType)x->dtype), ndim, size)) return false;
+    bool ok = q_op < 0 || (tensor_new_on(c, &q, x->device, cl_real_dtype(x->device), ndim, size) &&
+                           cl_reduce(c, name, table_name[q_op], &q, NULL, x, mask, NULL, 0));
+    ok = ok && cl_reduce(c, name, table_name[op], out, NULL, x, mask, q_op < 0 ? NULL : &q, p);
+    tensor_release(&q);
+    if (!ok) tensor_release(out);
+    return ok;
+}
+
 /* The dispatch of every reduction in the table: the one place that knows devices and dtypes without kernels.
  */
 static bool reduce(Ctx *c, Tensor *out, const Tensor *x, ReduceOp op, ReduceOp q_op, const char *name,
                    uint32_t mask, bool keepdim, double p) {
     out->storage = NULL;
     DType from = (DType)x->dtype, native = reduce_native(from), as = result_dtype(op, native);
-    if (!require_cpu(c, name, x)) return false;
+    if (x->device != CPU) return reduce_on_device(c, out, x, op, q_op, name, mask, keepdim, p);
     if (native != from) {
         Tensor converted, wide;
         if (!op_to_dtype(c, &converted, x, native)) return false;
@@ -168,14 +190,32 @@ bool op_logsumexp(Ctx *c, Tensor *out, const Tensor *x, uint32_t mask, bool keep
     return reduce(c, out, x, REDUCE_logsumexp, REDUCE_finite_max, "logsumexp", mask, keepdim, 0);
 }
 
+static bool extreme_on_device(Ctx *c, Tensor *value, Tensor *index, const Tensor *x, const char *name,
+                              bool smallest, uint32_t mask, bool keepdim) {
+    int64_t size[MAX_DIMS];
+    int ndim = result_shape(x, mask, keepdim, size);
+    Tensor row;
+    if (__builtin_popcount(mask) <= 1)
+        tensor_alias(&row, x);
+    else if (!op_contiguous(c, &row, x, (DType)x->dtype)) /* the position is that in the flat tensor */
+        return false;
+    bool ok = (!value || tensor_new_on(c, value, x->device, (DType)x->dtype, ndim, size)) &&
+              (!index || tensor_new_on(c, index, x->device, I64, ndim, size)) &&
+              cl_reduce(c, name, smallest ? "smallest" : "largest", value, index, &row, mask, NULL, 0);
+    tensor_release(&row);
+    if (!ok && value) tensor_release(value);
+    if (!ok && index) tensor_release(index);
+    return ok;
+}
+
 bool op_extreme(Ctx *c, Tensor *value, Tensor *index, const Tensor *x, const char *name, bool smallest,
                 int dim, bool keepdim) {
     Tensor row, v, i;
     if (value) value->storage = NULL;
     if (index) index->storage = NULL;
-    if (!require_cpu(c, name, x)) return false;
     uint32_t mask = dim < 0 ? reduce_all(x) : x->ndim ? 1u << dim : 0;
     if (!require_elements(c, x, name, mask)) return false;
+    if (x->device != CPU) return extreme_on_device(c, value, index, x, name, smallest, mask, keepdim);
     DType from = (DType)x->dtype, native = reduce_native(from);
     /* Over everything the position is that in the flat tensor: one contiguous row. */
     bool flat = dim < 0;

@@ -282,7 +282,7 @@ local function to_positions(g, index, x, dim, keepdim)
   if x.ndim == 0 then return g:reshape(x:size()) end
   dim = dim or -1
   if not keepdim then g, index = g:unsqueeze(dim), index:unsqueeze(dim) end
-  return core.zeros(x:size(), {dtype = x.dtype}):scatter_add(dim, index, g)
+  return core.zeros(x:size(), {dtype = x.dtype, device = x.device}):scatter_add(dim, index, g)
 end
 
 --- max_dim: the largest values along dim and their positions: x:max(dim).

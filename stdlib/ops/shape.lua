@@ -92,7 +92,7 @@ rule("expand_as", "", function(g) return g end)
 ---@param index integer from 1, or negative from the end
 ---@return Tensor a view
 rule("select", "", function(g, _, x, dim, index)
-  local gx = core.zeros(x:size(), {dtype = g.dtype})
+  local gx = core.zeros(x:size(), {dtype = g.dtype, device = g.device})
   local items = {}
   for d = 1, (dim < 0 and dim + x.ndim + 1 or dim) - 1 do items[d] = {} end
   items[#items + 1] = index
@@ -106,7 +106,7 @@ end)
 ---@param length integer
 ---@return Tensor a view
 rule("narrow", "", function(g, _, x, dim, start, length)
-  local gx = core.zeros(x:size(), {dtype = g.dtype})
+  local gx = core.zeros(x:size(), {dtype = g.dtype, device = g.device})
   if length == 0 then return gx end
   local items = {}
   for d = 1, (dim < 0 and dim + x.ndim + 1 or dim) - 1 do items[d] = {} end
@@ -118,8 +118,8 @@ end)
 -- Positions of x's elements, through the same view: where views overlap, gradients add up.
 local function scatter_through(view)
   return function(g, _, x, ...)
-    local where = view(core.arange(1, x:numel()):reshape(x:size()), ...)
-    local flat = core.zeros({x:numel()}, {dtype = g.dtype})
+    local where = view(core.arange(1, x:numel(), 1, {device = g.device}):reshape(x:size()), ...)
+    local flat = core.zeros({x:numel()}, {dtype = g.dtype, device = g.device})
     return flat:scatter_add(1, where:reshape(-1), g:reshape(-1)):reshape(x:size())
   end
 end
@@ -191,7 +191,7 @@ rule("zero", "", function() return nil end)
 ---@param ... integer|table|string positions, ranges {first, last, step}, "...", "None"
 ---@return Tensor a view
 rule("getitem", "", function(g, _, x, ...)
-  return core.zeros(x:size(), {dtype = g.dtype}):setitem_(g, ...)
+  return core.zeros(x:size(), {dtype = g.dtype, device = g.device}):setitem_(g, ...)
 end)
 
 --- setitem_: what t[key] = value calls: setitem_(x, value, item, ...).

@@ -1,0 +1,93 @@
+/* Launches of kernels_cl/elementwise.cl. */
+#include "cl/elementwise.h"
+#include "cl/runtime.h"
+#include "core/loop.h"
+#include <math.h>
+#include <string.h>
+
+enum { VECTOR = 4 };
+
+static const ClSpec elementwise = {
+    "elementwise.cl",
+    "elementwise",
+    4,
+    {"Y", "A", "B", "COMPUTE", "INPUTS", "A_NUMBER", "B_NUMBER", "STRIDED", "WIDE", "VECTOR"}};
+static const ClSpec range = {"range.cl", "range", 2, {"Y", "COMPUTE"}};
+
+/* As in kernels_cl/elementwise.cl. */
+typedef struct Walk {
+    int64_t ndim, size[MAX_DIMS], stride[3][MAX_DIMS];
+} Walk;
+
+/* The last position of an operand, for the choice of 32 or 64 bits. */
+static int64_t reach(const Loop *l, int k) {
+    int64_t at = 0;
+    for (int d = 0; d < l->ndim; d++) at += (l->size[d] - 1) * llabs(l->stride[k][d]);
+    return at;
+}
+
+static ClArg number_argument(const Tensor *t, DType compute) {
+    if (compute == I64) return arg_int64(tensor_get_int(t, 0));
+    return arg_number(compute, tensor_get_double(t, 0));
+}
+
+/* Whole vectors of every operand start at a multiple of their size. */
+static bool is_aligned(int operands, const Tensor *const *t) {
+    for (int k = 0; k < operands; k++)
+        if (t[k]->device != CPU && t[k]->offset % VECTOR != 0) return false;
+    return true;
+}
+
+bool cl_elementwise(Ctx *c, const char *op, int operands, const Tensor *const *t, DType compute,
+                    const double *p) {
+    Loop loop;
+    loop_build(&loop, operands, t);
+    if (loop.numel == 0) return true;
+    ClQueue *queue = cl_queue(c, t[0]->device);
+    if (!queue) return false;
+
+    bool strided = false, wide = loop.numel >= INT32_MAX;
+    for (int k = 0; k < operands; k++) {
+        if (t[k]->device == CPU) continue;
+        strided |= !loop_is_linear(&loop, k);
+        wide |= reach(&loop, k) >= INT32_MAX;
+    }
+    int vector = !strided && queue->device->as_gpu && is_aligned(operands, t) ? VECTOR : 1;
+    const Tensor *a = t[1], *b = operands > 2 ? t[2] : NULL;
+    bool a_number = a->device == CPU, b_number = b && b->device == CPU;
+    /* The dtype of what is not in memory does not matter: one value keeps the variants few. */
+    DType a_type = a_number ? (DType)t[0]->dtype : (DType)a->dtype;
+    DType b_type = !b || b_number ? a_type : (DType)b->dtype;
+    ClKernel *k = cl_get_kernel(c, op, t[0]->device, &elementwise, op,
+                                (int[]){t[0]->dtype, (int)a_type, (int)b_type, (int)compute, operands - 1,
+                                        a_number, b_number, strided, strided && wide, vector});
+    if (!k) return false;
+
+    Walk walk = {.ndim = loop.ndim};
+    ClArg args[8];
+    int n = 0;
+    args[n++] = arg_int64(loop.numel);
+    args[n++] = arg_tensor(t[0]);
+    args[n++] = a_number ? number_argument(a, compute) : arg_tensor(a);
+    if (b) args[n++] = b_number ? number_argument(b, compute) : arg_tensor(b);
+    args[n++] = arg_number(compute, p ? p[0] : 0);
+    args[n++] = arg_number(compute, p ? p[1] : 0);
+    if (strided) {
+        memcpy(walk.size, loop.size, sizeof walk.size);
+        for (int i = 0; i < operands; i++) memcpy(walk.stride[i], loop.stride[i], sizeof walk.stride[i]);
+        args[n++] = arg_struct(&walk, sizeof walk);
+    }
+    return cl_launch_flat(c, k, (loop.numel + vector - 1) / vector, n, args);
+}
+
+bool cl_range(Ctx *c, Tensor *out, double first, double step, double last) {
+    int64_t n = tensor_numel(out);
+    if (n == 0) return true;
+    bool whole = isnan(last) && first == rint(first) && step == rint(step);
+    DType compute = whole ? I64 : cl_describe(out->device)->fp64 ? F64 : F32;
+    ClKernel *k = cl_get_kernel(c, "arange", out->device, &range, NULL, (int[]){out->dtype, (int)compute});
+    return k && cl_launch_flat(c, k, n,
+                               CL_ARGS(arg_int64(n), arg_tensor(out), arg_number(compute, first),
+                                       arg_number(compute, step), arg_number(compute, isnan(last) ? 0 : last),
+                                       arg_int(!isnan(last))));
+}

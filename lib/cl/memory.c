@@ -1,0 +1,230 @@
+/* Device memory: storages and the pool of freed buffers under them (size classes of core/storage.c), and
+ * transfers through pinned stages. The queue is in order, so a freed buffer may be used again at once. */
+#include "cl/runtime.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const int64_t STAGE_BYTES = 1 << 20;
+static const int64_t CACHE_FLOOR = 64 << 20; /* always worth keeping; beyond it a quarter of what is live */
+
+/* --- storages --------------------------------------------------------------------------------------------
+ */
+
+static int64_t block_bytes(const ClBlock *b) {
+    int class = b->storage.size_class;
+    int64_t bytes = b->storage.nbytes > 0 ? b->storage.nbytes : 1;
+    return class == UNCACHED ? bytes : storage_class_bytes(class);
+}
+
+static void drop_block(ClBlock *b) {
+    cl_api.ReleaseMemObject(b->storage.data);
+    free(b);
+}
+
+void cl_trim_queue(ClQueue *q) {
+    for (int i = 0; i < CACHE_CLASSES; i++) {
+        while (q->cache[i]) {
+            ClBlock *b = q->cache[i];
+            q->cache[i] = b->next;
+            drop_block(b);
+        }
+    }
+    q->memory.cached_bytes = 0;
+}
+
+static void release(Storage *s) {
+    ClBlock *b = (ClBlock *)s;
+    Ctx *c = s->ctx;
+    ClQueue *q = ((ClState *)c->cl)->queue[s->device];
+    int64_t bytes = block_bytes(b);
+    q->memory.live_bytes -= bytes;
+    c->mem.device_bytes -= bytes;
+    int64_t cap = q->memory.live_bytes / 4 > CACHE_FLOOR ? q->memory.live_bytes / 4 : CACHE_FLOOR;
+    if (s->size_class == UNCACHED || q->memory.cached_bytes + bytes > cap) {
+        drop_block(b);
+        return;
+    }
+    b->next = q->cache[s->size_class];
+    q->cache[s->size_class] = b;
+    q->memory.cached_bytes += bytes;
+}
+
+static ClBlock *try_block(ClQueue *q, int class, int64_t bytes, cl_int *error) {
+    if (class != UNCACHED && q->cache[class]) {
+        ClBlock *b = q->cache[class];
+        q->cache[class] = b->next;
+        q->memory.cached_bytes -= bytes;
+        return b;
+    }
+    ClBlock *b = calloc(1, sizeof *b);
+    if (!b) return NULL;
+    b->storage.data = cl_api.CreateBuffer(q->device->context, CL_MEM_READ_WRITE, (size_t)bytes, NULL, error);
+    if (b->storage.data) return b;
+    free(b);
+    return NULL;
+}
+
+Storage *cl_alloc(Ctx *c, Device device, int64_t nbytes) {
+    ClQueue *q = cl_queue(c, device);
+    if (!q) return NULL;
+    int64_t bytes = 1;
+    cl_int error = CL_SUCCESS;
+    if (nbytes > q->device->info.max_allocation) {
+        ctx_fail(c,
+                 "out of memory on cl:%d: %lld bytes asked for, the device gives at most %lld in one piece",
+                 device, (long long)nbytes, (long long)q->device->info.max_allocation);
+        return NULL;
+    }
+    int class = storage_class(nbytes > 0 ? nbytes : 1, &bytes);
+    ClBlock *b = try_block(q, class, bytes, &error);
+    if (!b) {
+        if (c->reclaim) c->reclaim(c->reclaim_arg);
+        cl_trim_queue(q);
+        cl_api.Finish(q->queue); /* drivers keep a buffer until the work that uses it is done */
+        b = try_block(q, class, bytes, &error);
+    }
+    if (!b) {
+        ctx_fail(c, "out of memory on cl:%d: %lld bytes asked for, %lld bytes of tensors live there (%s)",
+                 device, (long long)nbytes, (long long)q->memory.live_bytes, cl_error_name(error));
+        return NULL;
+    }
+    b->storage = (Storage){.data = b->storage.data,
+                           .nbytes = nbytes,
+                           .ctx = c,
+                           .device = device,
+                           .size_class = (int16_t) class,
+                           .release = release};
+    atomic_init(&b->storage.refs, 1);
+    q->memory.live_bytes += bytes;
+    if (q->memory.live_bytes > q->memory.peak_bytes) q->memory.peak_bytes = q->memory.live_bytes;
+    c->mem.device_bytes += bytes;
+    c->mem.bytes_since_gc += bytes;
+    return &b->storage;
+}
+
+/* --- stages ----------------------------------------------------------------------------------------------
+ */
+
+void cl_close_stages(ClQueue *q) {
+    for (int i = 0; i < CL_STAGES; i++) {
+        ClStage *s = &q->stage[i];
+        if (s->last) cl_api.ReleaseEvent(s->last);
+        if (s->host) cl_api.EnqueueUnmapMemObject(q->queue, s->buffer, s->host, 0, NULL, NULL);
+        if (s->buffer) cl_api.ReleaseMemObject(s->buffer);
+        *s = (ClStage){0};
+    }
+    if (q->queue) cl_api.Finish(q->queue);
+}
+
+static cl_int open_stage(ClQueue *q, ClStage *s) {
+    cl_int error;
+    s->buffer = cl_api.CreateBuffer(q->device->context, CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR,
+                                    (size_t)STAGE_BYTES, NULL, &error);
+    if (!s->buffer) return error;
+    s->host = cl_api.EnqueueMapBuffer(q->queue, s->buffer, CL_TRUE, CL_MAP_READ | CL_MAP_WRITE, 0,
+                                      (size_t)STAGE_BYTES, 0, NULL, NULL, &error);
+    if (s->host) return CL_SUCCESS;
+    cl_api.ReleaseMemObject(s->buffer);
+    s->buffer = NULL;
+    return error;
+}
+
+/* Waits until nothing reads or writes the stage. */
+static cl_int settle(ClStage *s) {
+    s->used = 0;
+    if (!s->last) return CL_SUCCESS;
+    cl_int error = cl_api.WaitForEvents(1, &s->last);
+    cl_api.ReleaseEvent(s->last);
+    s->last = NULL;
+    return error;
+}
+
+/* A stage with room for `bytes`: the current one, or the next once it is free. */
+static cl_int take_stage(ClQueue *q, int64_t bytes, ClStage **stage) {
+    ClStage *s = &q->stage[q->stage_at];
+    if (s->used + bytes > STAGE_BYTES) {
+        q->stage_at = (q->stage_at + 1) % CL_STAGES;
+        s = &q->stage[q->stage_at];
+        cl_int error = settle(s);
+        if (error) return error;
+    }
+    *stage = s;
+    return s->buffer ? CL_SUCCESS : open_stage(q, s);
+}
+
+bool cl_upload(Ctx *c, Storage *to, int64_t offset, const void *from, int64_t nbytes) {
+    ClQueue *q = cl_queue(c, to->device);
+    if (!q) return false;
+    for (int64_t done = 0; done < nbytes;) {
+        int64_t n = nbytes - done < STAGE_BYTES ? nbytes - done : STAGE_BYTES;
+        ClStage *s;
+        cl_event event;
+        cl_int error = take_stage(q, n, &s);
+        if (!error) {
+            memcpy(s->host + s->used, (const char *)from + done, (size_t)n);
+            error = cl_api.EnqueueWriteBuffer(q->queue, to->data, CL_FALSE, (size_t)(offset + done),
+                                              (size_t)n, s->host + s->used, 0, NULL, &event);
+        }
+        if (error) return cl_fail(c, q, "to", "the transfer to the device failed", error);
+        if (s->last) cl_api.ReleaseEvent(s->last);
+        s->last = event;
+        s->used += (n + 63) / 64 * 64;
+        done += n;
+        if (ctx_stopping(c)) return ctx_interrupted(c);
+    }
+    return true;
+}
+
+/* Reads are kept one stage ahead of the host's copies. */
+bool cl_download(Ctx *c, void *to, const Storage *from, int64_t offset, int64_t nbytes) {
+    ClQueue *q = cl_queue(c, from->device);
+    if (!q) return false;
+    struct {
+        ClStage *stage;
+        char *host;
+        int64_t at, n;
+    } pending = {0};
+    cl_int error = CL_SUCCESS;
+    for (int64_t asked = 0; !error && (asked < nbytes || pending.n);) {
+        ClStage *s = NULL;
+        int64_t n = nbytes - asked < STAGE_BYTES ? nbytes - asked : STAGE_BYTES, at = asked;
+        if (n) {
+            /* A read takes a stage of its own, so that settling it waits for this piece alone. */
+            error = take_stage(q, STAGE_BYTES, &s);
+            cl_event event;
+            if (!error)
+                error = cl_api.EnqueueReadBuffer(q->queue, from->data, CL_FALSE, (size_t)(offset + at),
+                                                 (size_t)n, s->host, 0, NULL, &event);
+            if (!error) {
+                if (s->last) cl_api.ReleaseEvent(s->last);
+                s->last = event;
+                s->used = STAGE_BYTES;
+                error = cl_api.Flush(q->queue);
+            }
+            asked += n;
+        }
+        if (!error && pending.n) {
+            error = settle(pending.stage);
+            if (!error) memcpy((char *)to + pending.at, pending.host, (size_t)pending.n);
+        }
+        pending.n = 0;
+        if (!error && s) {
+            pending.stage = s;
+            pending.host = s->host;
+            pending.at = at;
+            pending.n = n;
+        }
+        if (ctx_stopping(c)) return ctx_interrupted(c);
+    }
+    return error ? cl_fail(c, q, "to", "the transfer from the device failed", error) : true;
+}
+
+bool cl_copy_bytes(Ctx *c, Storage *to, int64_t to_offset, const Storage *from, int64_t from_offset,
+                   int64_t nbytes) {
+    const ClQueue *q = cl_queue(c, to->device);
+    if (!q) return false;
+    if (nbytes == 0) return true;
+    cl_int error = cl_api.EnqueueCopyBuffer(q->queue, from->data, to->data, (size_t)from_offset,
+                                            (size_t)to_offset, (size_t)nbytes, 0, NULL, NULL);
+    return error ? cl_fail(c, q, "copy_", "the copy failed", error) : true;
+}
