@@ -104,8 +104,9 @@ void open_elementwise(lua_State *L); /* from ops/elementwise.def */
 void open_reduce(lua_State *L);
 void open_index(lua_State *L); /* gather, scatter_add, index_select, where, embedding, ... */
 void open_matmul(lua_State *L);
-void open_conv(lua_State *L);  /* convolution and pooling */
-void open_norm(lua_State *L);  /* softmax, layer_norm, batch_norm, losses */
+void open_conv(lua_State *L); /* convolution and pooling */
+void open_norm(lua_State *L); /* softmax, layer_norm, batch_norm */
+void open_loss(lua_State *L);
 void open_optim(lua_State *L); /* fused optimiser steps, gradient norm */
 void open_random(lua_State *L);
 void open_io(lua_State *L);     /* safetensors, IDX, CSV, npy, files */

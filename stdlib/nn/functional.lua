@@ -1,8 +1,8 @@
 -- apsis.nn.functional (F): PyTorch's functional names. Most are core ops under the same name, documented with their
 -- gradient rules in stdlib/ops; what is composed of ops is defined here.
 
-local ap = require "apsis"
 local core = require "apsis.core"
+require "apsis"
 
 local F = {}
 
@@ -11,47 +11,41 @@ local NAMES = {
   "linear", "bilinear", "embedding", "one_hot",
   "conv1d", "conv2d", "conv_transpose2d", "unfold", "fold",
   "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "interpolate", "pad",
-  "relu", "leaky_relu", "elu", "selu", "celu", "gelu", "silu", "mish", "sigmoid", "logsigmoid", "tanh", "softplus",
-  "softsign", "hardtanh", "hardsigmoid", "hardswish", "relu6", "threshold", "prelu", "glu",
-  "softmax", "log_softmax", "dropout", "normalize", "cosine_similarity",
+  "relu", "leaky_relu", "elu", "gelu", "silu", "mish", "sigmoid", "logsigmoid", "tanh", "softplus", "softsign",
+  "hardtanh", "hardsigmoid", "hardswish", "relu6",
+  "softmax", "log_softmax", "dropout",
   "batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm",
-  "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "cross_entropy", "nll_loss", "binary_cross_entropy",
-  "binary_cross_entropy_with_logits", "kl_div", "scaled_dot_product_attention",
+  "mse_loss", "cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits",
 }
 
 for _, name in ipairs(NAMES) do F[name] = core[name] end
 
--- reduction of an elementwise loss: "mean" (default), "sum" or "none".
-local function reduced(loss, reduction, name)
-  if reduction == nil or reduction == "mean" then return loss:mean() end
-  if reduction == "sum" then return loss:sum() end
-  if reduction == "none" then return loss end
-  error(("%s: reduction: expected 'mean', 'sum' or 'none', got '%s'"):format(name, tostring(reduction)), 3)
-end
-
-local function reduction_of(options)
-  if type(options) == "table" then return options.reduction end
-  return options
-end
-
--- Losses are elementwise: a target of another shape would broadcast silently, which is never meant.
-local function require_same_shape(name, input, target)
-  if not ap.is_tensor(input) or not ap.is_tensor(target) then
-    error(("%s: expected two tensors, got %s and %s"):format(name, type(input), type(target)), 3)
+-- The values of keywords `names`, from a last table of them or by position.
+local function keywords(function_name, names, first, ...)
+  if type(first) ~= "table" then return first, ... end
+  for key in pairs(first) do
+    local known = false
+    for _, name in ipairs(names) do known = known or name == key end
+    if not known then
+      error(("%s: unknown option '%s'; options: %s"):format(function_name, tostring(key), table.concat(names, " ")), 3)
+    end
   end
-  local a, b = input:size(), target:size()
-  local same = #a == #b
-  for i = 1, #a do same = same and a[i] == b[i] end
-  if not same then
-    error(("%s: expected input and target of one shape, got (%s) and (%s)"):format(name, table.concat(a, "x"),
-      table.concat(b, "x")), 3)
-  end
+  local values = {}
+  for i, name in ipairs(names) do values[i] = first[name] end
+  return table.unpack(values, 1, #names)
 end
 
--- Defines F.name unless the core has it as a fused op.
-local function define(name, f)
-  F[name] = F[name] or f
+-- Fails, at the caller's caller, unless x is a tensor.
+local function check_tensor(function_name, position, x)
+  if core.is_tensor(x) then return end
+  error(("%s: argument %d: expected a tensor, got %s"):format(function_name, position, x == nil and "nil" or
+    "a " .. type(x)), 3)
 end
+
+local function shape_text(x) return "(" .. table.concat(x:size(), "x") .. ")" end
+
+-- Defined here until the core has them as ops.
+local function define(name, f) F[name] = F[name] or f end
 
 --- x W^T + b over the last dimension.
 ---@param x Tensor (*, in)
@@ -72,150 +66,309 @@ define("dropout", function(x, p, training)
   p = p or 0.5
   if training == false or p == 0 then return x end
   if p == 1 then return x * 0 end
-  return x * (ap.rand(x:size()):to(x.dtype):ge(p):to(x.dtype) / (1 - p))
+  return x * (core.rand(x:size()):to(x.dtype):ge(p):to(x.dtype) / (1 - p))
 end)
 
---- Mean of (input - target)^2.
----@param input Tensor
----@param target Tensor same shape
----@param options? {reduction: string}
----@return Tensor
-define("mse_loss", function(input, target, options)
-  require_same_shape("mse_loss", input, target)
-  local d = input - target
-  return reduced(d * d, reduction_of(options), "mse_loss")
-end)
+-- --- activations -------------------------------------------------------------------------------------------------
 
---- Mean of |input - target|.
----@param input Tensor
----@param target Tensor same shape
----@param options? {reduction: string}
----@return Tensor
-define("l1_loss", function(input, target, options)
-  require_same_shape("l1_loss", input, target)
-  return reduced((input - target):abs(), reduction_of(options), "l1_loss")
-end)
-
-local function smooth_l1(input, target, beta)
-  local d = (input - target):abs()
-  if beta == 0 then return d end
-  return ap.where(d:lt(beta), d * d * (0.5 / beta), d - 0.5 * beta)
+--- The exponential linear unit that keeps mean 0 and variance 1 through a deep net.
+---@param x Tensor floating
+---@return Tensor same shape
+--- Source: Klambauer et al. 2017; torch.nn.functional.selu.
+function F.selu(x)
+  check_tensor("selu", 1, x)
+  return core.elu(x, 1.6732632423543772) * 1.0507009873554805
 end
 
---- Squared error below beta, absolute error above: d^2 / (2 beta) or d - beta / 2.
+--- x for x > 0, else alpha (exp(x / alpha) - 1): its slope at 0 is 1 for every alpha.
+---@param x Tensor floating
+---@param alpha? number default 1
+---@return Tensor same shape
+--- Source: Barron 2017; torch.nn.functional.celu.
+function F.celu(x, alpha)
+  check_tensor("celu", 1, x)
+  alpha = keywords("celu", {"alpha"}, alpha) or 1
+  if alpha == 0 then error("celu: alpha: expected a number other than 0", 2) end
+  return core.elu(x / alpha) * alpha
+end
+
+--- The first half along dim, times the sigmoid of the second.
+---@param x Tensor floating, of even size along dim
+---@param dim? integer default the last
+---@return Tensor half as large along dim
+--- Source: Dauphin et al. 2016; torch.nn.functional.glu.
+function F.glu(x, dim)
+  check_tensor("glu", 1, x)
+  dim = keywords("glu", {"dim"}, dim) or -1
+  local n = x.ndim > 0 and x:size(dim) or 1
+  if n % 2 ~= 0 then
+    error(("glu: expected an even size along dimension %d, got %s"):format(dim, shape_text(x)), 2)
+  end
+  return x:narrow(dim, 1, n // 2) * x:narrow(dim, n // 2 + 1, n // 2):sigmoid()
+end
+
+--- x for x > 0, else weight x, where the weight is learnt.
+---@param x Tensor floating, (N, C, ...) where the weight has one slope a channel
+---@param weight Tensor one element, or (C)
+---@return Tensor same shape
+--- Source: He et al. 2015; torch.nn.functional.prelu.
+function F.prelu(x, weight)
+  check_tensor("prelu", 1, x)
+  check_tensor("prelu", 2, weight)
+  if weight:numel() == 1 then
+    weight = weight:reshape {}
+  else
+    local channels = x.ndim > 1 and x:size(2) or 1
+    if weight:numel() ~= channels then
+      error(("prelu: expected a weight of one element or of %d channels, got %s"):format(channels,
+        shape_text(weight)), 2)
+    end
+    local size = {1, -1}
+    for d = 3, x.ndim do size[d] = 1 end
+    weight = weight:reshape(size)
+  end
+  return core.where(x:gt(0), x, x * weight)
+end
+
+--- x where it is above the threshold, else value.
+---@param x Tensor
+---@param threshold number
+---@param value number
+---@return Tensor same shape
+function F.threshold(x, threshold, value)
+  check_tensor("threshold", 1, x)
+  threshold, value = keywords("threshold", {"threshold", "value"}, threshold, value)
+  if type(threshold) ~= "number" or type(value) ~= "number" then
+    error(("threshold: expected two numbers, got %s and %s"):format(type(threshold), type(value)), 2)
+  end
+  return core.where(x:le(threshold), value, x)
+end
+
+--- 0 within lambda of 0, else x.
+---@param x Tensor floating
+---@param lambda? number default 0.5
+---@return Tensor same shape
+function F.hardshrink(x, lambda)
+  check_tensor("hardshrink", 1, x)
+  lambda = keywords("hardshrink", {"lambda"}, lambda) or 0.5
+  return core.where(x:abs():le(lambda), 0.0, x)
+end
+
+--- x moved towards 0 by lambda, and 0 within lambda of it.
+---@param x Tensor floating
+---@param lambda? number default 0.5
+---@return Tensor same shape
+function F.softshrink(x, lambda)
+  check_tensor("softshrink", 1, x)
+  lambda = keywords("softshrink", {"lambda"}, lambda) or 0.5
+  return x - x:clamp(-lambda, lambda)
+end
+
+--- x - tanh(x).
+---@param x Tensor floating
+---@return Tensor same shape
+function F.tanhshrink(x)
+  check_tensor("tanhshrink", 1, x)
+  return x - x:tanh()
+end
+
+--- softmax of -x.
+---@param x Tensor floating
+---@param dim integer
+---@param dtype? string convert x first
+---@return Tensor same shape
+function F.softmin(x, dim, dtype)
+  check_tensor("softmin", 1, x)
+  return core.softmax(-x, dim, dtype)
+end
+
+-- --- norms and distances -----------------------------------------------------------------------------------------
+
+--- x divided by its norm along dim.
+---@param x Tensor floating
+---@param p? number|table the norm's order, default 2; or the options {p =, dim =, eps =}
+---@param dim? integer|integer[] default 2
+---@param eps? number the least divisor, default 1e-12
+---@return Tensor same shape
+--- Source: torch.nn.functional.normalize.  Example: F.normalize(ap.tensor{{3.0, 4.0}}) --> [[0.6, 0.8]]
+function F.normalize(x, p, dim, eps)
+  check_tensor("normalize", 1, x)
+  p, dim, eps = keywords("normalize", {"p", "dim", "eps"}, p, dim, eps)
+  return x / x:norm(p or 2, dim or 2, true):clamp(eps or 1e-12)
+end
+
+--- The cosine of the angle between two tensors along dim.
+---@param a Tensor floating
+---@param b Tensor floating, broadcasts with a
+---@param dim? integer|table default 2; or the options {dim =, eps =}
+---@param eps? number the least norm, default 1e-8
+---@return Tensor the broadcast shape without dim, in [-1, 1]
+--- Source: torch.nn.functional.cosine_similarity.
+function F.cosine_similarity(a, b, dim, eps)
+  check_tensor("cosine_similarity", 1, a)
+  check_tensor("cosine_similarity", 2, b)
+  dim, eps = keywords("cosine_similarity", {"dim", "eps"}, dim, eps)
+  dim, eps = dim or 2, eps or 1e-8
+  local function unit(x) return x / x:norm(2, dim, true):clamp(eps) end
+  return (unit(a) * unit(b)):sum(dim)
+end
+
+--- The distance of two tensors along the last dimension: the norm of a - b + eps.
+---@param a Tensor floating
+---@param b Tensor floating, broadcasts with a
+---@param p? number|table the norm's order, default 2; or the options {p =, eps =, keepdim =}
+---@param eps? number default 1e-6: keeps the gradient finite at distance 0
+---@param keepdim? boolean
+---@return Tensor the broadcast shape without its last dimension
+--- Source: torch.nn.functional.pairwise_distance.
+function F.pairwise_distance(a, b, p, eps, keepdim)
+  check_tensor("pairwise_distance", 1, a)
+  check_tensor("pairwise_distance", 2, b)
+  p, eps, keepdim = keywords("pairwise_distance", {"p", "eps", "keepdim"}, p, eps, keepdim)
+  return (a - b + (eps or 1e-6)):norm(p or 2, -1, keepdim or false)
+end
+
+-- --- losses ------------------------------------------------------------------------------------------------------
+
+local REDUCTIONS = {mean = true, sum = true, none = true}
+
+local function reduced(loss, reduction)
+  if reduction == "sum" then return loss:sum() end
+  if reduction == "none" then return loss end
+  return loss:mean()
+end
+
+-- Fails, at the caller's caller, unless the loss is of two tensors of one shape (another one would broadcast silently,
+-- which is never meant) and the reduction is known.
+local function check_loss(name, input, target, reduction)
+  for i, t in ipairs {input or false, target or false} do
+    if not core.is_tensor(t) then
+      error(("%s: argument %d: expected a tensor, got %s"):format(name, i, t and "a " .. type(t) or "nil"), 3)
+    end
+  end
+  if shape_text(input) ~= shape_text(target) then
+    error(("%s: expected a target of the input's shape %s, got %s: a loss does not broadcast"):format(name,
+      shape_text(input), shape_text(target)), 3)
+  end
+  if reduction ~= nil and not REDUCTIONS[reduction] then
+    error(("%s: expected a reduction: 'mean', 'sum' or 'none', got '%s'"):format(name, tostring(reduction)), 3)
+  end
+end
+
+--- |input - target|.
 ---@param input Tensor
 ---@param target Tensor same shape
----@param options? {reduction: string, beta: number} beta 1
+---@param reduction? string|table "mean" (default), "sum" or "none"; or {reduction =}
+---@return Tensor
+--- Source: torch.nn.functional.l1_loss.
+function F.l1_loss(input, target, reduction)
+  reduction = keywords("l1_loss", {"reduction"}, reduction)
+  check_loss("l1_loss", input, target, reduction)
+  return reduced((input - target):abs(), reduction)
+end
+
+-- d^2 / 2 for d = |input - target| below delta, delta (d - delta / 2) above.
+local function huber(input, target, delta)
+  local d = (input - target):abs()
+  local near = d:clamp(nil, delta)
+  return near * (d - near * 0.5)
+end
+
+--- d^2 / (2 beta) for d = |input - target| below beta, d - beta / 2 above.
+---@param input Tensor
+---@param target Tensor same shape
+---@param reduction? string|table "mean" (default), "sum" or "none"; or {reduction =, beta =}
+---@param beta? number default 1
 ---@return Tensor
 --- Source: Girshick 2015; torch.nn.functional.smooth_l1_loss.
-define("smooth_l1_loss", function(input, target, options)
-  require_same_shape("smooth_l1_loss", input, target)
-  local beta = type(options) == "table" and options.beta or 1
-  return reduced(smooth_l1(input, target, beta), reduction_of(options), "smooth_l1_loss")
-end)
+function F.smooth_l1_loss(input, target, reduction, beta)
+  reduction, beta = keywords("smooth_l1_loss", {"reduction", "beta"}, reduction, beta)
+  beta = beta or 1
+  check_loss("smooth_l1_loss", input, target, reduction)
+  if beta < 0 then error("smooth_l1_loss: beta: expected 0 or more, got " .. beta, 2) end
+  if beta == 0 then return reduced((input - target):abs(), reduction) end
+  return reduced(huber(input, target, beta) / beta, reduction)
+end
 
---- d^2 / 2 below delta, delta (d - delta / 2) above.
+--- d^2 / 2 for d = |input - target| below delta, delta (d - delta / 2) above.
 ---@param input Tensor
 ---@param target Tensor same shape
----@param options? {reduction: string, delta: number} delta 1
+---@param reduction? string|table "mean" (default), "sum" or "none"; or {reduction =, delta =}
+---@param delta? number default 1
 ---@return Tensor
 --- Source: Huber 1964; torch.nn.functional.huber_loss.
-define("huber_loss", function(input, target, options)
-  require_same_shape("huber_loss", input, target)
-  local delta = type(options) == "table" and options.delta or 1
-  return reduced(smooth_l1(input, target, delta) * delta, reduction_of(options), "huber_loss")
-end)
+function F.huber_loss(input, target, reduction, delta)
+  reduction, delta = keywords("huber_loss", {"reduction", "delta"}, reduction, delta)
+  delta = delta or 1
+  check_loss("huber_loss", input, target, reduction)
+  if delta <= 0 then error("huber_loss: delta: expected a number above 0, got " .. delta, 2) end
+  return reduced(huber(input, target, delta), reduction)
+end
 
---- Minus the log-probability of the right class; weights scale samples by their class, the mean divides by their sum.
----@param log_probabilities Tensor (N, C)
----@param target Tensor (N) i64, classes 1..C
----@param options? {weight: Tensor, ignore_index: integer, reduction: string}
+--- Kullback-Leibler divergence: target (log target - input).
+---@param input Tensor logarithms of probabilities
+---@param target Tensor same shape: probabilities; with log_target their logarithms
+---@param reduction? string|table "mean" (default: over all elements), "batchmean" (over samples, the divergence
+---       itself), "sum" or "none"; or {reduction =, log_target =}
+---@param log_target? boolean
 ---@return Tensor
-define("nll_loss", function(log_probabilities, target, options)
-  options = type(options) == "table" and options or {reduction = options}
-  local weight, ignore = options.weight, options.ignore_index
-  local keep = ignore and target:ne(ignore)
-  local class = keep and ap.where(keep, target, ap.ones_like(target)) or target
-  local loss = -log_probabilities:gather(2, class:unsqueeze(2)):squeeze(2)
-  local scale = weight and weight:index_select(1, class)
-  if keep then
-    local kept = keep:to(log_probabilities.dtype)
-    scale = scale and scale * kept or kept
+--- Source: torch.nn.functional.kl_div.
+function F.kl_div(input, target, reduction, log_target)
+  reduction, log_target = keywords("kl_div", {"reduction", "log_target"}, reduction, log_target)
+  check_loss("kl_div", input, target, reduction ~= "batchmean" and reduction or nil)
+  local loss = log_target and target:exp() * (target - input) or core.xlogy(target, target) - target * input
+  if reduction == "batchmean" then return loss:sum() / (input.ndim > 0 and input:size(1) or 1) end
+  return reduced(loss, reduction)
+end
+
+-- --- attention ---------------------------------------------------------------------------------------------------
+
+-- True where query i may look at key j: at its own position and those before it.
+local function causal_mask(queries, keys, device)
+  local row = core.arange(1, queries):reshape(queries, 1)
+  local column = core.arange(1, keys):reshape(1, keys)
+  local mask = column:le(row)
+  return device == "cpu" and mask or mask:to(device)
+end
+
+--- softmax(q k^T scale + mask) v: every query's mean of the values, weighted by its likeness to their keys. A query
+--- that may look at no key gets zeros.
+---@param q Tensor (..., L, E)
+---@param k Tensor (..., S, E)
+---@param v Tensor (..., S, V)
+---@param attn_mask? Tensor|table broadcasts to (..., L, S): bool, true where a query may look, or floating, added to
+---       the scores; or the options {attn_mask =, dropout_p =, is_causal =, scale =}
+---@param dropout_p? number default 0; applied whenever it is given, in training or not
+---@param is_causal? boolean queries look at their own position and those before it
+---@param scale? number default 1 / sqrt(E)
+---@return Tensor (..., L, V)
+--- Source: Vaswani et al. 2017; torch.nn.functional.scaled_dot_product_attention.
+function F.scaled_dot_product_attention(q, k, v, attn_mask, dropout_p, is_causal, scale)
+  local name = "scaled_dot_product_attention"
+  for i, t in ipairs {q or false, k or false, v or false} do check_tensor(name, i, t) end
+  attn_mask, dropout_p, is_causal, scale = keywords(name, {"attn_mask", "dropout_p", "is_causal", "scale"}, attn_mask,
+    dropout_p, is_causal, scale)
+  if q.ndim < 2 or k.ndim < 2 or v.ndim < 2 or q:size(-1) ~= k:size(-1) or k:size(-2) ~= v:size(-2) then
+    error(("%s: expected q (..., L, E), k (..., S, E), v (..., S, V), got %s, %s, %s"):format(name, shape_text(q),
+      shape_text(k), shape_text(v)), 2)
   end
-  if not scale then return reduced(loss, options.reduction, "nll_loss") end
-  loss = loss * scale
-  if options.reduction == nil or options.reduction == "mean" then return loss:sum() / scale:sum() end
-  return reduced(loss, options.reduction, "nll_loss")
-end)
-
---- log_softmax and nll_loss in one.
----@param logits Tensor (N, C)
----@param target Tensor (N) i64, classes 1..C
----@param options? {weight: Tensor, ignore_index: integer, reduction: string, label_smoothing: number}
----@return Tensor
-define("cross_entropy", function(logits, target, options)
-  return F.nll_loss(F.log_softmax(logits, 2), target, options)
-end)
-
---- -(y log p + (1 - y) log(1 - p)), logarithms cut off at -100 as PyTorch does.
----@param input Tensor probabilities
----@param target Tensor same shape, in [0, 1]
----@param options? {weight: Tensor, reduction: string}
----@return Tensor
-define("binary_cross_entropy", function(input, target, options)
-  require_same_shape("binary_cross_entropy", input, target)
-  local one = 1 - input
-  local loss = -(target * input:log():clamp(-100) + (1 - target) * one:log():clamp(-100))
-  if type(options) == "table" and options.weight then loss = loss * options.weight end
-  return reduced(loss, reduction_of(options), "binary_cross_entropy")
-end)
-
---- binary_cross_entropy of sigmoid(input), without overflow.
----@param input Tensor logits
----@param target Tensor same shape, in [0, 1]
----@param options? {weight: Tensor, pos_weight: Tensor, reduction: string}
----@return Tensor
-define("binary_cross_entropy_with_logits", function(input, target, options)
-  require_same_shape("binary_cross_entropy_with_logits", input, target)
-  local positive = type(options) == "table" and options.pos_weight
-  local loss
-  if positive then
-    loss = (1 - target) * input + (1 + (positive - 1) * target) * F.softplus(-input)
-  else
-    loss = input:relu() - input * target + F.softplus(-input:abs())
+  if is_causal and attn_mask then error(name .. ": attn_mask and is_causal exclude each other", 2) end
+  if is_causal then attn_mask = causal_mask(q:size(-2), k:size(-2), q.device) end
+  -- q is scaled, being the smaller of the two.
+  local scores = (q * (scale or q:size(-1) ^ -0.5)):matmul(k:transpose(-2, -1))
+  local blind
+  if attn_mask and attn_mask.dtype == "bool" then
+    -- Queries that see nothing keep their scores, so that no nan arises, and lose their weights below.
+    local sees = attn_mask:any(-1, true)
+    blind = not sees:all():item() and ~sees
+    scores = core.where(attn_mask | ~sees, scores, -math.huge)
+  elseif attn_mask then
+    scores = scores + attn_mask
   end
-  if type(options) == "table" and options.weight then loss = loss * options.weight end
-  return reduced(loss, reduction_of(options), "binary_cross_entropy_with_logits")
-end)
+  local weights = scores:softmax(-1)
+  if blind then weights = core.where(blind, 0.0, weights) end
+  if dropout_p and dropout_p > 0 then weights = F.dropout(weights, dropout_p, true) end
+  return weights:matmul(v)
+end
 
---- Kullback-Leibler divergence: target (log target - input), for input a log-probability.
----@param input Tensor log-probabilities
----@param target Tensor probabilities (log-probabilities with log_target)
----@param options? {reduction: string, log_target: boolean} reduction may be "batchmean" too
----@return Tensor
-define("kl_div", function(input, target, options)
-  require_same_shape("kl_div", input, target)
-  local loss
-  if type(options) == "table" and options.log_target then
-    loss = target:exp() * (target - input)
-  else
-    loss = ap.where(target:gt(0), target * (target:clamp(1e-45):log() - input), ap.zeros_like(input))
-  end
-  local reduction = reduction_of(options)
-  if reduction == "batchmean" then return loss:sum() / input:size(1) end
-  return reduced(loss, reduction, "kl_div")
-end)
-
---- Rows scaled to norm 1 along dim.
----@param x Tensor
----@param options? {p: number, dim: integer, eps: number} 2, 2, 1e-12
----@return Tensor
-define("normalize", function(x, options)
-  options = options or {}
-  local norm = x:norm(options.p or 2, options.dim or 2, true)
-  return x / norm:clamp(options.eps or 1e-12)
-end)
-
-return setmetatable(F, {
-  __index = function(_, name) return core[name] end,
-})
+return setmetatable(F, {__index = core})

@@ -51,12 +51,12 @@ loss("L1Loss", F.l1_loss, REDUCTION)
 loss("SmoothL1Loss", F.smooth_l1_loss, {reduction = true, beta = true})
 --- beta times SmoothL1Loss; delta (1).  Source: Huber 1964.
 loss("HuberLoss", F.huber_loss, {reduction = true, delta = true})
---- Scores (N, C) or (N, C, ...) against classes 1..C (or probabilities); options {weight (C), ignore_index,
+--- Scores (N, C), (C) or (N, C, ...) against classes 1..C (or probabilities); options {weight (C), ignore_index (-100),
 --- label_smoothing, reduction}. Classes count from 1: add 1 to labels 0..9.
 --- Source: torch.nn.CrossEntropyLoss.  Example: nn.CrossEntropyLoss()(logits, labels)
 loss("CrossEntropyLoss", F.cross_entropy,
   {reduction = true, weight = true, ignore_index = true, label_smoothing = true})
---- Log-probabilities (N, C) against classes 1..C; options {weight, ignore_index, reduction}.
+--- Log-probabilities (N, C), (C) or (N, C, ...) against classes 1..C; options {weight, ignore_index, reduction}.
 loss("NLLLoss", F.nll_loss, {reduction = true, weight = true, ignore_index = true})
 --- Probabilities against targets in [0, 1]; options {weight, reduction}.
 loss("BCELoss", F.binary_cross_entropy, WEIGHTED)

@@ -1,4 +1,4 @@
--- Normalisation layers: BatchNorm1d, BatchNorm2d, LayerNorm.
+-- Normalisation layers: BatchNorm and InstanceNorm of 1 to 3 dimensions, GroupNorm, LayerNorm, RMSNorm.
 
 local ap = require "apsis"
 local F = require "apsis.nn.functional"
@@ -6,55 +6,179 @@ local Module = require "apsis.nn.Module"
 local Parameter = require "apsis.nn.Parameter"
 local check = require "apsis.nn.check"
 
-local BatchNorm = Module:extend "BatchNorm"
-
-function BatchNorm:init(num_features, options)
+-- What BatchNorm and InstanceNorm share: the options, and the statistics of each feature.
+local function init_features(self, num_features, options, affine, track)
   options = options or {}
   if type(options) ~= "table" then
-    error(self:class_name() .. ": argument 2 (options): expected a table, got " .. type(options), 3)
+    error(self:class_name() .. ": argument 2 (options): expected a table, got " .. type(options), 4)
   end
   self.num_features = check.size(self:class_name(), 1, "num_features", num_features)
   self.eps = options.eps or 1e-5
-  self.momentum = options.momentum or 0.1
-  if options.affine ~= false then
+  self.momentum = options.momentum
+  if self.momentum == nil then self.momentum = 0.1 end
+  if options.affine ~= nil then affine = options.affine end
+  if options.track_running_stats ~= nil then track = options.track_running_stats end
+  if affine then
     self.weight = Parameter.new(ap.ones(num_features))
     self.bias = Parameter.new(ap.zeros(num_features))
   end
-  if options.track_running_stats ~= false then
+  if track then
     self:register_buffer("running_mean", ap.zeros(num_features))
     self:register_buffer("running_var", ap.ones(num_features))
     self:register_buffer("num_batches_tracked", ap.zeros({}, {dtype = "i64"}))
   end
 end
 
-function BatchNorm:forward(x)
-  if self.ndims[x.ndim] == nil then
-    error(("%s: expected %s, got %d dimensions"):format(self:class_name(), self.expected, x.ndim), 3)
+local function check_input(self, x)
+  if not ap.is_tensor(x) or self.ndims[x.ndim] == nil then
+    error(("%s: expected %s, got %s"):format(self:class_name(), self.expected,
+      ap.is_tensor(x) and ("%d dimensions"):format(x.ndim) or type(x)), 4)
   end
-  local use_batch = self.training or self.running_mean == nil
-  if self.training and self.num_batches_tracked then self.num_batches_tracked:add_(1) end
-  return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, use_batch, self.momentum,
-    self.eps)
+  if x:size(2) ~= self.num_features then
+    error(("%s: expected %d channels, got (%s)"):format(self:class_name(), self.num_features,
+      table.concat(x:size(), "x")), 4)
+  end
 end
 
-function BatchNorm:extra_repr()
-  return ("%d, eps=%g, momentum=%g, affine=%s, track_running_stats=%s"):format(self.num_features, self.eps,
-    self.momentum, self.weight ~= nil, self.running_mean ~= nil)
+-- How far the running statistics move in this call; momentum false: they become the mean of all batches.
+local function next_momentum(self)
+  if not self.num_batches_tracked then return self.momentum or 0 end
+  self.num_batches_tracked:add_(1)
+  return self.momentum or 1 / self.num_batches_tracked:item()
 end
+
+local function features_repr(self)
+  return ("%d, eps=%g, momentum=%s, affine=%s, track_running_stats=%s"):format(self.num_features, self.eps,
+    self.momentum and ("%g"):format(self.momentum) or "false", self.weight ~= nil, self.running_mean ~= nil)
+end
+
+local BatchNorm = Module:extend "BatchNorm"
+
+function BatchNorm:init(num_features, options) init_features(self, num_features, options, true, true) end
+
+function BatchNorm:forward(x)
+  check_input(self, x)
+  local momentum = self.training and next_momentum(self) or nil
+  return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias,
+    self.training or self.running_mean == nil, momentum, self.eps)
+end
+
+BatchNorm.extra_repr = features_repr
 
 --- Normalises each of C features of (N, C) or (N, C, T) over the batch (training) or by the running statistics (eval).
 ---@param num_features integer C
----@param options? {eps: number, momentum: number, affine: boolean, track_running_stats: boolean} 1e-5, 0.1, true, true
+---@param options? {eps: number, momentum: number|false, affine: boolean, track_running_stats: boolean} 1e-5, 0.1, true,
+---       true; momentum = false: the running statistics are the mean of all batches (PyTorch's momentum=None)
 --- Source: Ioffe, Szegedy 2015; torch.nn.BatchNorm1d.  Example: nn.BatchNorm1d(50)
 local BatchNorm1d = BatchNorm:extend "BatchNorm1d"
 BatchNorm1d.ndims, BatchNorm1d.expected = {[2] = true, [3] = true}, "(N, C) or (N, C, T)"
 
---- Normalises each of C channels of (N, C, H, W) over the batch (training) or by the running statistics (eval).
+--- The same for images (N, C, H, W).
 ---@param num_features integer C
----@param options? {eps: number, momentum: number, affine: boolean, track_running_stats: boolean} 1e-5, 0.1, true, true
---- Source: Ioffe, Szegedy 2015; torch.nn.BatchNorm2d.  Example: nn.BatchNorm2d(16)
+---@param options? {eps: number, momentum: number|false, affine: boolean, track_running_stats: boolean} as above
+--- Source: torch.nn.BatchNorm2d.  Example: nn.BatchNorm2d(16)
 local BatchNorm2d = BatchNorm:extend "BatchNorm2d"
 BatchNorm2d.ndims, BatchNorm2d.expected = {[4] = true}, "(N, C, H, W)"
+
+--- The same for volumes (N, C, D, H, W).
+---@param num_features integer C
+---@param options? {eps: number, momentum: number|false, affine: boolean, track_running_stats: boolean} as above
+--- Source: torch.nn.BatchNorm3d.  Example: nn.BatchNorm3d(16)
+local BatchNorm3d = BatchNorm:extend "BatchNorm3d"
+BatchNorm3d.ndims, BatchNorm3d.expected = {[5] = true}, "(N, C, D, H, W)"
+
+local InstanceNorm = Module:extend "InstanceNorm"
+
+function InstanceNorm:init(num_features, options) init_features(self, num_features, options, false, false) end
+
+function InstanceNorm:forward(x)
+  check_input(self, x)
+  local momentum = self.training and next_momentum(self) or nil
+  return F.instance_norm(x, self.running_mean, self.running_var, self.weight, self.bias,
+    self.training or self.running_mean == nil, momentum, self.eps)
+end
+
+InstanceNorm.extra_repr = features_repr
+
+--- Normalises each channel of each sample of (N, C, T) on its own.
+---@param num_features integer C
+---@param options? {eps: number, momentum: number|false, affine: boolean, track_running_stats: boolean} 1e-5, 0.1,
+---       false, false
+--- Source: Ulyanov, Vedaldi, Lempitsky 2016; torch.nn.InstanceNorm1d.  Example: nn.InstanceNorm1d(8)
+local InstanceNorm1d = InstanceNorm:extend "InstanceNorm1d"
+InstanceNorm1d.ndims, InstanceNorm1d.expected = {[3] = true}, "(N, C, T)"
+
+--- The same for images (N, C, H, W).
+---@param num_features integer C
+---@param options? {eps: number, momentum: number|false, affine: boolean, track_running_stats: boolean} as above
+--- Source: torch.nn.InstanceNorm2d.  Example: nn.InstanceNorm2d(8)
+local InstanceNorm2d = InstanceNorm:extend "InstanceNorm2d"
+InstanceNorm2d.ndims, InstanceNorm2d.expected = {[4] = true}, "(N, C, H, W)"
+
+--- The same for volumes (N, C, D, H, W).
+---@param num_features integer C
+---@param options? {eps: number, momentum: number|false, affine: boolean, track_running_stats: boolean} as above
+--- Source: torch.nn.InstanceNorm3d.  Example: nn.InstanceNorm3d(8)
+local InstanceNorm3d = InstanceNorm:extend "InstanceNorm3d"
+InstanceNorm3d.ndims, InstanceNorm3d.expected = {[5] = true}, "(N, C, D, H, W)"
+
+local GroupNorm = Module:extend "GroupNorm"
+
+--- Normalises the C channels of each sample of (N, C, ...) in groups of neighbours.
+---@param num_groups integer divides C
+---@param num_channels integer C
+---@param options? {eps: number, affine: boolean} 1e-5, true
+--- Source: Wu, He 2018; torch.nn.GroupNorm.  Example: nn.GroupNorm(4, 16)
+function GroupNorm:init(num_groups, num_channels, options)
+  options = options or {}
+  self.num_groups = check.size("GroupNorm", 1, "num_groups", num_groups)
+  self.num_channels = check.size("GroupNorm", 2, "num_channels", num_channels)
+  if num_groups == 0 or num_channels % num_groups ~= 0 then
+    error(("GroupNorm: num_channels: expected a multiple of num_groups (%d), got %d"):format(num_groups,
+      num_channels), 3)
+  end
+  self.eps = options.eps or 1e-5
+  if options.affine ~= false then
+    self.weight = Parameter.new(ap.ones(num_channels))
+    self.bias = Parameter.new(ap.zeros(num_channels))
+  end
+end
+
+function GroupNorm:forward(x) return F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps) end
+
+function GroupNorm:extra_repr()
+  return ("%d, %d, eps=%g, affine=%s"):format(self.num_groups, self.num_channels, self.eps, self.weight ~= nil)
+end
+
+-- normalized_shape as a table of sizes.
+local function sizes(layer, normalized_shape)
+  if type(normalized_shape) == "number" then normalized_shape = {normalized_shape} end
+  if type(normalized_shape) ~= "table" then
+    error(("%s: argument 1 (normalized_shape): expected an integer or a table, got %s"):format(layer,
+      type(normalized_shape)), 4)
+  end
+  return normalized_shape
+end
+
+local RMSNorm = Module:extend "RMSNorm"
+
+--- Divides by the root mean square over the last dimensions, which have the sizes normalized_shape.
+---@param normalized_shape integer|integer[]
+---@param options? {eps: number, elementwise_affine: boolean} that of the dtype, true
+--- Source: Zhang, Sennrich 2019; torch.nn.RMSNorm.  Example: nn.RMSNorm(64)(ap.randn(2, 10, 64))
+function RMSNorm:init(normalized_shape, options)
+  options = options or {}
+  self.normalized_shape = sizes("RMSNorm", normalized_shape)
+  self.eps = options.eps
+  if options.elementwise_affine ~= false then self.weight = Parameter.new(ap.ones(self.normalized_shape)) end
+end
+
+function RMSNorm:forward(x) return F.rms_norm(x, self.normalized_shape, self.weight, self.eps) end
+
+function RMSNorm:extra_repr()
+  return ("(%s), eps=%s, elementwise_affine=%s"):format(table.concat(self.normalized_shape, ", "),
+    self.eps and ("%g"):format(self.eps) or "nil", self.weight ~= nil)
+end
 
 local LayerNorm = Module:extend "LayerNorm"
 
@@ -64,15 +188,11 @@ local LayerNorm = Module:extend "LayerNorm"
 --- Source: Ba, Kiros, Hinton 2016; torch.nn.LayerNorm.  Example: nn.LayerNorm(64)(ap.randn(2, 10, 64))
 function LayerNorm:init(normalized_shape, options)
   options = options or {}
-  if type(normalized_shape) == "number" then normalized_shape = {normalized_shape} end
-  if type(normalized_shape) ~= "table" then
-    error("LayerNorm: argument 1 (normalized_shape): expected an integer or a table, got " .. type(normalized_shape), 3)
-  end
-  self.normalized_shape = normalized_shape
+  self.normalized_shape = sizes("LayerNorm", normalized_shape)
   self.eps = options.eps or 1e-5
   if options.elementwise_affine ~= false then
-    self.weight = Parameter.new(ap.ones(normalized_shape))
-    if options.bias ~= false then self.bias = Parameter.new(ap.zeros(normalized_shape)) end
+    self.weight = Parameter.new(ap.ones(self.normalized_shape))
+    if options.bias ~= false then self.bias = Parameter.new(ap.zeros(self.normalized_shape)) end
   end
 end
 
@@ -85,4 +205,8 @@ function LayerNorm:extra_repr()
     self.weight ~= nil)
 end
 
-return {BatchNorm1d = BatchNorm1d, BatchNorm2d = BatchNorm2d, LayerNorm = LayerNorm}
+return {
+  BatchNorm1d = BatchNorm1d, BatchNorm2d = BatchNorm2d, BatchNorm3d = BatchNorm3d,
+  InstanceNorm1d = InstanceNorm1d, InstanceNorm2d = InstanceNorm2d, InstanceNorm3d = InstanceNorm3d,
+  GroupNorm = GroupNorm, LayerNorm = LayerNorm, RMSNorm = RMSNorm,
+}

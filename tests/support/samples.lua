@@ -149,6 +149,20 @@ sample("min_dim", function() return real(3, 4) end, values_only("min_dim", 2))
 sample("sort", function() return real(3, 4) end, values_only("sort", 2))
 sample("topk", function() return real(3, 4) end, values_only("topk", 2))
 
+-- softmax, normalisations, losses: tests/norm_test.lua and tests/loss_test.lua check more of them.
+for _, name in ipairs {"softmax", "log_softmax"} do sample(name, function() return real(2, 3), 2 end) end
+sample("layer_norm", function() return real(2, 3), 3, positive(3), real(3) end)
+sample("rms_norm", function() return real(2, 3), 3, positive(3), 0.1 end)
+sample("group_norm", function() return real(2, 4, 3), 2, positive(4), real(4) end)
+sample("batch_norm_train", function() return real(4, 3), positive(3), real(3) end)
+sample("batch_norm_eval", function() return real(4, 3), real(3), positive(3), positive(3), real(3) end)
+sample("mse_loss", function() return real(2, 3), unit(2, 3) end)
+sample("binary_cross_entropy", function() return inner(2, 3), inner(2, 3) end)
+sample("binary_cross_entropy_with_logits", function() return real(2, 3), inner(2, 3) end)
+sample("cross_entropy", function() return real(2, 3), index {3, 1} end)
+sample("nll_loss", function() return real(2, 3), index {3, 1} end)
+sample("nll_loss_grad", function() return real(2), real(2, 3), index {3, 1}, nil, nil, "none" end)
+
 -- Indexing by tensors.
 sample("where", function() return mask {true, false, true}, real(2, 3), unit(3) end)
 sample("where", function() return mask {true, false, true}, real(2, 3), 0.5 end)

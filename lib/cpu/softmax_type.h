@@ -1,0 +1,174 @@
+/* The softmax kernels of one element type: included by kernels_softmax.c with T and FN defined. No include
+ * guard: it is included once a type. */
+
+/* NaN is passed over here: it reaches every result of the row through the sum. */
+static inline T FN(largest)(const T *x, int64_t n) {
+    T m = -INFINITY;
+#pragma omp simd reduction(max : m)
+    for (int64_t i = 0; i < n; i++) m = x[i] > m ? x[i] : m;
+    return m;
+}
+
+static inline double FN(total)(const T *x, int64_t n) {
+    double s = 0;
+#pragma omp simd reduction(+ : s)
+    for (int64_t i = 0; i < n; i++) s += (double)x[i];
+    return s;
+}
+
+static inline double FN(dot)(const T *a, const T *b, int64_t n) {
+    double s = 0;
+#pragma omp simd reduction(+ : s)
+    for (int64_t i = 0; i < n; i++) s += (double)a[i] * (double)b[i];
+    return s;
+}
+
+/* y = exp(x), which may be the same array. The last few elements go through a full vector too. */
+static inline void FN(exp_all)(T *y, const T *x, int64_t n) {
+    const int64_t whole = n - n % VECTOR;
+#pragma omp simd
+    for (int64_t i = 0; i < whole; i++) y[i] = exp(x[i]);
+    if (whole == n) return;
+    T last[VECTOR] = {0};
+    for (int64_t i = whole; i < n; i++) last[i - whole] = x[i];
+    for (int i = 0; i < VECTOR; i++) last[i] = exp(last[i]);
+    for (int64_t i = whole; i < n; i++) y[i] = last[i - whole];
+}
+
+static inline void FN(subtract)(T *restrict e, const T *restrict x, int64_t n, T m) {
+    for (int64_t i = 0; i < n; i++) e[i] = x[i] - m;
+}
+
+static inline void FN(multiply)(T *e, int64_t n, T factor) {
+    for (int64_t i = 0; i < n; i++) e[i] *= factor;
+}
+
+/* e = exp(x - m) of k rows, m and s: the largest of each row and the sum of its exp. */
+static void FN(exp_tile)(T *e, const T *x, int64_t k, int64_t n, T *m, double *s) {
+    for (int64_t j = 0; j < k; j++) {
+        m[j] = FN(largest)(x + j * n, n);
+        FN(subtract)(e + j * n, x + j * n, n, m[j]);
+    }
+    FN(exp_all)(e, e, k * n);
+    for (int64_t j = 0; j < k; j++) s[j] = FN(total)(e + j * n, n);
+}
+
+/* The same for one row longer than a tile; `keep`: e holds the whole row, else it is one tile of scratch. */
+static void FN(exp_long)(T *e, const T *x, int64_t n, bool keep, T *m, double *s) {
+    *m = FN(largest)(x, n);
+    *s = 0;
+    for (int64_t i = 0; i < n; i += TILE) {
+        T *to = keep ? e + i : e;
+        int64_t length = least(TILE, n - i);
+        FN(subtract)(to, x + i, length, *m);
+        FN(exp_all)(to, to, length);
+        *s += FN(total)(to, length);
+    }
+}
+
+static void FN(rows)(void *y_, const void *x_, int64_t rows, int64_t n, const double *scale,
+                     SoftmaxForm form) {
+    T scratch[TILE], m[TILE_ROWS];
+    double s[TILE_ROWS];
+    const int64_t step = n > TILE ? 1 : least(TILE / n, TILE_ROWS);
+    for (int64_t r = 0; r < rows; r += step) {
+        const int64_t k = least(step, rows - r);
+        const T *x = (const T *)x_ + r * n;
+        T *y = form == FORM_LOGSUMEXP ? NULL : (T *)y_ + r * n;
+        T *e = form == FORM_SOFTMAX ? y : scratch;
+        if (n > TILE)
+            FN(exp_long)(e, x, n, form == FORM_SOFTMAX, m, s);
+        else
+            FN(exp_tile)(e, x, k, n, m, s);
+        if (form == FORM_SOFTMAX) {
+            for (int64_t j = 0; j < k; j++)
+                FN(multiply)(y + j * n, n, (T)((scale ? scale[r + j] : 1) / s[j]));
+            continue;
+        }
+        for (int64_t j = 0; j < k; j++) s[j] = log(s[j]);
+        if (form == FORM_LOGSUMEXP)
+            for (int64_t j = 0; j < k; j++) ((double *)y_)[r + j] = (double)m[j] + s[j];
+        else
+            for (int64_t j = 0; j < k; j++)
+                for (int64_t i = 0; i < n; i++) y[j * n + i] = (x[j * n + i] - m[j]) - (T)s[j];
+    }
+}
+
+static void FN(columns)(void *y_, const void *x_, int64_t n, int64_t stride, int64_t w, const double *scale,
+                        SoftmaxForm form) {
+    T scratch[TILE], m[SOFTMAX_COLUMNS];
+    double s[SOFTMAX_COLUMNS];
+    const T *x = x_;
+    T *y = y_;
+    for (int64_t j = 0; j < w; j++) m[j] = -INFINITY, s[j] = 0;
+    for (int64_t r = 0; r < n; r++)
+        for (int64_t j = 0; j < w; j++) m[j] = x[r * stride + j] > m[j] ? x[r * stride + j] : m[j];
+    const int64_t step = TILE / w;
+    for (int64_t r = 0; r < n; r += step) {
+        const int64_t k = least(step, n - r), line = form == FORM_SOFTMAX ? stride : w;
+        T *e = form == FORM_SOFTMAX ? y + r * stride : scratch;
+        for (int64_t i = 0; i < k; i++)
+            for (int64_t j = 0; j < w; j++) e[i * line + j] = x[(r + i) * stride + j] - m[j];
+        if (line == w)
+            FN(exp_all)(e, e, k * w);
+        else
+            for (int64_t i = 0; i < k; i++) FN(exp_all)(e + i * line, e + i * line, w);
+        for (int64_t i = 0; i < k; i++)
+            for (int64_t j = 0; j < w; j++) s[j] += (double)e[i * line + j];
+    }
+    if (form == FORM_SOFTMAX) {
+        for (int64_t j = 0; j < w; j++) m[j] = (T)((scale ? scale[j] : 1) / s[j]);
+        for (int64_t r = 0; r < n; r++)
+            for (int64_t j = 0; j < w; j++) y[r * stride + j] *= m[j];
+        return;
+    }
+    for (int64_t j = 0; j < w; j++) s[j] = log(s[j]);
+    if (form == FORM_LOGSUMEXP)
+        for (int64_t j = 0; j < w; j++) ((double *)y_)[j] = (double)m[j] + s[j];
+    else
+        for (int64_t r = 0; r < n; r++)
+            for (int64_t j = 0; j < w; j++) y[r * stride + j] = (x[r * stride + j] - m[j]) - (T)s[j];
+}
+
+/* softmax: gx = y (g - sum(g y)); its logarithm: gx = g - exp(y) sum(g). */
+static void FN(grad_rows)(void *gx_, const void *g_, const void *y_, int64_t rows, int64_t n,
+                          SoftmaxForm form) {
+    T *restrict gx = gx_;
+    const T *restrict g = g_, *restrict y = y_;
+    if (form == FORM_SOFTMAX) {
+        for (int64_t r = 0; r < rows; r++, gx += n, g += n, y += n) {
+            const T s = (T)FN(dot)(g, y, n);
+            for (int64_t i = 0; i < n; i++) gx[i] = y[i] * (g[i] - s);
+        }
+        return;
+    }
+    const int64_t step = n > TILE ? 1 : least(TILE / n, rows);
+    for (int64_t r = 0; r < rows; r += step) {
+        const int64_t k = least(step, rows - r);
+        FN(exp_all)(gx, y, k * n);
+        for (int64_t j = 0; j < k; j++, gx += n, g += n, y += n) {
+            const T s = (T)FN(total)(g, n);
+            for (int64_t i = 0; i < n; i++) gx[i] = g[i] - gx[i] * s;
+        }
+    }
+}
+
+static void FN(grad_columns)(void *gx_, const void *g_, const void *y_, int64_t n, int64_t stride, int64_t w,
+                             SoftmaxForm form) {
+    double s[SOFTMAX_COLUMNS] = {0};
+    T sum[SOFTMAX_COLUMNS];
+    T *restrict gx = gx_;
+    const T *restrict g = g_, *restrict y = y_;
+    for (int64_t r = 0; r < n; r++)
+        for (int64_t j = 0; j < w; j++) {
+            const int64_t i = r * stride + j;
+            s[j] += form == FORM_SOFTMAX ? (double)g[i] * (double)y[i] : (double)g[i];
+        }
+    for (int64_t j = 0; j < w; j++) sum[j] = (T)s[j];
+    for (int64_t r = 0; r < n; r++, gx += stride, g += stride, y += stride) {
+        if (form == FORM_SOFTMAX)
+            for (int64_t j = 0; j < w; j++) gx[j] = y[j] * (g[j] - sum[j]);
+        else
+            for (int64_t j = 0; j < w; j++) gx[j] = g[j] - exp(y[j]) * sum[j];
+    }
+}

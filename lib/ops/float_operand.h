@@ -1,0 +1,35 @@
+/* What the ops with f32 and f64 kernels only share: half precision is computed in f32 and converted back. */
+#ifndef APSIS_OPS_FLOAT_OPERAND_H
+#define APSIS_OPS_FLOAT_OPERAND_H
+
+#include "ops/ops.h"
+
+static inline bool require_floating(Ctx *c, const char *op, const Tensor *x) {
+    REQUIRE(c, dtype_is_float((DType)x->dtype),
+            "%s: expected a floating-point tensor, got %s; convert it: x:to(\"f32\")", op, DTYPE(x));
+    return true;
+}
+
+/* The dtype in which x is computed: f32 or f64. */
+static inline DType compute_dtype(DType t) {
+    return t == F64 ? F64 : F32;
+}
+
+/* Gives the computed tensor out as `dtype`; takes `wide` over (it is released or becomes out). */
+static inline bool give_as(Ctx *c, Tensor *out, Tensor *wide, DType dtype) {
+    if ((DType)wide->dtype == dtype) {
+        *out = *wide;
+        return true;
+    }
+    bool ok = op_to_dtype(c, out, wide, dtype);
+    tensor_release(wide);
+    return ok;
+}
+
+/* Releases the tensor if it holds anything. */
+static inline void release_if_any(Tensor *t) {
+    if (t->storage) tensor_release(t);
+    t->storage = NULL;
+}
+
+#endif
