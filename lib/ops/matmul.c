@@ -57,9 +57,10 @@ static bool is_plain_matrix(const Tensor *t) {
 /* The operand as a batch of matrices of the compute dtype: `out` holds a reference. */
 static bool prepare(Ctx *c, Tensor *out, const Tensor *x, bool column) {
     Tensor view;
-    tensor_alias(&view, x);
-    if (x->ndim == 1) tensor_unsqueeze(&view, x, column ? 1 : 0);
-    if (x->ndim == 1) tensor_release(&view); /* unsqueeze took a reference of its own */
+    if (x->ndim == 1)
+        tensor_unsqueeze(&view, x, column ? 1 : 0);
+    else
+        tensor_alias(&view, x);
     DType dtype = compute_dtype((DType)x->dtype);
     bool ok = true;
     if (x->dtype == dtype && is_plain_matrix(&view))

@@ -6,7 +6,11 @@ local rule, define = core.rule, core.define
 -- The last two dimensions exchanged.
 local function t(x) return x:transpose(-2, -1) end
 
-local function rows(x) return x:reshape(-1, x:size(-1)) end
+-- A matrix of all rows.
+local function rows(x)
+  if x.ndim == 1 then return x:unsqueeze(1) end
+  return x.ndim == 2 and x or x:flatten(1, -2)
+end
 
 -- d/da of a b, for a gradient g of the product. A vector takes part as the row or column that it stands for; the
 -- engine sums over the dimensions that were broadcast.
