@@ -99,7 +99,8 @@ void register_module(lua_State *L, const char *name, const luaL_Reg *functions);
 /* One opener a family, called in this order by luaopen_apsis_core (bind/core.c). */
 void open_tensor(lua_State *L);      /* the userdata: fields, methods, metamethods, indexing; creation */
 void open_tape(lua_State *L);        /* rules and nodes */
-void open_shape(lua_State *L);       /* views, reshape, cat, stack, split, ... */
+void open_shape(lua_State *L);       /* views, reshape, ... */
+void open_join(lua_State *L);        /* cat, stack */
 void open_elementwise(lua_State *L); /* from ops/elementwise.def */
 void open_reduce(lua_State *L);
 void open_index(lua_State *L); /* gather, scatter_add, index_select, where, embedding, ... */
