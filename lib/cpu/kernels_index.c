@@ -1,0 +1,182 @@
+/* Inner loops of indexing, compiled once an instruction set. A row whose position stays the same (a row of an
+ * embedding, a slice of index_add) is a plain copy or vector sum; the rest goes element by element. */
+#include "cpu/kernels_index.h"
+#include "cpu/isa.h"
+#include <string.h>
+
+#define JOIN_(a, b) a##_##b
+#define JOIN(a, b)  JOIN_(a, b)
+
+/* Walks a block. ROW(n, a, as, x, xs): one position for the whole row; ONE(a, x): one element. */
+#define WALK(T, A, X, ROW, ONE)                                                                              \
+    for (int64_t r = 0; r < b->n[0]; r++) {                                                                  \
+        A *pa = (A *)va + r * b->a[0];                                                                       \
+        X *px = (X *)vx + r * b->x[0];                                                                       \
+        const int64_t *p = index + r * b->index[0];                                                          \
+        int64_t n = b->n[1], as = b->a[1], xs = b->x[1], is = b->index[1], scale = b->scale;                 \
+        if (is == 0) {                                                                                       \
+            px += (p[0] - 1) * scale;                                                                        \
+            ROW(T, n, pa, as, px, xs);                                                                       \
+        } else if (as == 1 && is == 1 && xs == 0 && scale == 1) {                                            \
+            for (int64_t i = 0; i < n; i++) ONE(T, pa[i], px[p[i] - 1]);                                     \
+        } else if (as == 1 && is == 1) {                                                                     \
+            for (int64_t i = 0; i < n; i++) ONE(T, pa[i], px[i * xs + (p[i] - 1) * scale]);                  \
+        } else {                                                                                             \
+            for (int64_t i = 0; i < n; i++) ONE(T, pa[i * as], px[i * xs + (p[i * is] - 1) * scale]);        \
+        }                                                                                                    \
+    }
+
+#define ROW_READ(T, n, a, as, x, xs)                                                                         \
+    if (as == 1 && xs == 1)                                                                                  \
+        memcpy(a, x, (size_t)n * sizeof(T));                                                                 \
+    else                                                                                                     \
+        for (int64_t i = 0; i < n; i++) a[i * as] = x[i * xs];
+#define ONE_READ(T, a, x) a = x
+
+#define ROW_SET(T, n, a, as, x, xs)                                                                          \
+    if (as == 1 && xs == 1)                                                                                  \
+        memcpy(x, a, (size_t)n * sizeof(T));                                                                 \
+    else                                                                                                     \
+        for (int64_t i = 0; i < n; i++) x[i * xs] = a[i * as];
+#define ONE_SET(T, a, x) x = a
+
+/* Source and target never share memory here: the ops copy one that would. */
+#define ROW_UPDATE(T, n, a, as, x, xs, F)                                                                    \
+    if (as == 1 && xs == 1) {                                                                                \
+        const T *restrict from = a;                                                                          \
+        T *restrict to = x;                                                                                  \
+        for (int64_t i = 0; i < n; i++) to[i] = F(T, to[i], from[i]);                                        \
+    } else {                                                                                                 \
+        for (int64_t i = 0; i < n; i++) x[i * xs] = F(T, x[i * xs], a[i * as]);                              \
+    }
+
+#define MOVES(T)                                                                                             \
+    static void JOIN(read, T)(const IndexBlock *b, void *va, const int64_t *index, const void *vx) {         \
+        WALK(T, T, const T, ROW_READ, ONE_READ)                                                              \
+    }                                                                                                        \
+    static void JOIN(set, T)(const IndexBlock *b, const void *va, const int64_t *index, void *vx) {          \
+        WALK(T, const T, T, ROW_SET, ONE_SET)                                                                \
+    }                                                                                                        \
+    static inline void JOIN(choose_with, T)(int64_t n, T *restrict y, int64_t ys, const uint8_t *c,          \
+                                            int64_t cs, const T *a, int64_t as, const T *b, int64_t bs) {    \
+        for (int64_t i = 0; i < n; i++) {                                                                    \
+            T yes = a[i * as], no = b[i * bs];                                                               \
+            y[i * ys] = c[i * cs] ? yes : no;                                                                \
+        }                                                                                                    \
+    }                                                                                                        \
+    static void JOIN(choose, T)(int64_t n, void *y, int64_t ys, const uint8_t *c, int64_t cs, const void *a, \
+                                int64_t as, const void *b, int64_t bs) {                                     \
+        bool plain = ys == 1 && cs == 1;                                                                     \
+        if (plain && as == 1 && bs == 1)                                                                     \
+            JOIN(choose_with, T)(n, y, 1, c, 1, a, 1, b, 1);                                                 \
+        else if (plain && as == 1 && bs == 0)                                                                \
+            JOIN(choose_with, T)(n, y, 1, c, 1, a, 1, b, 0);                                                 \
+        else if (plain && as == 0 && bs == 1)                                                                \
+            JOIN(choose_with, T)(n, y, 1, c, 1, a, 0, b, 1);                                                 \
+        else                                                                                                 \
+            JOIN(choose_with, T)(n, y, ys, c, cs, a, as, b, bs);                                             \
+    }
+
+MOVES(uint8_t)
+MOVES(uint16_t)
+MOVES(uint32_t)
+MOVES(uint64_t)
+
+#define ADD(T, x, a) (T)((x) + (a))
+/* 1u keeps the product of two uint16_t out of signed int. */
+#define MUL(T, x, a) (T)(1u * (x) * (a))
+#define MAX(T, x, a) ((x) > (a) || (x) != (x) ? (x) : (a))
+#define MIN(T, x, a) ((x) < (a) || (x) != (x) ? (x) : (a))
+#define OR(T, x, a)  (T)((x) | (a))
+#define AND(T, x, a) (T)((x) & (a))
+
+#define WRITE(NAME, T, TAG, F)                                                                               \
+    static void JOIN(NAME, TAG)(const IndexBlock *b, const void *va, const int64_t *index, void *vx) {       \
+        WALK(T, const T, T, JOIN(ROW, F), JOIN(ONE, F))                                                      \
+    }
+#define ROW_ADD(T, n, a, as, x, xs) ROW_UPDATE(T, n, a, as, x, xs, ADD)
+#define ROW_MUL(T, n, a, as, x, xs) ROW_UPDATE(T, n, a, as, x, xs, MUL)
+#define ROW_MAX(T, n, a, as, x, xs) ROW_UPDATE(T, n, a, as, x, xs, MAX)
+#define ROW_MIN(T, n, a, as, x, xs) ROW_UPDATE(T, n, a, as, x, xs, MIN)
+#define ROW_OR(T, n, a, as, x, xs)  ROW_UPDATE(T, n, a, as, x, xs, OR)
+#define ROW_AND(T, n, a, as, x, xs) ROW_UPDATE(T, n, a, as, x, xs, AND)
+#define ONE_ADD(T, a, x)            x = ADD(T, x, a)
+#define ONE_MUL(T, a, x)            x = MUL(T, x, a)
+#define ONE_MAX(T, a, x)            x = MAX(T, x, a)
+#define ONE_MIN(T, a, x)            x = MIN(T, x, a)
+#define ONE_OR(T, a, x)             x = OR(T, x, a)
+#define ONE_AND(T, a, x)            x = AND(T, x, a)
+
+/* Integers wrap: sums and products go through the unsigned type. */
+#define WRITES(T, WRAP, TAG)                                                                                 \
+    WRITE(add, WRAP, TAG, ADD)                                                                               \
+    WRITE(mul, WRAP, TAG, MUL)                                                                               \
+    WRITE(max, T, TAG, MAX)                                                                                  \
+    WRITE(min, T, TAG, MIN)
+
+WRITES(float, float, f32)
+WRITES(double, double, f64)
+WRITES(int64_t, uint64_t, i64)
+WRITES(int32_t, uint32_t, i32)
+WRITES(int16_t, uint16_t, i16)
+WRITES(int8_t, uint8_t, i8)
+WRITES(uint8_t, uint8_t, u8)
+WRITE(or, uint8_t, flag, OR)
+WRITE(and, uint8_t, flag, AND)
+
+/* Half-precision elements are rounded after every step, as PyTorch does on the CPU. */
+#define HALF(t, name, expression)                                                                            \
+    static inline uint16_t JOIN(name, t)(uint16_t x_bits, uint16_t a_bits) {                                 \
+        float x = t##_to_f32(x_bits), a = t##_to_f32(a_bits);                                                \
+        return f32_to_##t(expression);                                                                       \
+    }
+HALF(f16, half_add, x + a)
+HALF(f16, half_mul, x *a)
+HALF(f16, half_max, MAX(float, x, a))
+HALF(f16, half_min, MIN(float, x, a))
+HALF(bf16, half_add, x + a)
+HALF(bf16, half_mul, x *a)
+HALF(bf16, half_max, MAX(float, x, a))
+HALF(bf16, half_min, MIN(float, x, a))
+
+#define ROW_HALF(f, n, a, as, x, xs)                                                                         \
+    for (int64_t i = 0; i < n; i++) x[i * xs] = f(x[i * xs], a[i * as]);
+#define ONE_HALF(f, a, x) x = f(x, a)
+#define WRITE_HALF(NAME, TAG)                                                                                \
+    static void JOIN(NAME, TAG)(const IndexBlock *b, const void *va, const int64_t *index, void *vx) {       \
+        WALK(JOIN(half_##NAME, TAG), const uint16_t, uint16_t, ROW_HALF, ONE_HALF)                           \
+    }
+WRITE_HALF(add, f16)
+WRITE_HALF(mul, f16)
+WRITE_HALF(max, f16)
+WRITE_HALF(min, f16)
+WRITE_HALF(add, bf16)
+WRITE_HALF(mul, bf16)
+WRITE_HALF(max, bf16)
+WRITE_HALF(min, bf16)
+
+static bool in_range(const int64_t *index, int64_t n, int64_t low, int64_t high) {
+    int bad = 0;
+    for (int64_t i = 0; i < n; i++) bad |= (index[i] < low) | (index[i] > high);
+    return !bad;
+}
+
+#define EACH(NAME, OR_AND)                                                                                   \
+    {                                                                                                        \
+        [F32] = NAME##_f32, [F16] = NAME##_f16, [BF16] = NAME##_bf16, [F64] = NAME##_f64,                    \
+        [I64] = NAME##_i64, [I32] = NAME##_i32, [I16] = NAME##_i16, [I8] = NAME##_i8, [U8] = NAME##_u8,      \
+        [BOOL] = OR_AND##_flag                                                                               \
+    }
+#define SIZES(NAME)                                                                                          \
+    { NAME##_uint8_t, NAME##_uint16_t, NAME##_uint32_t, NAME##_uint64_t }
+
+const IndexKernels ISA_NAME(index_kernels) = {
+    .read = SIZES(read),
+    .set = SIZES(set),
+    .write = {[WRITE_ADD] = EACH(add, or),
+              [WRITE_MUL] = EACH(mul, and),
+              [WRITE_MAX] = EACH(max, or),
+              [WRITE_MIN] = EACH(min, and)},
+    .choose = SIZES(choose),
+    .in_range = in_range,
+};

@@ -1,0 +1,165 @@
+/* Choosing by masks: where, masked_fill, masked_select, masked_scatter, nonzero. */
+#include "cpu/kernels_index.h"
+#include "ops/index.h"
+#include "ops/index_loop.h"
+#include "ops/loop.h"
+#include "ops/ops.h"
+#include <string.h>
+
+bool operand_as(Ctx *c, Tensor *out, const Operand *o, DType dtype, Device device) {
+    out->storage = NULL;
+    if (o->tensor) {
+        if (o->tensor->dtype != dtype) return op_to_dtype(c, out, o->tensor, dtype);
+        tensor_alias(out, o->tensor);
+        return true;
+    }
+    if (!tensor_new_on(c, out, device, dtype, 0, out->size)) return false;
+    bool exact = o->is_integer || o->is_boolean;
+    if (exact ? op_fill_int_(c, out, o->integer) : op_fill_(c, out, o->number)) return true;
+    tensor_release(out);
+    return false;
+}
+
+static bool require_mask(Ctx *c, const char *name, const Tensor *mask) {
+    REQUIRE(c, mask->dtype == BOOL, "%s: expected a bool mask, got %s; compare first, as in mask:ne(0)", name,
+            DTYPE(mask));
+    return true;
+}
+
+/* --- where
+ * ----------------------------------------------------------------------------------------------------- */
+
+enum { OUT, MASK, YES, NO, SIDES };
+
+static void choose_range(const Loop *l, Choose choose, char *const *base, int64_t bytes, int64_t begin,
+                         int64_t end) {
+    int64_t at[MAX_DIMS], offset[SIDES], inner = l->ndim - 1;
+    while (begin < end) {
+        for (int k = 0; k < SIDES; k++) offset[k] = loop_offset(l, k, begin, at);
+        int64_t n = l->size[inner] - at[inner];
+        if (n > end - begin) n = end - begin;
+        choose(n, base[OUT] + offset[OUT] * bytes, l->stride[OUT][inner],
+               (const uint8_t *)base[MASK] + offset[MASK], l->stride[MASK][inner],
+               base[YES] + offset[YES] * bytes, l->stride[YES][inner], base[NO] + offset[NO] * bytes,
+               l->stride[NO][inner]);
+        begin += n;
+    }
+}
+
+/* out = mask ? yes : no. All of out's shape, yes and no of its dtype. */
+static bool choose(Ctx *c, Tensor *out, const Tensor *mask, const Tensor *yes, const Tensor *no) {
+    enum { RANGE = 1 << 16 };
+    const Tensor *const sides[SIDES] = {out, mask, yes, no};
+    char *base[SIDES];
+    Loop l;
+    loop_build(&l, SIDES, sides);
+    if (l.numel == 0) return true;
+    for (int k = 0; k < SIDES; k++) base[k] = tensor_data(sides[k]);
+    int64_t bytes = (int64_t)dtype_size((DType)out->dtype), ranges = (l.numel + RANGE - 1) / RANGE;
+    Choose kernel = cpu_index_kernels()->choose[size_class((DType)out->dtype)];
+    int threads = ctx_threads(c, l.numel);
+#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
+    for (int64_t r = 0; r < ranges; r++) {
+        int64_t begin = r * RANGE, end = begin + RANGE < l.numel ? begin + RANGE : l.numel;
+        if (!ctx_stopping(c)) choose_range(&l, kernel, base, bytes, begin, end);
+    }
+    return ctx_stopping(c) ? ctx_interrupted(c) : true;
+}
+
+/* The shape that the three broadcast to. */
+static bool shape_of_three(Ctx *c, const char *name, const Tensor *a, const Tensor *b, const Tensor *d,
+                           Tensor *shape) {
+    int ndim;
+    int64_t size[MAX_DIMS];
+    *shape = *a;
+    const Tensor *const rest[] = {b, d};
+    for (int i = 0; i < 2; i++) {
+        if (!broadcast_shape(c, name, shape, rest[i], &ndim, size)) return false;
+        shape->ndim = (int8_t)ndim;
+        memcpy(shape->size, size, sizeof *size * (size_t)ndim);
+    }
+    return true;
+}
+
+/* out, made here unless it exists already, = mask ? yes : no, broadcast. */
+static bool choose_broadcast(Ctx *c, const char *name, Tensor *out, bool exists, const Tensor *mask,
+                             const Tensor *yes, const Tensor *no) {
+    Tensor shape, wide[3] = {{0}, {0}, {0}};
+    const Tensor *const from[3] = {mask, yes, no};
+    if (exists)
+        shape = *out;
+    else if (!shape_of_three(c, name, mask, yes, no, &shape) ||
+             !tensor_new_on(c, out, yes->device, (DType)yes->dtype, shape.ndim, shape.size))
+        return false;
+    bool ok = true;
+    for (int i = 0; i < 3 && ok; i++) ok = tensor_expand(c, &wide[i], from[i], shape.ndim, shape.size, name);
+    ok = ok && choose(c, out, &wide[0], &wide[1], &wide[2]);
+    for (int i = 0; i < 3; i++) tensor_release(&wide[i]);
+    if (!ok && !exists) tensor_release(out);
+    return ok;
+}
+
+bool op_where(Ctx *c, Tensor *out, const Tensor *condition, const Operand *a, const Operand *b) {
+    const Operand *const operands[] = {a, b};
+    out->storage = NULL;
+    REQUIRE(c, condition->dtype == BOOL,
+            "where: expected a bool condition, got %s; compare first, as in x:ne(0)", DTYPE(condition));
+    if (!require_cpu(c, "where", condition)) return false;
+    for (int i = 0; i < 2; i++)
+        if (operands[i]->tensor && !require_same_device(c, "where", condition, operands[i]->tensor))
+            return false;
+    DType dtype = operands_dtype(2, operands);
+    Tensor yes, no;
+    if (!operand_as(c, &yes, a, dtype, condition->device)) return false;
+    bool ok = operand_as(c, &no, b, dtype, condition->device);
+    if (ok) {
+        ok = choose_broadcast(c, "where", out, false, condition, &yes, &no);
+        tensor_release(&no);
+    }
+    tensor_release(&yes);
+    return ok;
+}
+
+/* --- masked_fill
+ * ----------------------------------------------------------------------------------------------- */
+
+static bool fill_value(Ctx *c, const char *name, Tensor *out, const Tensor *x, const Operand *value) {
+    const Tensor *t = value->tensor;
+    REQUIRE(c, !t || t->ndim == 0, "%s: expected a number or a 0-dim tensor as the value, got (%s)", name,
+            t ? SHAPE(t) : "");
+    bool floating = t ? dtype_is_float((DType)t->dtype) : !value->is_integer && !value->is_boolean;
+    REQUIRE(c,
+            !floating || dtype_is_float((DType)x->dtype) ||
+                (!t && value->number == (double)(int64_t)value->number),
+            "%s: a floating value does not fit the %s tensor", name, DTYPE(x));
+    if (t && !require_same_device(c, name, x, t)) return false;
+    return operand_as(c, out, value, (DType)x->dtype, x->device);
+}
+
+bool op_masked_fill(Ctx *c, Tensor *out, const Tensor *x, const Tensor *mask, const Operand *value) {
+    static const char name[] = "masked_fill";
+    Tensor v;
+    out->storage = NULL;
+    if (!require_mask(c, name, mask) || !require_same_device(c, name, x, mask) || !require_cpu(c, name, x) ||
+        !fill_value(c, name, &v, x, value))
+        return false;
+    bool ok = choose_broadcast(c, name, out, false, mask, &v, x);
+    tensor_release(&v);
+    return ok;
+}
+
+bool op_masked_fill_(Ctx *c, Tensor *x, const Tensor *mask, const Operand *value) {
+    static const char name[] = "masked_fill_";
+    Tensor v, copy;
+    const Tensor *m = mask;
+    if (!require_mask(c, name, mask) || !require_same_device(c, name, x, mask) || !require_cpu(c, name, x) ||
+        !index_require_writable(c, name, x) || !fill_value(c, name, &v, x, value))
+        return false;
+    bool ok = index_unalias(c, &copy, &m, x);
+    if (ok) {
+        ok = choose_broadcast(c, name, x, true, m, &v, x);
+        tensor_release(&copy);
+    }
+    tensor_release(&v);
+    return ok;
+}
