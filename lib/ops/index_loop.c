@@ -2,7 +2,7 @@
  * shape of dense side, positions and x. Dimensions merge as in elementwise loops (ops/loop.c), the two
  * innermost go to a kernel, and threads divide one dimension of the rest between them. */
 #include "ops/index_loop.h"
-#include "ops/loop.h"
+#include "core/loop.h"
 #include "ops/ops.h"
 #include <string.h>
 

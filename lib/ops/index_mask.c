@@ -2,7 +2,7 @@
 #include "cpu/kernels_index.h"
 #include "ops/index.h"
 #include "ops/index_loop.h"
-#include "ops/loop.h"
+#include "core/loop.h"
 #include "ops/ops.h"
 #include <string.h>
 
