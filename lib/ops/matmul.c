@@ -1,6 +1,8 @@
 /* Matrix products: shapes and dtypes first, then one call of the kernel a matrix, or one for the whole batch
  * where its rows lie evenly. */
 #include "ops/matmul.h"
+#include "cl/matmul.h"
+#include "core/batch.h"
 #include "cpu/blas.h"
 #include "ops/ops.h"
 #include <string.h>
@@ -41,7 +43,10 @@ static void gemm(const Ctx *c, DType dtype, int64_t m, int64_t n, int64_t k, Mat
 /* --- operands ----------------------------------------------------------------------------------------------
  */
 
-static DType compute_dtype(DType t) {
+/* What it is multiplied in; devices convert element by element as they load. */
+static DType compute_dtype(const Tensor *x) {
+    DType t = (DType)x->dtype;
+    if (x->device != CPU) return t;
     if (t == F16 || t == BF16) return F32;
     return dtype_is_float(t) ? t : I64;
 }
@@ -61,9 +66,9 @@ static bool prepare(Ctx *c, Tensor *out, const Tensor *x, bool column) {
         tensor_unsqueeze(&view, x, column ? 1 : 0);
     else
         tensor_alias(&view, x);
-    DType dtype = compute_dtype((DType)x->dtype);
+    DType dtype = compute_dtype(x);
     bool ok = true;
-    if (x->dtype == dtype && is_plain_matrix(&view))
+    if (x->dtype == dtype && (x->device != CPU || is_plain_matrix(&view)))
         tensor_alias(out, &view);
     else
         ok = op_to_dtype(c, out, &view, dtype);
@@ -72,7 +77,7 @@ static bool prepare(Ctx *c, Tensor *out, const Tensor *x, bool column) {
 }
 
 static bool check_operands(Ctx *c, const char *op, const Tensor *a, const Tensor *b) {
-    if (!require_same_device(c, op, a, b) || !require_cpu(c, op, a)) return false;
+    if (!require_same_device(c, op, a, b)) return false;
     REQUIRE(c, a->ndim >= 1 && b->ndim >= 1, "%s: expected at least one dimension each, got (%s) and (%s)",
             op, SHAPE(a), SHAPE(b));
     REQUIRE(c, a->dtype == b->dtype,
@@ -87,12 +92,6 @@ static bool check_operands(Ctx *c, const char *op, const Tensor *a, const Tensor
 
 /* --- batches -----------------------------------------------------------------------------------------------
  */
-
-typedef struct Batch {
-    int ndim; /* leading dimensions, of which size holds the broadcast sizes */
-    int64_t size[MAX_DIMS], count;
-    int64_t stride_a[MAX_DIMS], stride_b[MAX_DIMS];
-} Batch;
 
 static bool batch_of(Ctx *c, const char *op, Batch *batch, const Tensor *a, const Tensor *b) {
     Tensor x = *a, y = *b;
@@ -184,11 +183,25 @@ static bool deliver(Ctx *c, Tensor *out, Tensor *y, DType dtype) {
     return ok;
 }
 
+/* A tall product is one for the device too. */
+static bool device_product(Ctx *c, const Tensor *y, const Batch *batch, const Tensor *a, const Tensor *b,
+                           double beta, const char *op) {
+    Tensor x = *a;
+    const Batch single = {.count = 1};
+    if (!is_tall(batch, a)) return cl_matmul(c, op, y, a, b, batch, beta);
+    int64_t rows = a->size[a->ndim - 2];
+    if (rows == 1 && batch->count > 1) x.stride[x.ndim - 2] = batch->stride_a[batch->ndim - 1];
+    x.size[x.ndim - 2] = rows * batch->count;
+    return cl_matmul(c, op, y, &x, b, &single, beta);
+}
+
 /* All dimensions of out have their sizes; those of size 0 in the sum leave zeros. */
-static bool product(Ctx *c, Tensor *y, const Batch *batch, const Tensor *a, const Tensor *b, double beta) {
+static bool product(Ctx *c, Tensor *y, const Batch *batch, const Tensor *a, const Tensor *b, double beta,
+                    const char *op) {
     int64_t m = a->size[a->ndim - 2], n = b->size[b->ndim - 1], k = a->size[a->ndim - 1];
     if (tensor_numel(y) == 0) return true;
     if (k == 0) return beta != 0 || op_fill_(c, y, 0);
+    if (y->device != CPU) return device_product(c, y, batch, a, b, beta, op);
     multiply(c, batch, a, b, y, m, n, k, beta);
     return !ctx_stopping(c) || ctx_interrupted(c);
 }
@@ -203,7 +216,8 @@ bool op_matmul(Ctx *c, Tensor *out, const Tensor *a, const Tensor *b, const char
     if (ok) {
         int64_t m = x.size[x.ndim - 2], n = w.size[w.ndim - 1];
         int ndim = result_shape(&batch, a, b, m, n, size);
-        ok = tensor_new(c, &y, (DType)x.dtype, ndim, size) && product(c, &y, &batch, &x, &w, 0);
+        ok = tensor_new_on(c, &y, a->device, (DType)x.dtype, ndim, size) &&
+             product(c, &y, &batch, &x, &w, 0, op);
     }
     tensor_release(&x);
     tensor_release(&w);
@@ -232,8 +246,9 @@ bool op_linear(Ctx *c, Tensor *out, const Tensor *x, const Tensor *w, const Tens
     memcpy(size, x->size, sizeof *size * (size_t)x->ndim);
     size[x->ndim - 1] = w->size[0];
     bool ok = prepare(c, &a, x, false) && prepare(c, &b, &transposed, true) &&
-              batch_of(c, "linear", &batch, &a, &b) && tensor_new(c, &y, (DType)a.dtype, x->ndim, size) &&
-              (!bias || op_copy_(c, &y, bias)) && product(c, &y, &batch, &a, &b, bias ? 1 : 0);
+              batch_of(c, "linear", &batch, &a, &b) &&
+              tensor_new_on(c, &y, x->device, (DType)a.dtype, x->ndim, size) &&
+              (!bias || op_copy_(c, &y, bias)) && product(c, &y, &batch, &a, &b, bias ? 1 : 0, "linear");
     tensor_release(&a);
     tensor_release(&b);
     if (ok) return deliver(c, out, &y, (DType)x->dtype);
