@@ -4,7 +4,8 @@
  *   COMPUTE           f32, f64 or i64: what the expression runs in
  *   INPUTS            1 or 2 operands
  *   A_NUMBER, B_NUMBER  1: the operand is a number, passed as an argument of the compute type
- *   STRIDED           1: positions are worked out from sizes and strides; 0: all lie element by element
+ *   STRIDED           0: all lie element by element; 1 or 2: positions are worked out from sizes and strides
+ *                     of that many dimensions; 3: of any number
  *   WIDE              1: positions need 64 bits (only where STRIDED)
  *   VECTOR            elements a work-item takes, aligned (only where not STRIDED): 16-byte loads on GPUs */
 #include "common.h"
@@ -100,7 +101,7 @@ __kernel void elementwise(const long n, SHARED(Y, y), A_PARAMETER B_PARAMETER, c
     if (get_global_id(0) >= (size_t)n) return;
     Count rest = (Count)get_global_id(0);
     Position at_y = 0, at_a = 0, at_b = 0;
-    for (int d = (int)w.ndim - 1; d >= 0; d--) {
+    for (int d = (STRIDED < 3 ? STRIDED : (int)w.ndim) - 1; d >= 0; d--) {
         const Count next = d ? rest / (Count)w.size[d] : 0;
         const Position i = (Position)(rest - next * (Count)w.size[d]);
         at_y += i * (Position)w.y[d];

@@ -4,11 +4,14 @@
  *   COMPUTE   f32, f64 or i64: the type of an element in the expressions (SRC there)
  *   WITH_Q    1: a REAL per result comes from an earlier pass
  *   WIDE_AT   1: positions need 64 bits
- *   GROUP     work-items of a group in reduce_rows: a power of two
+ *   FLAT      1: one dimension stays and one is reduced (after merging)
+ *   SIDE      reduce_groups has groups of SIDE * SIDE work-items
  * Each result's elements are cut into chunks by the shape alone; a chunk's accumulator is computed by one
  * work-item (reduce_items) or by one group (reduce_groups); where there are several chunks, join merges them
  * in order. So sums do not depend on timing. */
 #include "common.h"
+
+#define GROUP (SIDE * SIDE)
 
 #define T    COMPUTED(COMPUTE)
 #define SRC  T
@@ -114,6 +117,11 @@ typedef int Position;
 typedef uint Count;
 #endif
 
+#if FLAT
+#define POSITION_OF(i, ndim, size, stride) ((Position)(i) * (Position)(stride)[0])
+#else
+#define POSITION_OF(i, ndim, size, stride) position_of((Count)(i), ndim, size, stride)
+#endif
 static inline Position position_of(Count rest, long ndim, const long *size, const long *stride) {
     Position at = 0;
     for (int d = (int)ndim - 1; d >= 0; d--) {
@@ -134,10 +142,8 @@ static inline Position position_of(Count rest, long ndim, const long *size, cons
 static inline Acc take_in(__global const X *x, const Walk *w, long from, long to, long by, REAL q, REAL p) {
     Acc total = START_ACC, acc = START_ACC;
     long taken = 0;
-    const Position inner = (Position)w->reduced_stride[w->reduced - 1];
     for (long r = from; r < to; r += by) {
-        const Position at = w->reduced == 1 ? (Position)r * inner
-                                            : position_of((Count)r, w->reduced, w->reduced_size, w->reduced_stride);
+        const Position at = POSITION_OF(r, w->reduced, w->reduced_size, w->reduced_stride);
         acc = STEP_ACC(acc, (SRC)DECODE(X, x[at]), r, q, p);
         if (++taken == BLOCK) {
             total = MERGE_ACC(total, acc);
@@ -171,9 +177,9 @@ __kernel void reduce_items(PARAMETERS) {
     const long id = (long)get_global_id(0);
     if (id >= w.outputs * w.chunks) return;
     const long chunk = id / w.outputs, i = id - chunk * w.outputs;
-    const long out = position_of((Count)i, w.kept, w.kept_size, w.kept_out);
+    const long out = POSITION_OF(i, w.kept, w.kept_size, w.kept_out);
     const long from = chunk * w.chunk, to = min(from + w.chunk, w.n);
-    const Acc a = take_in(&AT(x, position_of((Count)i, w.kept, w.kept_size, w.kept_stride)), &w, from, to, 1,
+    const Acc a = take_in(&AT(x, POSITION_OF(i, w.kept, w.kept_size, w.kept_stride)), &w, from, to, 1,
                           Q(out), p);
     if (partial)
         partial[chunk * w.outputs + out] = a;
@@ -188,13 +194,19 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void reduce_groups(P
     __local Acc lane[GROUP];
     const int me = (int)get_local_id(0);
     const long id = (long)get_group_id(0), chunk = id / w.outputs, i = id - chunk * w.outputs;
-    const long out = position_of((Count)i, w.kept, w.kept_size, w.kept_out);
+    const long out = POSITION_OF(i, w.kept, w.kept_size, w.kept_out);
     const long from = chunk * w.chunk, to = min(from + w.chunk, w.n);
-    lane[me] = take_in(&AT(x, position_of((Count)i, w.kept, w.kept_size, w.kept_stride)), &w, from + me, to, GROUP,
+    lane[me] = take_in(&AT(x, POSITION_OF(i, w.kept, w.kept_size, w.kept_stride)), &w, from + me, to, GROUP,
                        Q(out), p);
-    for (int half_group = GROUP / 2; half_group; half_group /= 2) {
+    /* Two steps of SIDE lanes each: as quick as a tree, with two barriers, which are what compilers for CPUs
+     * labour at. */
+    for (int step = 1; step < GROUP; step *= SIDE) {
         barrier(CLK_LOCAL_MEM_FENCE);
-        if (me < half_group) lane[me] = MERGE_ACC(lane[me], lane[me + half_group]);
+        if (me < GROUP / (step * SIDE)) {
+            Acc a = lane[me * step * SIDE];
+            for (int k = 1; k < SIDE; k++) a = MERGE_ACC(a, lane[(me * SIDE + k) * step]);
+            lane[me * step * SIDE] = a;
+        }
     }
     if (me) return;
     if (partial)

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { VECTOR = 4 };
+enum { VECTOR = 4, ANY_DIMS = 3 /* STRIDED in the kernel: not for a fixed number of dimensions */ };
 
 static const ClSpec elementwise = {
     "elementwise.cl",
@@ -60,7 +60,11 @@ bool cl_elementwise(Ctx *c, const char *op, int operands, const Tensor *const *t
     DType b_type = !b || b_number ? a_type : (DType)b->dtype;
     ClKernel *k = cl_get_kernel(c, op, t[0]->device, &elementwise, op,
                                 (int[]){t[0]->dtype, (int)a_type, (int)b_type, (int)compute, operands - 1,
-                                        a_number, b_number, strided, strided && wide, vector});
+                                        a_number, b_number,
+                                        !strided               ? 0
+                                        : loop.ndim < ANY_DIMS ? loop.ndim
+                                                               : ANY_DIMS,
+                                        strided && wide, vector});
     if (!k) return false;
 
     Walk walk = {.ndim = loop.ndim};

@@ -5,8 +5,8 @@
 #include <string.h>
 
 enum {
-    GPU_GROUP = 256,
-    CPU_GROUP = 64,
+    GPU_SIDE = 16, /* the square root of a group */
+    CPU_SIDE = 8,
     ITEMS_A_UNIT = 2048, /* work-items that keep a compute unit busy */
     LEAST_CHUNK = 64,    /* elements that one work-item takes at least where a reduction is cut up */
     MAX_CHUNKS = 1024,
@@ -15,7 +15,7 @@ enum {
 
 #define MACROS                                                                                               \
     3, {                                                                                                     \
-        "X", "Y", "COMPUTE", "WITH_Q", "WIDE_AT", "GROUP"                                                    \
+        "X", "Y", "COMPUTE", "WITH_Q", "WIDE_AT", "FLAT", "SIDE"                                             \
     }
 static const ClSpec reduce_items = {"reduce.cl", "reduce_items", MACROS};
 static const ClSpec reduce_groups = {"reduce.cl", "reduce_groups", MACROS};
@@ -96,12 +96,15 @@ bool cl_reduce(Ctx *c, const char *op, const char *table_op, const Tensor *out, 
     const ClQueue *queue = cl_queue(c, x->device);
     if (!queue) return false;
     bool groups = by_groups(&w);
-    int group = queue->device->as_gpu ? GPU_GROUP : CPU_GROUP;
-    if (group > queue->device->info.max_work_group) group = 1;
+    int side = queue->device->as_gpu ? GPU_SIDE : CPU_SIDE;
+    while (side * side > queue->device->info.max_work_group) side /= 2;
+    const int group = side * side;
     cut(&w, queue->device, groups ? group : 1);
 
     DType from = (DType)x->dtype, to = out ? (DType)out->dtype : from;
-    const int values[] = {(int)from, (int)to, (int)compute_of(from), q != NULL, needs_64_bits(&w), group};
+    const int values[] = {(int)from, (int)to,           (int)compute_of(from),
+                          q != NULL, needs_64_bits(&w), w.kept == 1 && w.reduced == 1,
+                          side};
     ClKernel *k = cl_get_kernel(c, op, x->device, groups ? &reduce_groups : &reduce_items, table_op, values);
     if (!k) return false;
     Storage *partial = NULL;
