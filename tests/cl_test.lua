@@ -18,7 +18,7 @@ for _, dtype in ipairs(DTYPES) do
   if dtype ~= "f64" or info.fp64 then dtypes[#dtypes + 1] = dtype end
 end
 
--- Compiling is what costs (PoCL: 0.2 s a kernel), so each op runs in f32, dense, and takes turns at the other dtypes and
+-- Compiling is what costs (PoCL: 0.2 s a kernel), so each op runs in f32, dense, and takes turns at other dtypes and
 -- layouts; APSIS_TEST_FULL=1 runs all.
 local full = os.getenv "APSIS_TEST_FULL"
 local function turn(list, k) return list[k % #list + 1] end
