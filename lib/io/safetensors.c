@@ -64,9 +64,10 @@ static bool read_header(Ctx *c, Safetensors *s) {
                  "the file has %" PRId64 " bytes, too short for the %d bytes of the header's length", f->size,
                  LENGTH);
     if (!file_read(f, bytes, 0, LENGTH)) return false;
-    const char *other = other_format(bytes);
-    FILE_REQUIRE(f, !other, "no safetensors file: %s", other);
     uint64_t length = read_length(bytes);
+    bool fits = length <= SAFETENSORS_HEADER && (int64_t)length <= f->size - LENGTH;
+    const char *other = fits ? NULL : other_format(bytes);
+    FILE_REQUIRE(f, !other, "no safetensors file: %s", other);
     FILE_REQUIRE(f, length <= SAFETENSORS_HEADER,
                  "the header's length is given as %" PRIu64
                  " bytes, expected at most %d: no safetensors file",

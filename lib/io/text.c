@@ -152,17 +152,16 @@ NumberKind number_parse(const char *begin, const char *end, int64_t *integer, do
 }
 
 const char *quote(char out[QUOTED_TEXT], const char *text, int64_t length) {
-    enum { ESCAPED = 4, TAIL = 8 /* room for an escape, the end mark and the quote */ };
+    enum { LONGEST = 4 /* an escape, or a character */, TAIL = 5 /* the end mark, the quote, the zero */ };
+    const uint8_t *p = (const uint8_t *)text;
+    int64_t i = 0;
     int at = 0;
     out[at++] = '\'';
-    int64_t i = 0;
-    for (; i < length && at + ESCAPED + TAIL < QUOTED_TEXT; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c < 0x20 || c == 0x7f)
-            at += snprintf(out + at, ESCAPED + 1, "\\x%02x", c);
-        else
-            out[at++] = (char)c;
+    while (i < length && at + LONGEST + TAIL <= QUOTED_TEXT) {
+        int n = p[i] < 0x80 ? p[i] >= 0x20 && p[i] != 0x7f : utf8_sequence(p + i, length - i);
+        if (n == 0) at += snprintf(out + at, LONGEST + 1, "\\x%02x", p[i++]);
+        for (; n > 0; n--) out[at++] = text[i++];
     }
-    snprintf(out + at, (size_t)(QUOTED_TEXT - at), i < length ? "...'" : "'");
+    snprintf(out + at, TAIL, i < length ? "...'" : "'");
     return out;
 }
