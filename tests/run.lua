@@ -1,5 +1,6 @@
---- The test runner: build/apsis tests/run.lua [-k PATTERN] [-v] [FILE...]
+--- The test runner: build/apsis tests/run.lua [-k PATTERN] [-v] [--device NAME] [FILE...]
 -- Runs the files named, or every tests/*_test.lua. What a test file may use is in tests/support/check.lua.
+-- With --device the tensors that tests create lie on that device (tests/support/device.lua).
 -- The last line reads "N passed, N failed"; the exit status is 1 when a test failed or none ran.
 
 local folder = (arg and arg[0] or "tests/run.lua"):match("^(.*)/[^/]*$") or "."
@@ -7,7 +8,7 @@ package.path = folder .. "/?.lua;" .. folder .. "/support/?.lua;" .. package.pat
 local check = require "support.check"
 
 local function usage(message)
-  io.stderr:write(message, "\nusage: apsis tests/run.lua [-k PATTERN] [-v] [FILE...]\n")
+  io.stderr:write(message, "\nusage: apsis tests/run.lua [-k PATTERN] [-v] [--device NAME] [FILE...]\n")
   os.exit(1)
 end
 
@@ -18,6 +19,9 @@ local function arguments()
     if arg[i] == "-k" then
       i = i + 1
       pattern = arg[i] or usage("run: -k needs a Lua pattern that test names match")
+    elseif arg[i] == "--device" then
+      i = i + 1
+      require("support.device").install(arg[i] or usage("run: --device needs a device, such as cl"))
     elseif arg[i] == "-v" then
       verbose = true
     elseif arg[i]:sub(1, 1) == "-" then

@@ -325,10 +325,9 @@ end
 
 -- True where query i may look at key j: at its own position and those before it.
 local function causal_mask(queries, keys, device)
-  local row = core.arange(1, queries):reshape(queries, 1)
-  local column = core.arange(1, keys):reshape(1, keys)
-  local mask = column:le(row)
-  return device == "cpu" and mask or mask:to(device)
+  local row = core.arange(1, queries, 1, {device = device}):reshape(queries, 1)
+  local column = core.arange(1, keys, 1, {device = device}):reshape(1, keys)
+  return column:le(row)
 end
 
 --- softmax(q k^T scale + mask) v: every query's mean of the values, weighted by its likeness to their keys. A query

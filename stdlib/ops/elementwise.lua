@@ -403,25 +403,25 @@ rule("maximum", "12", function(g, _, a, b) return share(core.gt, g, a, b) end,
 rule("minimum", "12", function(g, _, a, b) return share(core.lt, g, a, b) end,
   function(g, _, a, b) return share(core.gt, g, a, b) end)
 
--- Of a tensor or a number.
-local function is_nan(b)
+-- Of a tensor or a number, beside the gradient g.
+local function is_nan(b, g)
   if core.is_tensor(b) then return core.isnan(b) end
-  return core.tensor(b ~= b)
+  return core.full({}, b ~= b, {device = g.device})
 end
 
 --- fmax: the larger of two elements, broadcast; the other one where one is nan.
 ---@param a Tensor|number
 ---@param b Tensor|number broadcasts with a
 ---@return Tensor the broadcast shape, promoted dtype
-rule("fmax", "12", function(g, _, a, b) return g * (core.ge(a, b) | is_nan(b)):to(g.dtype) end,
-  function(g, _, a, b) return g * (~(core.ge(a, b) | is_nan(b))):to(g.dtype) end)
+rule("fmax", "12", function(g, _, a, b) return g * (core.ge(a, b) | is_nan(b, g)):to(g.dtype) end,
+  function(g, _, a, b) return g * (~(core.ge(a, b) | is_nan(b, g))):to(g.dtype) end)
 
 --- fmin: the smaller of two elements, broadcast; the other one where one is nan.
 ---@param a Tensor|number
 ---@param b Tensor|number broadcasts with a
 ---@return Tensor the broadcast shape, promoted dtype
-rule("fmin", "12", function(g, _, a, b) return g * (core.le(a, b) | is_nan(b)):to(g.dtype) end,
-  function(g, _, a, b) return g * (~(core.le(a, b) | is_nan(b))):to(g.dtype) end)
+rule("fmin", "12", function(g, _, a, b) return g * (core.le(a, b) | is_nan(b, g)):to(g.dtype) end,
+  function(g, _, a, b) return g * (~(core.le(a, b) | is_nan(b, g))):to(g.dtype) end)
 
 --- atan2: the angle of the point (b, a), in radians, in (-pi, pi].
 ---@param a Tensor|number the y coordinate

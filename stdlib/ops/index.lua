@@ -4,7 +4,7 @@
 local core = require "apsis.core"
 local rule, no_gradient = core.rule, core.no_gradient
 
-local function zeros(x, dtype) return core.zeros(x:size(), {dtype = dtype}) end
+local function zeros(x, like) return core.zeros(x:size(), {dtype = like.dtype, device = like.device}) end
 
 -- The gradient of scatter's source, from that of the elements it reached: what lies beyond the index gets none.
 local function source_gradient(g, src)
@@ -15,7 +15,7 @@ local function source_gradient(g, src)
     same = same and g:size(d) == src:size(d)
   end
   if same then return g end
-  return core.zeros(src:size(), {dtype = g.dtype}):setitem_(g, table.unpack(items))
+  return zeros(src, g):setitem_(g, table.unpack(items))
 end
 
 --- where: a where the condition holds, else b; all three broadcast.
@@ -35,7 +35,7 @@ rule("where", "1", nil,
 ---@return Tensor the shape of index
 --- Errors: a position outside 1..n.
 --- Source: torch.gather.  Example: scores:gather(2, class:unsqueeze(2))
-rule("gather", "3", function(g, _, x, dim, index) return zeros(x, g.dtype):scatter_add(dim, index, g) end)
+rule("gather", "3", function(g, _, x, dim, index) return zeros(x, g):scatter_add(dim, index, g) end)
 
 --- index_select: the slices of x at the positions, along dim.
 ---@param x Tensor
@@ -44,7 +44,7 @@ rule("gather", "3", function(g, _, x, dim, index) return zeros(x, g.dtype):scatt
 ---@return Tensor x's shape, with N along dim
 --- Source: torch.index_select.  Example: ap.eye(3):index_select(1, ap.tensor{3, 1}) --> rows 3 and 1
 rule("index_select", "3", function(g, _, x, dim, index)
-  return zeros(x, g.dtype):index_add(dim, index, g)
+  return zeros(x, g):index_add(dim, index, g)
 end)
 
 --- embedding: rows of a table: y[...] = weight[index[...]].
@@ -113,7 +113,7 @@ rule("index_add", "3",
 ---       dimensions as it has), or false to keep the dimension whole
 ---@return Tensor the items' broadcast shape in their place (in front, where they do not stand side by side)
 --- Source: NumPy's advanced indexing.  Example: t[ap.tensor{1, 3}], t[t:gt(0)], t[{ {1, 2}, index }]
-rule("index", "2", function(g, _, x, items) return zeros(x, g.dtype):index_put(items, g, true) end)
+rule("index", "2", function(g, _, x, items) return zeros(x, g):index_put(items, g, true) end)
 
 --- index_put: what t[key] = value calls when tensors are in the key: index_put_(x, {item, ...}, value, accumulate).
 ---@param x Tensor

@@ -14,7 +14,7 @@ rule("cat", "", function(g, _, list, dim)
   dim = dim or 1
   for i, x in ipairs(list) do
     if x.ndim == 1 and x:size(1) == 0 then
-      parts[i] = core.zeros({0}, {dtype = g.dtype})
+      parts[i] = core.zeros({0}, {dtype = g.dtype, device = g.device})
     else
       local n = x:size(dim)
       parts[i] = g:narrow(dim, n == 0 and 1 or at, n)

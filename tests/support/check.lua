@@ -176,7 +176,11 @@ end
 --- golden: the tensors of tests/golden/NAME.safetensors, name -> tensor; read once.
 local function golden(name)
   local path = current.folder .. "/golden/" .. name .. ".safetensors"
-  if not goldens[path] then goldens[path] = require("support.safetensors").load(path) end
+  if not goldens[path] then
+    local tensors, place = require("support.safetensors").load(path), require("support.device").place
+    for key, t in pairs(tensors) do tensors[key] = place(t) end
+    goldens[path] = tensors
+  end
   return goldens[path]
 end
 
