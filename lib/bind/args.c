@@ -25,6 +25,9 @@ static void push_where(lua_State *L) {
 }
 
 int raise_error(lua_State *L) {
+    /* An allocator does not know whose memory it was asked for. */
+    if (strncmp(ctx(L)->error, "out of memory", 13) == 0)
+        return raise(L, "%s: %s", op_name(L), ctx(L)->error);
     push_where(L);
     lua_pushstring(L, ctx(L)->error);
     lua_concat(L, 2);

@@ -103,7 +103,9 @@ void open_shape(lua_State *L);       /* views, reshape, ... */
 void open_join(lua_State *L);        /* cat, stack */
 void open_elementwise(lua_State *L); /* from ops/elementwise.def */
 void open_reduce(lua_State *L);
-void open_index(lua_State *L); /* gather, scatter_add, index_select, where, embedding, ... */
+void open_index(lua_State *L);     /* gather, scatter_add, index_select, where, embedding, ... */
+void open_rearrange(lua_State *L); /* flip, roll, tile, tril, ... */
+void open_search(lua_State *L);    /* searchsorted, unique, bincount, ... */
 void open_matmul(lua_State *L);
 void open_conv(lua_State *L); /* convolution and pooling */
 void open_norm(lua_State *L); /* softmax, layer_norm, batch_norm */

@@ -2,6 +2,7 @@
 #include "ops/index.h"
 #include "bind/state.h"
 #include "ops/ops.h"
+#include <string.h>
 
 enum { MAX_ITEMS = MAX_DIMS };
 
@@ -41,8 +42,11 @@ static const Tensor *source(lua_State *L, const Operand *o, const Tensor *x, Ten
 /* --- reads
  * ----------------------------------------------------------------------------------------------------- */
 
+/* where(condition, a, b) */
 static int l_where(lua_State *L) {
     const Tensor *condition = check_tensor(L, 1);
+    if (lua_gettop(L) == 1)
+        raise(L, "where: expected a condition and two values; for positions use x:nonzero{as_tuple = true}");
     Operand a = check_operand(L, 2, "a tensor or a number"), b = check_operand(L, 3, "a tensor or a number");
     return result(L, op_where(ctx(L), new_tensor(L), condition, &a, &b));
 }
@@ -82,10 +86,24 @@ static int l_embedding_backward(lua_State *L) {
     return result(L, op_embedding_backward(ctx(L), new_tensor(L), g, index, rows, padding));
 }
 
-/* --- writes
- * ---------------------------------------------------------------------------------------------------- */
+/* take_along_dim(x, index, dim); without a dim: of the flattened x */
+static int l_take_along_dim(lua_State *L) {
+    const Tensor *x = check_tensor(L, 1), *index = check_tensor(L, 2);
+    options(L, 3, "dim", NULL);
+    if (lua_isnoneornil(L, 3)) return result(L, op_take(ctx(L), op_name(L), new_tensor(L), x, index));
+    int dim = check_dim(L, 3, x);
+    return result(L, op_take_along_dim(ctx(L), new_tensor(L), x, index, dim));
+}
 
-/* NAME(x, dim, index, src or number), NAME_ in place */
+static int l_take(lua_State *L) {
+    const Tensor *x = check_tensor(L, 1), *index = check_tensor(L, 2);
+    return result(L, op_take(ctx(L), op_name(L), new_tensor(L), x, index));
+}
+
+/* --- writes: NAME gives a changed copy of x, NAME_ changes x
+ * ------------------------------------------------------------------------------------------------ */
+
+/* NAME(x, dim, index, src or number) */
 static int scatter(lua_State *L, WriteOp op) {
     const Tensor *x = check_tensor(L, 1);
     options(L, 2, "dim", "index", "src", NULL);
@@ -105,14 +123,83 @@ static int l_scatter_add(lua_State *L) {
     return scatter(L, WRITE_ADD);
 }
 
-/* index_add(x, dim, index, src): slices of src are added to those of x at index's positions */
+/* scatter_reduce(x, dim, index, src, reduce, include_self) */
+static int l_scatter_reduce(lua_State *L) {
+    static const char *const names[] = {"sum", "prod", "mean", "amax", "amin", NULL};
+    const Tensor *x = check_tensor(L, 1);
+    options(L, 2, "dim", "index", "src", "reduce", "include_self", NULL);
+    int dim = check_dim(L, 2, x), how = 0;
+    const Tensor *index = check_tensor(L, 3), *src = check_tensor(L, 4);
+    const char *name = check_string(L, 5);
+    while (names[how] && strcmp(names[how], name) != 0) how++;
+    if (!names[how])
+        raise(L, "%s: reduce: expected sum, prod, mean, amax or amin, got '%s'", op_name(L), name);
+    bool include_self = opt_bool(L, 6, true);
+    Tensor *y = target(L);
+    return result(
+        L, op_scatter_reduce_(ctx(L), op_name(L), y, dim, index, src, (ScatterReduce)how, include_self));
+}
+
+/* src * alpha, where that is not src itself. */
+static bool scaled(lua_State *L, Tensor *out, const Tensor *src, const Operand *alpha) {
+    static const double none[2] = {0, 0};
+    out->storage = NULL;
+    if (alpha->is_integer && alpha->integer == 1) return true;
+    return op_elementwise(ctx(L), out, EW_mul, &(Operand){.tensor = src}, alpha, none, false);
+}
+
+/* index_add(x, dim, index, src, alpha): slices of src, times alpha, are added to those of x at the positions
+ */
 static int l_index_add(lua_State *L) {
+    const Tensor *x = check_tensor(L, 1);
+    options(L, 2, "dim", "index", "src", "alpha", NULL);
+    int dim = check_dim(L, 2, x);
+    const Tensor *index = check_tensor(L, 3), *src = check_tensor(L, 4);
+    Operand alpha = {.is_integer = true, .integer = 1, .number = 1};
+    if (!lua_isnoneornil(L, 5)) alpha = check_operand(L, 5, "a number");
+    if (alpha.tensor) bad_argument(L, 5, "a number");
+    Tensor *y = target(L), room;
+    bool ok = scaled(L, &room, src, &alpha) &&
+              op_index_write_(ctx(L), op_name(L), y, dim, index, room.storage ? &room : src, WRITE_ADD);
+    tensor_release(&room);
+    return result(L, ok);
+}
+
+static int l_index_copy(lua_State *L) {
     const Tensor *x = check_tensor(L, 1);
     options(L, 2, "dim", "index", "src", NULL);
     int dim = check_dim(L, 2, x);
     const Tensor *index = check_tensor(L, 3), *src = check_tensor(L, 4);
     Tensor *y = target(L);
-    return result(L, op_index_write_(ctx(L), op_name(L), y, dim, index, src, WRITE_ADD));
+    return result(L, op_index_write_(ctx(L), op_name(L), y, dim, index, src, WRITE_SET));
+}
+
+/* index_fill(x, dim, index, number or 0-dim tensor) */
+static int l_index_fill(lua_State *L) {
+    const Tensor *x = check_tensor(L, 1);
+    options(L, 2, "dim", "index", "value", NULL);
+    int dim = check_dim(L, 2, x);
+    const Tensor *index = check_tensor(L, 3);
+    Operand from = check_operand(L, 4, "a number or a 0-dim tensor");
+    if (from.tensor && from.tensor->ndim) bad_argument(L, 4, "a number or a 0-dim tensor");
+    Tensor *y = target(L), room;
+    const Tensor *value = source(L, &from, x, &room);
+    bool ok = op_index_write_(ctx(L), op_name(L), y, dim, index, value, WRITE_SET);
+    tensor_release(&room);
+    return result(L, ok);
+}
+
+/* put(x, index, src, accumulate) */
+static int l_put(lua_State *L) {
+    const Tensor *x = check_tensor(L, 1), *index = check_tensor(L, 2);
+    options(L, 3, "src", "accumulate", NULL);
+    Operand from = check_operand(L, 3, "a tensor or a number");
+    bool accumulate = opt_bool(L, 4, false);
+    Tensor *y = target(L), room;
+    const Tensor *src = source(L, &from, x, &room);
+    bool ok = op_put_(ctx(L), op_name(L), y, index, src, accumulate);
+    tensor_release(&room);
+    return result(L, ok);
 }
 
 /* --- t[key] with tensors in the key: called by bind/indexing.c
@@ -125,7 +212,7 @@ static int check_items(lua_State *L, int arg, const Tensor **item) {
     if (items > MAX_ITEMS) raise(L, "%s: at most %d items, got %d", op_name(L), MAX_ITEMS, items);
     for (int i = 0; i < items; i++) {
         lua_rawgeti(L, arg, i + 1);
-        item[i] = to_tensor(L, -1);
+        item[i] = to_tensor(L, -1) ? check_tensor(L, lua_gettop(L)) : NULL;
         if (!item[i] && (!lua_isboolean(L, -1) || lua_toboolean(L, -1)))
             raise(L, "%s: item %d of the key is not a tensor but a %s", op_name(L), i + 1,
                   luaL_typename(L, -1));
@@ -165,30 +252,91 @@ static int l_masked_fill(lua_State *L) {
 static int l_masked_fill_(lua_State *L) {
     Tensor *x = check_tensor(L, 1), *mask = check_tensor(L, 2);
     Operand value = check_operand(L, 3, "a number or a 0-dim tensor");
-    if (!op_masked_fill_(ctx(L), x, mask, &value)) return raise_error(L);
+    if (!op_masked_fill_(ctx(L), "masked_fill_", x, mask, &value)) return raise_error(L);
     lua_pushvalue(L, 1);
     return 1;
 }
 
+static int l_masked_select(lua_State *L) {
+    const Tensor *x = check_tensor(L, 1), *mask = check_tensor(L, 2);
+    return result(L, op_masked_select(ctx(L), new_tensor(L), x, mask));
+}
+
+/* masked_scatter(x, mask, src): x broadcasts with the mask too */
+static int l_masked_scatter(lua_State *L) {
+    const Tensor *x = check_tensor(L, 1), *mask = check_tensor(L, 2), *src = check_tensor(L, 3);
+    Tensor *y = new_tensor(L), wide;
+    Ctx *c = ctx(L);
+    int ndim;
+    int64_t size[MAX_DIMS];
+    bool ok = broadcast_shape(c, "masked_scatter", x, mask, &ndim, size) &&
+              tensor_expand(c, &wide, x, ndim, size, "masked_scatter");
+    if (ok) {
+        ok = op_to_dtype(c, y, &wide, (DType)x->dtype) &&
+             op_masked_scatter_(c, "masked_scatter", y, mask, src);
+        tensor_release(&wide);
+    }
+    return result(L, ok);
+}
+static int l_masked_scatter_(lua_State *L) {
+    Tensor *x = check_tensor(L, 1), *mask = check_tensor(L, 2), *src = check_tensor(L, 3);
+    if (!op_masked_scatter_(ctx(L), "masked_scatter_", x, mask, src)) return raise_error(L);
+    lua_pushvalue(L, 1);
+    return 1;
+}
+
+/* Pushes a list with the columns of a matrix. */
+static void push_columns(lua_State *L, const Tensor *matrix) {
+    lua_createtable(L, (int)matrix->size[1], 0);
+    for (int64_t d = 0; d < matrix->size[1]; d++) {
+        tensor_select(new_tensor(L), matrix, 1, d);
+        lua_rawseti(L, -2, d + 1);
+    }
+}
+
+/* nonzero(x, as_tuple) */
+static int l_nonzero(lua_State *L) {
+    const Tensor *x = check_tensor(L, 1);
+    options(L, 2, "as_tuple", NULL);
+    bool as_tuple = opt_bool(L, 2, false);
+    Tensor *positions = new_tensor(L);
+    if (!op_nonzero(ctx(L), positions, x)) return raise_error(L);
+    if (as_tuple) push_columns(L, positions);
+    if (as_tuple) lua_replace(L, -2);
+    return 1;
+}
+
 void open_index(lua_State *L) {
-    static const OpReg ops[] = {
-        {"where", l_where},
-        {"gather", l_gather},
-        {"index_select", l_index_select},
-        {"embedding", l_embedding},
-        {"embedding_backward", l_embedding_backward},
-        {"scatter", l_scatter},
-        {"scatter_", l_scatter},
-        {"scatter_add", l_scatter_add},
-        {"scatter_add_", l_scatter_add},
-        {"index_add", l_index_add},
-        {"index_add_", l_index_add},
-        {"index", l_index},
-        {"index_put", l_index_put},
-        {"index_put_", l_index_put},
-        {"masked_fill", l_masked_fill},
-        {"masked_fill_", l_masked_fill_},
-        {NULL, NULL},
-    };
+    static const OpReg ops[] = {{"where", l_where},
+                                {"gather", l_gather},
+                                {"take_along_dim", l_take_along_dim},
+                                {"take", l_take},
+                                {"index_select", l_index_select},
+                                {"embedding", l_embedding},
+                                {"embedding_backward", l_embedding_backward},
+                                {"scatter", l_scatter},
+                                {"scatter_", l_scatter},
+                                {"scatter_add", l_scatter_add},
+                                {"scatter_add_", l_scatter_add},
+                                {"scatter_reduce", l_scatter_reduce},
+                                {"scatter_reduce_", l_scatter_reduce},
+                                {"index_add", l_index_add},
+                                {"index_add_", l_index_add},
+                                {"index_copy", l_index_copy},
+                                {"index_copy_", l_index_copy},
+                                {"index_fill", l_index_fill},
+                                {"index_fill_", l_index_fill},
+                                {"put", l_put},
+                                {"put_", l_put},
+                                {"index", l_index},
+                                {"index_put", l_index_put},
+                                {"index_put_", l_index_put},
+                                {"masked_fill", l_masked_fill},
+                                {"masked_fill_", l_masked_fill_},
+                                {"masked_select", l_masked_select},
+                                {"masked_scatter", l_masked_scatter},
+                                {"masked_scatter_", l_masked_scatter_},
+                                {"nonzero", l_nonzero},
+                                {NULL, NULL}};
     register_ops(L, ops);
 }

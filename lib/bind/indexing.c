@@ -78,6 +78,7 @@ static void apply_items(lua_State *L, Tensor *t, const Tensor *x, int first, int
         const Tensor *index = to_tensor(L, i);
         if (index) {
             if (!tensors) raise(L, "getitem: tensors index through index()");
+            if (uses(L, i) == 0) raise(L, "index: a mask has at least one dimension, got a 0-dim one");
             tensors[d] = i;
             d += uses(L, i);
         } else if (lua_type(L, i) == LUA_TNUMBER) {
@@ -121,10 +122,11 @@ int l_setitem_(lua_State *L) {
     Tensor *y = new_tensor(L);
     tensor_alias(y, x);
     apply_items(L, y, x, 3, items, NULL);
+    if (!require_writable(ctx(L), "index", y)) return raise_error(L);
     const Tensor *value = to_tensor(L, 2);
     bool ok;
     if (value)
-        ok = op_copy_(ctx(L), y, value);
+        ok = op_assign_(ctx(L), "index", y, value);
     else if (lua_isinteger(L, 2) || lua_isboolean(L, 2))
         ok = op_fill_int_(ctx(L), y, lua_isboolean(L, 2) ? lua_toboolean(L, 2) : lua_tointeger(L, 2));
     else
@@ -219,18 +221,28 @@ static bool any_tensor(lua_State *L, int first, int last) {
     return false;
 }
 
+static bool all_tensors(lua_State *L, int first, int last) {
+    for (int i = first; i <= last; i++)
+        if (!to_tensor(L, i)) return false;
+    return true;
+}
+
+/* One of the values at the two places is recorded on the tape when it is used. */
+static bool wants_gradient(lua_State *L, int a, int b) {
+    const Tensor *x = to_tensor(L, a), *y = to_tensor(L, b);
+    return ctx(L)->grad_enabled && ((x && x->requires_grad) || (y && y->requires_grad));
+}
+
 /* With tensors among the items at first..last: pushes the view that the other items make, recorded, and the
  * list for index(): tensors in place, false where a dimension is kept whole. */
 static void push_view_and_list(lua_State *L, int first, int last) {
     Tensor *x = check_tensor(L, 1);
     int tensors[MAX_DIMS] = {0}, base = lua_gettop(L);
-    bool basic = true; /* nothing but tensors and full ranges before the last tensor: no view needed */
-    for (int i = first; i <= last; i++) basic &= to_tensor(L, i) != NULL;
 
     Tensor *shape = new_tensor(L); /* collected if apply_items raises */
     tensor_alias(shape, x);
     apply_items(L, shape, x, first, last, tensors);
-    if (basic) {
+    if (all_tensors(L, first, last)) {
         lua_pushvalue(L, 1);
     } else {
         push_core(L, "getitem");
@@ -294,6 +306,13 @@ int tensor_newindex(lua_State *L) {
     check_tensor(L, 1);
     int first = lua_gettop(L) + 1, n = push_items(L, 2);
     if (any_tensor(L, first, first + n - 1)) {
+        if (!all_tensors(L, first, first + n - 1) && wants_gradient(L, 1, 3)) {
+            /* A view cannot be written under the tape: the whole tensor is, through flat positions. */
+            push_core(L, "put_at_key");
+            for (int i = 1; i <= 3; i++) lua_pushvalue(L, i);
+            lua_call(L, 3, 0);
+            return 0;
+        }
         push_view_and_list(L, first, first + n - 1);
         push_core(L, "index_put_");
         lua_insert(L, -3);

@@ -344,7 +344,8 @@ static int l_fill_(lua_State *L) {
 }
 
 static int l_zero_(lua_State *L) {
-    if (!op_fill_int_(ctx(L), check_tensor(L, 1), 0)) return raise_error(L);
+    Tensor *x = check_tensor(L, 1);
+    if (!require_writable(ctx(L), "zero_", x) || !op_fill_int_(ctx(L), x, 0)) return raise_error(L);
     lua_pushvalue(L, 1);
     return 1;
 }

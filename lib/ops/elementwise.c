@@ -464,6 +464,12 @@ bool require_cpu(Ctx *c, const char *op, const Tensor *x) {
     return true;
 }
 
+bool require_writable(Ctx *c, const char *op, const Tensor *x) {
+    REQUIRE(c, !tensor_overlaps_itself(x),
+            "%s: elements of the target share memory (it was expanded); clone it first", op);
+    return true;
+}
+
 /* Same dtype, both dense in the same order: one memcpy. */
 static bool copy_bytes(Tensor *dst, const Tensor *x) {
     if (dst->device != CPU || dst->dtype != x->dtype || !tensor_same_shape(dst, x) ||
@@ -475,11 +481,15 @@ static bool copy_bytes(Tensor *dst, const Tensor *x) {
 }
 
 bool op_copy_(Ctx *c, Tensor *dst, const Tensor *x) {
-    REQUIRE(c, !tensor_overlaps_itself(dst), "copy_: elements of the target share memory (it was expanded)");
+    return op_assign_(c, "copy_", dst, x);
+}
+
+bool op_assign_(Ctx *c, const char *name, Tensor *dst, const Tensor *x) {
+    if (!require_writable(c, name, dst)) return false;
     if (dst->device != x->device) {
         Tensor near;
         if (!op_to(c, &near, x, dst->device, (DType)dst->dtype)) return false;
-        bool ok = op_copy_(c, dst, &near);
+        bool ok = op_assign_(c, name, dst, &near);
         tensor_release(&near);
         return ok;
     }
@@ -494,7 +504,7 @@ bool op_copy_(Ctx *c, Tensor *dst, const Tensor *x) {
     Tensor expanded, copy;
     const Tensor *from = &view;
     if (!unalias(c, &copy, &from, dst)) return false;
-    bool ok = tensor_expand(c, &expanded, from, dst->ndim, dst->size, "copy_");
+    bool ok = tensor_expand(c, &expanded, from, dst->ndim, dst->size, name);
     if (ok) {
         atomic_fetch_sub_explicit(&from->storage->refs, 1, memory_order_relaxed);
         const Tensor *const operands[2] = {dst, &expanded};
@@ -558,7 +568,7 @@ static bool fill_operand(Ctx *c, Tensor *dst, const Operand *value) {
     Tensor number, expanded;
     NumberRoom room;
     number_tensor(&number, &room, value);
-    REQUIRE(c, !tensor_overlaps_itself(dst), "fill_: elements of the target share memory (it was expanded)");
+    if (!require_writable(c, "fill_", dst)) return false;
     if (!tensor_expand(c, &expanded, &number, dst->ndim, dst->size, "fill_")) return false;
     const Tensor *const operands[2] = {dst, &expanded};
     return run_loop(c, 2, operands, compute_of((DType)number.dtype), -1, NULL);

@@ -175,13 +175,13 @@ bool op_embedding_backward(Ctx *c, Tensor *out, const Tensor *g, const Tensor *i
 /* --- take
  * ------------------------------------------------------------------------------------------------------ */
 
-bool op_take(Ctx *c, Tensor *out, const Tensor *x, const Tensor *index) {
+bool op_take(Ctx *c, const char *name, Tensor *out, const Tensor *x, const Tensor *index) {
     Tensor flat;
     const Tensor *const item[] = {index};
     out->storage = NULL;
-    REQUIRE(c, index->dtype != BOOL, "take: expected positions of dtype i64 or i32, got bool");
+    REQUIRE(c, index->dtype != BOOL, "%s: expected positions of dtype i64 or i32, got bool", name);
     if (!op_reshape(c, &flat, x, 1, (int64_t[]){tensor_numel(x)})) return false;
-    bool ok = op_index(c, "take", out, &flat, 1, item);
+    bool ok = op_index(c, name, out, &flat, 1, item);
     tensor_release(&flat);
     return ok;
 }

@@ -22,7 +22,7 @@ bool op_embedding(Ctx *c, Tensor *out, const Tensor *index, const Tensor *weight
 bool op_embedding_backward(Ctx *c, Tensor *out, const Tensor *g, const Tensor *index, int64_t rows,
                            int64_t padding);
 /* Elements of x, flattened; positions may be negative. */
-bool op_take(Ctx *c, Tensor *out, const Tensor *x, const Tensor *index);
+bool op_take(Ctx *c, const char *name, Tensor *out, const Tensor *x, const Tensor *index);
 
 /* --- writes along one dimension (ops/index_write.c) ------------------------------------------------------
  */
@@ -32,8 +32,14 @@ bool op_scatter_(Ctx *c, const char *name, Tensor *x, int dim, const Tensor *ind
 /* The slices of x at index's positions op= those of src. */
 bool op_index_write_(Ctx *c, const char *name, Tensor *x, int dim, const Tensor *index, const Tensor *src,
                      WriteOp op);
-/* Elements of x, flattened, = (or +=) those of src; positions may be negative. */
-bool op_put_(Ctx *c, Tensor *x, const Tensor *index, const Tensor *src, bool accumulate);
+/* x[i][index[i][j]] = x[i][index[i][j]] and all src[i][j] that go there, reduced: their sum, product or mean,
+ * the largest or smallest; without x's own element unless include_self. */
+typedef enum { SCATTER_SUM, SCATTER_PROD, SCATTER_MEAN, SCATTER_AMAX, SCATTER_AMIN } ScatterReduce;
+bool op_scatter_reduce_(Ctx *c, const char *name, Tensor *x, int dim, const Tensor *index, const Tensor *src,
+                        ScatterReduce how, bool include_self);
+/* Elements of x, flattened, = (or +=) those of src (as many as positions, or broadcast to their shape);
+ * positions may be negative. */
+bool op_put_(Ctx *c, const char *name, Tensor *x, const Tensor *index, const Tensor *src, bool accumulate);
 
 /* --- t[key] with tensors in the key (ops/index_key.c) ----------------------------------------------------
  */
@@ -49,13 +55,16 @@ bool op_index_put_(Ctx *c, const char *name, Tensor *x, int items, const Tensor 
 bool op_where(Ctx *c, Tensor *out, const Tensor *condition, const Operand *a, const Operand *b);
 /* x where the mask is false, else value (0-dim, or a number); x's dtype. */
 bool op_masked_fill(Ctx *c, Tensor *out, const Tensor *x, const Tensor *mask, const Operand *value);
-bool op_masked_fill_(Ctx *c, Tensor *x, const Tensor *mask, const Operand *value);
-/* The elements where the mask is true, in order, (N). */
+bool op_masked_fill_(Ctx *c, const char *name, Tensor *x, const Tensor *mask, const Operand *value);
+/* The elements where the mask is true, in order, (N); x and mask broadcast. */
 bool op_masked_select(Ctx *c, Tensor *out, const Tensor *x, const Tensor *mask);
-/* The places where the mask is true take src's elements in order. */
+/* The places where the mask (which broadcasts to x) is true take src's elements in order. */
 bool op_masked_scatter_(Ctx *c, const char *name, Tensor *x, const Tensor *mask, const Tensor *src);
 /* The positions (N, ndim) of x's elements that are not zero, in order. */
 bool op_nonzero(Ctx *c, Tensor *out, const Tensor *x);
+
+/* How many elements of a contiguous mask are true. */
+int64_t mask_count(const Tensor *held);
 
 /* --- shared with other ops in C ---------------------------------------------------------------------------
  */

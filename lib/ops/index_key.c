@@ -56,28 +56,42 @@ static bool offsets_of_positions(Ctx *c, const char *name, Item *item, const Ten
     return ok;
 }
 
+/* Writes the offsets of the true elements of a row, returns how many: branch-free, so it may write one more.
+ */
+static int64_t offsets_of_row(int64_t *to, const uint8_t *flag, int64_t n, int64_t offset, int64_t stride) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i++) {
+        to[count] = offset + i * stride;
+        count += flag[i] != 0;
+    }
+    return count;
+}
+
 /* The offsets of the elements of x where the mask over dimensions first.. is true, in order. */
 static bool offsets_of_mask(Ctx *c, const char *name, Item *item, const Tensor *x, const Tensor *mask) {
     Tensor held;
+    int last = item->dims - 1;
     for (int d = 0; d < item->dims; d++)
         REQUIRE(c, mask->size[d] == x->size[item->first + d],
                 "%s: the mask (%s) does not fit (%s): sizes %lld and %lld differ at dimension %d", name,
                 SHAPE(mask), SHAPE(x), (long long)mask->size[d], (long long)x->size[item->first + d],
                 item->first + d + 1);
     if (!op_contiguous(c, &held, mask, BOOL)) return false;
-    const uint8_t *flag = tensor_data(&held);
-    int64_t n = tensor_numel(&held), count = 0, offset = 0, at[MAX_DIMS] = {0};
-    for (int64_t i = 0; i < n; i++) count += flag[i] != 0;
-    bool ok = tensor_new(c, &item->positions, I64, 1, &count);
-    int64_t *to = ok ? tensor_data(&item->positions) : NULL;
-    const int64_t *stride = x->stride + item->first;
-    for (int64_t i = 0; ok && i < n; i++) {
-        if (flag[i]) *to++ = offset;
-        for (int d = item->dims - 1; d >= 0; d--) {
-            offset += stride[d];
-            if (++at[d] < mask->size[d]) break;
-            offset -= at[d] * stride[d];
-            at[d] = 0;
+    int64_t n = tensor_numel(&held), count = mask_count(&held), room = count + 1;
+    bool ok = tensor_new(c, &item->positions, I64, 1, &room);
+    if (ok) {
+        const uint8_t *flag = tensor_data(&held);
+        const int64_t *stride = x->stride + item->first, row = mask->size[last];
+        int64_t *to = tensor_data(&item->positions), offset = 0, at[MAX_DIMS] = {0};
+        item->positions.size[0] = count;
+        for (int64_t i = 0; i < n; i += row) {
+            to += offsets_of_row(to, flag + i, row, offset, stride[last]);
+            for (int d = last - 1; d >= 0; d--) {
+                offset += stride[d];
+                if (++at[d] < mask->size[d]) break;
+                offset -= at[d] * stride[d];
+                at[d] = 0;
+            }
         }
     }
     tensor_release(&held);
@@ -205,7 +219,10 @@ bool op_index_put_(Ctx *c, const char *name, Tensor *x, int items, const Tensor 
                    const Tensor *value, bool accumulate) {
     Key k;
     Tensor same, wide, copy;
-    if (!require_same_device(c, name, x, value) || !index_require_writable(c, name, x)) return false;
+    if (!require_same_device(c, name, x, value) || !require_writable(c, name, x)) return false;
+    if (items == 1 && item[0] && item[0]->dtype == BOOL && tensor_same_shape(item[0], x) &&
+        value->ndim == 0 && value->dtype == x->dtype && !accumulate)
+        return op_masked_fill_(c, name, x, item[0], &(Operand){.tensor = value});
     if (!read_key(c, name, &k, x, items, item)) return false;
     bool ok = op_contiguous(c, &same, value, (DType)x->dtype);
     if (ok) {

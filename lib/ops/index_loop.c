@@ -71,12 +71,6 @@ bool index_unalias(Ctx *c, Tensor *copy, const Tensor **t, const Tensor *target)
     return true;
 }
 
-bool index_require_writable(Ctx *c, const char *op, const Tensor *x) {
-    REQUIRE(c, !tensor_overlaps_itself(x),
-            "%s: elements of the target share memory (it was expanded); clone it first", op);
-    return true;
-}
-
 /* --- the walk
  * -------------------------------------------------------------------------------------------------- */
 

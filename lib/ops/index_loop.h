@@ -32,7 +32,4 @@ bool index_read(Ctx *c, Tensor *dense, const Tensor *index, const Tensor *x, int
  * the index: the result is the same on any number of threads. */
 bool index_write(Ctx *c, Tensor *x, const Tensor *index, const Tensor *dense, int64_t scale, WriteOp op);
 
-/* Fails where x cannot be written in place: elements that share memory. */
-bool index_require_writable(Ctx *c, const char *op, const Tensor *x);
-
 #endif

@@ -148,12 +148,11 @@ bool op_masked_fill(Ctx *c, Tensor *out, const Tensor *x, const Tensor *mask, co
     return ok;
 }
 
-bool op_masked_fill_(Ctx *c, Tensor *x, const Tensor *mask, const Operand *value) {
-    static const char name[] = "masked_fill_";
+bool op_masked_fill_(Ctx *c, const char *name, Tensor *x, const Tensor *mask, const Operand *value) {
     Tensor v, copy;
     const Tensor *m = mask;
     if (!require_mask(c, name, mask) || !require_same_device(c, name, x, mask) || !require_cpu(c, name, x) ||
-        !index_require_writable(c, name, x) || !fill_value(c, name, &v, x, value))
+        !require_writable(c, name, x) || !fill_value(c, name, &v, x, value))
         return false;
     bool ok = index_unalias(c, &copy, &m, x);
     if (ok) {
@@ -161,5 +160,82 @@ bool op_masked_fill_(Ctx *c, Tensor *x, const Tensor *mask, const Operand *value
         tensor_release(&copy);
     }
     tensor_release(&v);
+    return ok;
+}
+
+/* --- elements where a mask is true
+ * ------------------------------------------------------------------------------------------ */
+
+int64_t mask_count(const Tensor *held) {
+    const uint8_t *flag = tensor_data(held);
+    int64_t count = 0;
+    for (int64_t i = 0, n = tensor_numel(held); i < n; i++) count += flag[i] != 0;
+    return count;
+}
+
+bool op_masked_select(Ctx *c, Tensor *out, const Tensor *x, const Tensor *mask) {
+    static const char name[] = "masked_select";
+    int ndim;
+    int64_t size[MAX_DIMS];
+    Tensor wide, flags;
+    out->storage = NULL;
+    if (!require_mask(c, name, mask) || !require_same_device(c, name, x, mask) ||
+        !broadcast_shape(c, name, x, mask, &ndim, size) || !tensor_expand(c, &wide, x, ndim, size, name))
+        return false;
+    bool ok = tensor_expand(c, &flags, mask, ndim, size, name);
+    if (ok) {
+        const Tensor from = index_at_least_1d(&wide), at = index_at_least_1d(&flags), *const item[] = {&at};
+        ok = op_index(c, name, out, &from, 1, item);
+        tensor_release(&flags);
+    }
+    tensor_release(&wide);
+    return ok;
+}
+
+bool op_masked_scatter_(Ctx *c, const char *name, Tensor *x, const Tensor *mask, const Tensor *src) {
+    Tensor flags, wide, values;
+    if (!require_mask(c, name, mask) || !require_same_device(c, name, x, mask) || !require_cpu(c, name, x) ||
+        !require_same_device(c, name, x, src))
+        return false;
+    REQUIRE(c, x->dtype == src->dtype, "%s: the source is %s and the target %s; convert it: src:to(\"%s\")",
+            name, DTYPE(src), DTYPE(x), DTYPE(x));
+    if (!tensor_expand(c, &wide, mask, x->ndim, x->size, name)) return false;
+    bool ok = op_contiguous(c, &flags, &wide, BOOL);
+    tensor_release(&wide);
+    if (!ok) return false;
+    int64_t count = mask_count(&flags), n = tensor_numel(src);
+    ok = count <= n || ctx_fail(c, "%s: the mask is true in %lld places, the source (%s) has %lld elements",
+                                name, (long long)count, SHAPE(src), (long long)n);
+    if (ok) ok = op_reshape(c, &values, src, 1, &n);
+    if (ok) {
+        Tensor to = index_at_least_1d(x), at = index_at_least_1d(&flags);
+        const Tensor *const item[] = {&at};
+        values.size[0] = count;
+        ok = op_index_put_(c, name, &to, 1, item, &values, false);
+        tensor_release(&values);
+    }
+    tensor_release(&flags);
+    return ok;
+}
+
+bool op_nonzero(Ctx *c, Tensor *out, const Tensor *x) {
+    Tensor flags;
+    out->storage = NULL;
+    if (!require_cpu(c, "nonzero", x) || !op_contiguous(c, &flags, x, BOOL)) return false;
+    const uint8_t *flag = tensor_data(&flags);
+    int ndim = x->ndim;
+    int64_t at[MAX_DIMS], n = tensor_numel(x);
+    bool ok = tensor_new(c, out, I64, 2, (int64_t[]){mask_count(&flags), ndim});
+    int64_t *to = ok ? tensor_data(out) : NULL;
+    for (int d = 0; d < ndim; d++) at[d] = 1;
+    for (int64_t i = 0; ok && i < n; i++) {
+        if (flag[i])
+            for (int d = 0; d < ndim; d++) *to++ = at[d];
+        for (int d = ndim - 1; d >= 0; d--) {
+            if (++at[d] <= x->size[d]) break;
+            at[d] = 1;
+        }
+    }
+    tensor_release(&flags);
     return ok;
 }

@@ -11,6 +11,8 @@
 /* dst[...] = x[...], converting the dtype, broadcasting x to dst's shape, from any device. dst is written in
  * place. */
 bool op_copy_(Ctx *c, Tensor *dst, const Tensor *x);
+/* The same for an op of another name, for messages. */
+bool op_assign_(Ctx *c, const char *name, Tensor *dst, const Tensor *x);
 /* A contiguous copy in another dtype (or the same). */
 bool op_to_dtype(Ctx *c, Tensor *out, const Tensor *x, DType dtype);
 /* x on a device in a dtype: itself (another handle) where nothing changes and it is contiguous, else a copy.
@@ -31,6 +33,8 @@ bool op_linspace(Ctx *c, Tensor *out, Device device, double first, double last, 
 
 /* Checks that come before everything else. */
 bool require_same_device(Ctx *c, const char *op, const Tensor *a, const Tensor *b);
+/* x may be written in place: no two of its elements share memory. */
+bool require_writable(Ctx *c, const char *op, const Tensor *x);
 /* For an op (or a case of it) that has no kernel but the CPU's: the error names op, dtype and device. */
 bool require_cpu(Ctx *c, const char *op, const Tensor *x);
 

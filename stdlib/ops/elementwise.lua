@@ -440,7 +440,13 @@ rule("hypot", {"1y", "2y"}, function(g, y, a) return g * a / y end, function(g, 
 ---@param a Tensor|number
 ---@param b Tensor|number broadcasts with a
 ---@return Tensor the broadcast shape, floating
-rule("xlogy", "12", function(g, _, a, b) return g * core.where(a:eq(0) & b:le(0), 0.0, core.log(b)) end,
+rule("xlogy", "12",
+  function(g, _, a, b)
+    if type(b) == "number" then
+      return b > 0 and g * math.log(b) or core.where(a:eq(0), 0.0, g * math.log(b))
+    end
+    return g * core.where(a:eq(0) & b:le(0), 0.0, core.log(b))
+  end,
   function(g, _, a, b) return g * a / b end)
 
 --- copysign: the magnitude of a with the sign of b.
@@ -489,8 +495,9 @@ local exact, approximated = core.gelu, core.gelu_tanh
 ---@return Tensor same shape
 --- Source: Hendrycks and Gimpel 2016.
 define("gelu", function(x, approximate)
-  if type(approximate) == "table" then approximate = approximate.approximate end
+  if type(approximate) == "table" then approximate = rawget(approximate, "approximate") end
   if approximate == nil or approximate == "none" then return exact(x) end
   if approximate == "tanh" then return approximated(x) end
-  error("gelu: approximate: expected 'none' or 'tanh', got " .. tostring(approximate), 2)
+  error("gelu: approximate: expected 'none' or 'tanh', got " ..
+    (type(approximate) == "string" and "'" .. approximate .. "'" or "a " .. type(approximate)), 2)
 end)

@@ -4,18 +4,91 @@
 local core = require "apsis.core"
 local rule, no_gradient = core.rule, core.no_gradient
 
-local function zeros(x, like) return core.zeros(x:size(), {dtype = like.dtype, device = like.device}) end
+-- Zeros of the shape of x, the kind of g.
+local function zeros(x, g) return core.zeros(x:size(), {dtype = g.dtype, device = g.device}) end
 
--- The gradient of scatter's source, from that of the elements it reached: what lies beyond the index gets none.
+-- The ranges that cut a tensor down to the sizes of another, and whether there is nothing to cut.
+local function corner(x, like)
+  local items, same = {}, true
+  for d = 1, x.ndim do
+    items[d] = {1, like:size(d)}
+    same = same and like:size(d) == x:size(d)
+  end
+  return items, same
+end
+
+-- The part of scatter's source that its index reaches.
+local function reached(src, index)
+  local items, same = corner(src, index)
+  return same and src or src:getitem(table.unpack(items))
+end
+
+-- The gradient of scatter's source, from that of what it reached: what lies beyond the index gets none.
 local function source_gradient(g, src)
   if src.ndim == 0 then return g:sum() end
-  local items, same = {}, true
-  for d = 1, src.ndim do
-    items[d] = {1, g:size(d)}
-    same = same and g:size(d) == src:size(d)
-  end
-  if same then return g end
-  return zeros(src, g):setitem_(g, table.unpack(items))
+  if g:numel() == 0 then return zeros(src, g) end
+  local items, same = corner(src, g)
+  return same and g or zeros(src, g):setitem_(g, table.unpack(items))
+end
+
+-- scatter_reduce's gradients, by reduction: of x, and of the elements of src that were reached. From PyTorch's
+-- scatter_reduce_backward (torch/csrc/autograd/FunctionsManual.cpp). c holds the call: y, x, dim, index, src, how,
+-- include_self.
+local reduced = {sum = {}, prod = {}, mean = {}, amax = {}, amin = {}}
+
+function reduced.sum.x(g) return g end
+function reduced.sum.src(g, c) return g:gather(c.dim, c.index) end
+
+local function over_counts(g, c)
+  local counts = (c.include_self and core.ones_like or core.zeros_like)(g:detach())
+  return g / counts:scatter_add(c.dim, c.index, 1):clamp(1)
+end
+reduced.mean.x = over_counts
+function reduced.mean.src(g, c) return over_counts(g, c):gather(c.dim, c.index) end
+
+-- The others' product: divided by itself where that is not 0, without the one zero where there is one.
+function reduced.prod.x(g, c)
+  local safe = c.x:masked_fill(c.x:eq(0), 1)
+  return g * safe:scatter_reduce(c.dim, c.index, c.src, "prod", c.include_self) / safe
+end
+function reduced.prod.src(g, c)
+  local zero = c.src:eq(0)
+  local zeros_there = core.zeros(c.x:size(), {dtype = "i64", device = g.device}):scatter_add(c.dim, c.index, zero:to("i64"))
+  local single = zero & zeros_there:gather(c.dim, c.index):eq(1)
+  local others = c.x:scatter_reduce(c.dim, c.index, c.src:masked_fill(single, 1), "prod", c.include_self)
+  return core.where(single, (g * others):gather(c.dim, c.index),
+    (g * c.y):gather(c.dim, c.index) / c.src:masked_fill(zero, 1))
+end
+
+-- Shared evenly among all that equal the extreme.
+local function shares(g, c)
+  local from_x = c.x:eq(c.y):to(g.dtype)
+  local from_src = c.src:eq(c.y:gather(c.dim, c.index)):to(g.dtype)
+  if not c.include_self then from_x = from_x:scatter(c.dim, c.index, 0) end
+  return g / from_x:scatter_add(c.dim, c.index, from_src):clamp(1), from_x, from_src
+end
+function reduced.amax.x(g, c)
+  local share, from_x = shares(g, c)
+  return share * from_x
+end
+function reduced.amax.src(g, c)
+  local share, _, from_src = shares(g, c)
+  return share:gather(c.dim, c.index) * from_src
+end
+reduced.amin = reduced.amax
+
+local function call_of(y, x, dim, index, src, how, include_self)
+  return {y = y, x = x, dim = dim, index = index, src = reached(src, index), how = how,
+    include_self = include_self ~= false}
+end
+local function reduce_gradient_of_x(g, y, x, dim, index, src, how, include_self)
+  if index:numel() == 0 then return g end
+  local gx = reduced[how].x(g, call_of(y, x, dim, index, src, how, include_self))
+  return include_self == false and gx:scatter(dim, index, 0) or gx
+end
+local function reduce_gradient_of_src(g, y, x, dim, index, src, how, include_self)
+  if index:numel() == 0 then return zeros(src, g) end
+  return source_gradient(reduced[how].src(g, call_of(y, x, dim, index, src, how, include_self)), src)
 end
 
 --- where: a where the condition holds, else b; all three broadcast.
@@ -95,17 +168,98 @@ rule("scatter_add", "3",
   nil, nil,
   function(g, _, _, dim, index, src) return source_gradient(g:gather(dim, index), src) end)
 
+--- scatter_reduce: x with all the elements of src that go to one place reduced with it.
+---@param x Tensor
+---@param dim integer
+---@param index Tensor i64 or i32, as many dimensions as x
+---@param src Tensor x's dtype, at least as large as index
+---@param reduce string "sum", "prod", "mean", "amax" or "amin"
+---@param include_self? boolean default true; false: x's own element counts only where src has none for it
+---@return Tensor the shape of x
+--- Source: torch.scatter_reduce.
+rule("scatter_reduce", "134y", reduce_gradient_of_x, nil, nil, reduce_gradient_of_src)
+
 --- index_add: x with slices of src added at the positions along dim.
 ---@param x Tensor
 ---@param dim integer
 ---@param index Tensor i64 or i32, shape (N)
 ---@param src Tensor x's dtype and shape, with N along dim
+---@param alpha? number times src; default 1
 ---@return Tensor the shape of x; the same bits on any number of threads
 --- Source: torch.index_add.
 rule("index_add", "3",
   function(g) return g end,
   nil, nil,
+  function(g, _, _, dim, index, _, alpha)
+    g = g:index_select(dim, index)
+    return alpha and alpha ~= 1 and g * alpha or g
+  end)
+
+--- index_copy: x with slices of src written at the positions along dim. Where positions repeat, the last one stays.
+---@param x Tensor
+---@param dim integer
+---@param index Tensor i64 or i32, shape (N)
+---@param src Tensor x's dtype and shape, with N along dim
+---@return Tensor the shape of x
+--- Source: torch.index_copy.
+rule("index_copy", "3",
+  function(g, _, _, dim, index) return g:index_fill(dim, index, 0) end,
+  nil, nil,
   function(g, _, _, dim, index) return g:index_select(dim, index) end)
+
+--- index_fill: x with one value in all slices at the positions along dim.
+---@param x Tensor
+---@param dim integer
+---@param index Tensor i64 or i32, shape (N)
+---@param value number|Tensor 0-dim
+---@return Tensor the shape of x
+--- Source: torch.index_fill.
+rule("index_fill", "3",
+  function(g, _, _, dim, index) return g:index_fill(dim, index, 0) end,
+  nil, nil,
+  function(g, _, _, dim, index) return g:index_select(dim, index):sum() end)
+
+--- take: elements of x, as one flat row, at the positions.
+---@param x Tensor
+---@param index Tensor i64 or i32, any shape; negative positions count from the end
+---@return Tensor the shape of index
+--- Source: torch.take.  Example: ap.tensor{{1, 2}, {3, 4}}:take(ap.tensor{4, 1}) --> [4, 1]
+rule("take", "2", function(g, _, x, index) return zeros(x, g):put(index, g, true) end)
+
+--- take_along_dim: gather whose x and index broadcast to each other outside dim.
+---@param x Tensor
+---@param index Tensor i64 or i32, as many dimensions as x
+---@param dim? integer nil: take
+---@return Tensor
+--- Source: torch.take_along_dim.  Example: x:take_along_dim(x:argsort(2), 2) sorts rows
+rule("take_along_dim", "2", function(g, _, x, index, dim)
+  if dim == nil then return zeros(x, g):put(index, g, true) end
+  local x_size, size = x:size(), index:size()
+  if x.ndim == 0 then return g:sum() end
+  local d = dim < 0 and dim + x.ndim + 1 or dim
+  for k = 1, x.ndim do
+    if k ~= d then
+      x_size[k] = g:size(k)
+      size[k] = g:size(k)
+    end
+  end
+  return core.zeros(x_size, {dtype = g.dtype, device = g.device}):scatter_add(d, index:expand(size), g)
+end)
+
+--- put: x with src's elements written (or added) at positions of x as one flat row.
+---@param x Tensor
+---@param index Tensor i64 or i32; negative positions count from the end
+---@param src Tensor|number x's dtype; as many elements as index, or broadcasts to it
+---@param accumulate? boolean add instead of writing
+---@return Tensor the shape of x
+--- Source: torch.put_.
+rule("put", "2",
+  function(g, _, _, index, _, accumulate) return accumulate and g or g:put(index, 0) end,
+  nil,
+  function(g, _, _, index, src)
+    g = g:take(index)
+    return src:numel() == g:numel() and g:reshape(src:size()) or g
+  end)
 
 --- index: what t[key] calls when tensors are in the key: index(x, {item, ...}).
 ---@param x Tensor
@@ -140,3 +294,42 @@ rule("masked_fill", "2",
   function(g, _, _, mask) return g:masked_fill(mask, 0) end,
   nil,
   function(g, _, _, mask) return core.where(mask, g, 0):sum() end)
+
+--- masked_select: the elements of x where the mask is true, in order.
+---@param x Tensor
+---@param mask Tensor bool; x and mask broadcast
+---@return Tensor shape (N)
+--- Source: torch.masked_select.  Example: x:masked_select(x:gt(0))
+rule("masked_select", "2", function(g, _, x, mask) return zeros(x, g):masked_scatter(mask, g) end)
+
+--- masked_scatter: x with the places where the mask is true taking src's elements in order.
+---@param x Tensor
+---@param mask Tensor bool; broadcasts to x
+---@param src Tensor x's dtype; at least as many elements as there are such places
+---@return Tensor the shape of x
+--- Source: torch.masked_scatter.
+rule("masked_scatter", "2",
+  function(g, _, _, mask) return g:masked_fill(mask, 0) end,
+  nil,
+  function(g, _, _, mask, src)
+    local given, n = g:masked_select(mask), src:numel()
+    if given:numel() == n then return given:reshape(src:size()) end
+    return core.zeros({n}, {dtype = g.dtype, device = g.device}):setitem_(given, {1, given:numel()}):reshape(src:size())
+  end)
+
+--- nonzero: the positions of the elements that are not 0, in order.
+---@param x Tensor
+---@param as_tuple? boolean a list with one vector a dimension, as t[...] takes them, instead of a matrix
+---@return Tensor|table i64, shape (N, ndim), from 1
+--- Source: torch.nonzero.  Example: ap.tensor{0, 3, 5}:nonzero() --> [[2], [3]]
+no_gradient("nonzero")
+
+-- t[key] = value, where the key mixes tensors with ranges and gradients are recorded: writes the whole of t through
+-- flat positions, since the tape cannot follow a write to a view.
+function core.put_at_key(x, key, value)
+  local positions = core.no_grad(function()
+    return core.arange(1, x:numel(), 1, {dtype = "i64", device = x.device}):reshape(x:size())[key]
+  end)
+  if core.is_tensor(value) and value.dtype ~= x.dtype then value = value:to(x.dtype) end
+  return core.put_(x, positions, value)
+end

@@ -72,7 +72,8 @@ for _, name in ipairs {"div", "floor_divide", "remainder", "fmod", "atan2", "hyp
   sample(name, function() return positive(2, 3), spread({2, 3}, 0.4, 1.9) end)
   sample(name, function() return positive(2, 1), spread({3}, 0.4, 1.9) end)
   sample(name, function() return positive(2, 3), 0.77 end)
-  sample(name, function() return 1.31, positive(2, 3) end)
+  -- copysign's second argument has no gradient, so nothing depends on it.
+  if name ~= "copysign" then sample(name, function() return 1.31, positive(2, 3) end) end
 end
 sample("add", function() return real(2, 3), unit(3), 2.5 end)
 sample("sub", function() return real(2, 3), unit(3), 2.5 end)
@@ -172,10 +173,45 @@ sample("take_along_dim", function() return real(3, 4), index {{1, 1}, {4, 2}, {3
 sample("scatter_add", function() return real(3, 4), 2, index {{1, 1}, {4, 2}, {3, 3}}, unit(3, 2) end)
 sample("scatter", function() return real(3, 4), 2, index {{1, 2}, {4, 2}, {3, 1}}, unit(3, 2) end)
 sample("index_add", function() return real(3, 4), 1, index {3, 1, 3}, unit(3, 4) end)
+sample("index_add", function() return real(3, 4), 2, index {3, 1, 3}, unit(3, 3), 2.5 end)
+sample("index_copy", function() return real(3, 4), 2, index {3, 1}, unit(3, 2) end)
+sample("index_fill", function() return real(3, 4), 1, index {3, 1}, unit() end)
+sample("take", function() return real(3, 4), index {{1, 5}, {-1, 5}} end)
+sample("put", function() return real(3, 4), index {{1, 5}, {-1, 4}}, unit(4) end)
+sample("put", function() return real(3, 4), index {{1, 5}, {-1, 5}}, unit(2, 2), true end)
+sample("put", function() return real(3, 4), index {{1, 5}, {-1, 4}}, unit(2) end)
+sample("index", function() return real(3, 4, 2), {index {1, 3, -1}} end)
+sample("index", function() return real(3, 4, 2), {index {{1}, {3}}, false, index {1, 2}} end)
+sample("index", function() return real(3, 4, 2), {false, mask {true, false, true, true}} end)
+sample("index_put", function() return real(3, 4), {index {1, 3}}, unit(4) end)
+sample("index_put", function() return real(3, 4), {index {1, 3, 3}, index {2, 4, 4}}, unit(3), true end)
 sample("masked_fill", function() return real(2, 3), mask {true, false, true}, 0.5 end)
+sample("masked_fill", function() return real(3), mask {{true, false, true}, {false, false, true}}, unit() end)
 sample("masked_select", function() return real(2, 3), mask {true, false, true} end)
-sample("embedding", function() return real(5, 3), index {1, 5, 1} end,
-  {f = function(w) return ap.embedding(index {{1, 5}, {1, 2}}, w) end})
+sample("masked_select", function() return real(3), mask {{true, false, true}, {false, false, true}} end)
+sample("masked_scatter", function() return real(2, 3), mask {true, false, true}, unit(5) end)
+sample("embedding", function() return index {{1, 5}, {1, 2}}, real(5, 3), 4 end)
+sample("embedding_backward", function() return real(2, 2, 3), index {{1, 5}, {1, 2}}, 6, 2 end)
+for _, reduce in ipairs {"sum", "mean", "amax", "amin", "prod"} do
+  for _, include_self in ipairs {true, false} do
+    sample("scatter_reduce", function()
+      return positive(3, 4), 2, index {{1, 1}, {4, 2}, {3, 3}}, positive(3, 3) * 1.1, reduce, include_self
+    end)
+  end
+end
+
+-- Rearranging.
+sample("flip", function() return real(2, 3, 2), {1, -1} end)
+sample("flip", function() return real(2, 3), 2 end)
+sample("roll", function() return real(2, 3), 1 end)
+sample("roll", function() return real(2, 3), {-1, 2}, {1, 2} end)
+sample("tile", function() return real(2, 3), 2, 3, 2 end)
+sample("tile", function() return real(2, 3), 2 end)
+sample("repeat_interleave", function() return real(2, 3), 2, 2 end)
+sample("repeat_interleave", function() return real(2, 3), 2 end)
+sample("repeat_interleave", function() return real(3, 2), index {2, 0, 1}, 1 end)
+sample("tril", function() return real(2, 3, 4) end)
+sample("triu", function() return real(3, 4), 1 end)
 
 -- Matrices.
 sample("matmul", function() return real(2, 3), unit(3, 4) end)
