@@ -6,7 +6,8 @@
 local core = require "apsis.core"
 
 -- Rules, docs and composites of the ops, one file a family.
-for _, family in ipairs {"elementwise", "shape", "join", "reduce", "index", "rearrange", "search", "matmul", "conv", "norm", "loss", "random",
+for _, family in ipairs {"elementwise", "shape", "join", "reduce", "index", "rearrange", "search",
+                         "matmul", "conv", "norm", "loss", "random",
                          "optim"} do
   -- TEMPORARY while the families land: a missing file is skipped.
   local ok, message = pcall(require, "apsis.ops." .. family)

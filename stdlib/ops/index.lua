@@ -53,7 +53,8 @@ function reduced.prod.x(g, c)
 end
 function reduced.prod.src(g, c)
   local zero = c.src:eq(0)
-  local zeros_there = core.zeros(c.x:size(), {dtype = "i64", device = g.device}):scatter_add(c.dim, c.index, zero:to("i64"))
+  local counts = core.zeros(c.x:size(), {dtype = "i64", device = g.device})
+  local zeros_there = counts:scatter_add(c.dim, c.index, zero:to("i64"))
   local single = zero & zeros_there:gather(c.dim, c.index):eq(1)
   local others = c.x:scatter_reduce(c.dim, c.index, c.src:masked_fill(single, 1), "prod", c.include_self)
   return core.where(single, (g * others):gather(c.dim, c.index),
@@ -263,8 +264,8 @@ rule("put", "2",
 
 --- index: what t[key] calls when tensors are in the key: index(x, {item, ...}).
 ---@param x Tensor
----@param items table one a dimension: a tensor of positions (negative ones count from the end), a bool mask (for as many
----       dimensions as it has), or false to keep the dimension whole
+---@param items table one a dimension: a tensor of positions (negative ones count from the end), a bool mask (for as
+---       many dimensions as it has), or false to keep the dimension whole
 ---@return Tensor the items' broadcast shape in their place (in front, where they do not stand side by side)
 --- Source: NumPy's advanced indexing.  Example: t[ap.tensor{1, 3}], t[t:gt(0)], t[{ {1, 2}, index }]
 rule("index", "2", function(g, _, x, items) return zeros(x, g):index_put(items, g, true) end)
