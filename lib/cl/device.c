@@ -43,11 +43,11 @@ static char *query_extensions(cl_device_id id) {
     return text;
 }
 
-static bool as_gpu(const ClDeviceInfo *info) {
-    const char *tune = getenv("APSIS_CL_TUNE"); /* for testing GPU kernels on a CPU device */
-    if (tune && strcmp(tune, "gpu") == 0) return true;
-    if (tune && strcmp(tune, "cpu") == 0) return false;
-    return !info->is_cpu;
+/* APSIS_CL_TUNE=gpu|cpu|nofp64, joined by commas: what a device is taken for. Tests reach the kernels for
+ * GPUs, and those for devices without double, on PoCL with it. */
+static bool tuned(const char *as) {
+    const char *tune = getenv("APSIS_CL_TUNE");
+    return tune && strstr(tune, as);
 }
 
 static void describe(ClDevice *d) {
@@ -63,6 +63,7 @@ static void describe(ClDevice *d) {
     info->is_gpu = type & CL_DEVICE_TYPE_GPU;
     info->is_cpu = type & CL_DEVICE_TYPE_CPU;
     info->fp64 = query_number(d->id, CL_DEVICE_DOUBLE_FP_CONFIG) != 0 || strstr(extensions, "cl_khr_fp64");
+    if (tuned("nofp64")) info->fp64 = false;
     info->fp16 = strstr(extensions, "cl_khr_fp16") != NULL;
     info->exact_divide =
         query_number(d->id, CL_DEVICE_SINGLE_FP_CONFIG) & CL_FP_CORRECTLY_ROUNDED_DIVIDE_SQRT;
@@ -75,7 +76,7 @@ static void describe(ClDevice *d) {
     size_t group = 0;
     cl_api.GetDeviceInfo(d->id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof group, &group, NULL);
     info->max_work_group = (int64_t)group;
-    d->as_gpu = as_gpu(info);
+    d->as_gpu = tuned("gpu") || (!info->is_cpu && !tuned("cpu"));
     snprintf(d->identity, sizeof d->identity, "%s|%s|%s|%s|%s", info->platform, info->vendor, info->name,
              info->version, info->driver);
 }
