@@ -295,7 +295,8 @@ function autograd.gradcheck(f, inputs, options)
     local y = outputs[o]
     if is_tensor(y) and y.requires_grad then
       local n = y:numel()
-      weights[o] = (core.arange(1, n, 1, {dtype = "f64", device = y.device}) * 0.37 + 0.1):sin():add(1.5):reshape(y:size())
+      local numbers = core.arange(1, n, 1, {dtype = "f64", device = y.device})
+      weights[o] = (numbers * 0.37 + 0.1):sin():add(1.5):reshape(y:size())
     end
   end
   if next(weights) == nil then return fail("no output depends on an input that requires a gradient") end
@@ -339,7 +340,8 @@ function autograd.gradgradcheck(f, inputs, options)
   for o = 1, outputs.n do
     local y = outputs[o]
     if is_tensor(y) and y.requires_grad then
-      local seed = (core.arange(1, y:numel(), 1, {dtype = "f64", device = y.device}) * 0.71 + 0.3):cos():add(1.2):reshape(y:size())
+      local numbers = core.arange(1, y:numel(), 1, {dtype = "f64", device = y.device})
+      local seed = (numbers * 0.71 + 0.3):cos():add(1.2):reshape(y:size())
       seeds[#seeds + 1] = o
       all[#all + 1] = seed:requires_grad_()
     end

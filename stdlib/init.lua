@@ -7,7 +7,7 @@ local core = require "apsis.core"
 
 -- Rules, docs and composites of the ops, one file a family.
 for _, family in ipairs {"elementwise", "shape", "join", "reduce", "index", "rearrange", "search",
-                         "matmul", "conv", "norm", "loss", "random",
+                         "matmul", "conv", "pool", "norm", "loss", "random",
                          "optim"} do
   -- TEMPORARY while the families land: a missing file is skipped.
   local ok, message = pcall(require, "apsis.ops." .. family)

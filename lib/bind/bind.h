@@ -107,7 +107,8 @@ void open_index(lua_State *L);     /* gather, scatter_add, index_select, where, 
 void open_rearrange(lua_State *L); /* flip, roll, tile, tril, ... */
 void open_search(lua_State *L);    /* searchsorted, unique, bincount, ... */
 void open_matmul(lua_State *L);
-void open_conv(lua_State *L); /* convolution and pooling */
+void open_pool(lua_State *L);
+void open_conv(lua_State *L); /* convolution */
 void open_norm(lua_State *L); /* softmax, layer_norm, batch_norm */
 void open_loss(lua_State *L);
 void open_optim(lua_State *L); /* fused optimiser steps, gradient norm */

@@ -9,8 +9,8 @@ local F = {}
 -- Core ops that PyTorch's users look for in torch.nn.functional.
 local NAMES = {
   "linear", "bilinear", "embedding", "one_hot",
-  "conv1d", "conv2d", "conv_transpose2d", "unfold", "fold",
-  "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "interpolate", "pad",
+  "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d",
+  "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d", "adaptive_avg_pool2d", "interpolate", "pad",
   "relu", "leaky_relu", "elu", "gelu", "silu", "mish", "sigmoid", "logsigmoid", "tanh", "softplus", "softsign",
   "hardtanh", "hardsigmoid", "hardswish", "relu6",
   "softmax", "log_softmax", "dropout",
@@ -19,6 +19,8 @@ local NAMES = {
 }
 
 for _, name in ipairs(NAMES) do F[name] = core[name] end
+-- A tensor's own unfold is another thing: windows along one dimension, as a view.
+F.unfold, F.fold = core.im2col, core.col2im
 
 -- The values of keywords `names`, from a last table of them or by position.
 local function keywords(function_name, names, first, ...)

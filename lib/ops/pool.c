@@ -1,0 +1,247 @@
+/* Pooling: shapes, dtypes, windows, and one task a plane. */
+#include "ops/pool.h"
+#include "cpu/kernels_pool.h"
+#include "ops/float_operand.h"
+#include <string.h>
+
+/* What one element of a window costs, in elementary operations. */
+enum { ELEMENT_COST = 2 };
+
+/* --- shapes ------------------------------------------------------------------------------------------------
+ */
+
+static bool check_image(Ctx *c, const char *op, const Tensor *x) {
+    REQUIRE(c, x->ndim == 4, "%s: expected a tensor (N, C, H, W), got (%s)", op, SHAPE(x));
+    return require_floating(c, op, x) && require_cpu(c, op, x);
+}
+
+/* The number of windows in a size, as PyTorch counts them: in ceil mode the last must start inside the input
+ * or the padding before it. */
+static int64_t windows(const PoolOptions *o, int d, int64_t size) {
+    int64_t span = o->dilation[d] * (o->kernel[d] - 1) + 1, room = size + 2 * o->padding[d] - span;
+    if (room < 0) return 0;
+    int64_t n = (o->ceil_mode ? room + o->stride[d] - 1 : room) / o->stride[d] + 1;
+    if (o->ceil_mode && (n - 1) * o->stride[d] >= size + o->padding[d]) n--;
+    return n;
+}
+
+static bool check_options(Ctx *c, const char *op, const PoolOptions *o, int64_t h, int64_t w, int64_t *oh,
+                          int64_t *ow) {
+    for (int i = 0; i < 2; i++) {
+        REQUIRE(c, o->kernel[i] >= 1 && o->stride[i] >= 1 && o->dilation[i] >= 1,
+                "%s: expected kernel, stride and dilation of at least 1, got %lld, %lld, %lld", op,
+                (long long)o->kernel[i], (long long)o->stride[i], (long long)o->dilation[i]);
+        REQUIRE(c, o->padding[i] >= 0 && 2 * o->padding[i] <= o->kernel[i],
+                "%s: expected padding from 0 to half of the kernel %lld, got %lld", op,
+                (long long)o->kernel[i], (long long)o->padding[i]);
+    }
+    *oh = windows(o, 0, h);
+    *ow = windows(o, 1, w);
+    REQUIRE(c, *oh > 0 && *ow > 0, "%s: the kernel (%lldx%lld) is larger than the padded input (%lldx%lld)",
+            op, (long long)o->kernel[0], (long long)o->kernel[1], (long long)(h + 2 * o->padding[0]),
+            (long long)(w + 2 * o->padding[1]));
+    return true;
+}
+
+static bool check_same(Ctx *c, const char *op, const Tensor *t, const Tensor *like, const int64_t *size) {
+    REQUIRE(c, t->ndim == 4 && memcmp(t->size, size, 4 * sizeof *size) == 0,
+            "%s: expected a tensor (%s), got (%s)", op, SIZES(4, size), SHAPE(t));
+    REQUIRE(c, t->dtype == like->dtype, "%s: expected tensors of one dtype, got %s and %s", op, DTYPE(like),
+            DTYPE(t));
+    return require_same_device(c, op, t, like);
+}
+
+static const PoolKernels *kernels_of(DType dtype) {
+    return &ISA_SELECT(pool_kernels)->type[dtype == F64];
+}
+
+static char *plane(const Tensor *t, int64_t i) {
+    return (char *)tensor_data(t) + i * t->size[2] * t->size[3] * (int64_t)dtype_size((DType)t->dtype);
+}
+
+static int plane_threads(const Ctx *c, const Tensor *x, int64_t window) {
+    return x->size[0] * x->size[1] > 1
+               ? ctx_threads(c, tensor_numel(x) * ELEMENT_COST * (window > 4 ? window / 4 : 1))
+               : 1;
+}
+
+/* --- maxima ------------------------------------------------------------------------------------------------
+ */
+
+typedef enum { MAXIMUM, PICK, PLACE, GRADIENT } Task;
+
+/* out from x, and from `other`: g (GRADIENT) or v (PICK). */
+static bool max_pool(Ctx *c, const char *op, Tensor *out, const Tensor *x, const Tensor *other,
+                     const PoolOptions *o, Task task) {
+    Tensor a = {0}, b = {0}, y = {0};
+    int64_t oh, ow;
+    out->storage = NULL;
+    if (!check_image(c, op, x) || !check_options(c, op, o, x->size[2], x->size[3], &oh, &ow)) return false;
+    const int64_t pooled[4] = {x->size[0], x->size[1], oh, ow};
+    if (other && !check_same(c, op, other, x, task == GRADIENT ? pooled : x->size)) return false;
+    DType dtype = compute_dtype((DType)x->dtype);
+    bool ok = op_contiguous(c, &a, x, dtype) && (!other || op_contiguous(c, &b, other, dtype)) &&
+              tensor_new_on(c, &y, x->device, task == PLACE ? I64 : dtype, 4,
+                            task == GRADIENT ? x->size : pooled) &&
+              (task != GRADIENT || op_fill_(c, &y, 0));
+    if (ok) {
+        const MaxPool p = {.h = x->size[2],
+                           .w = x->size[3],
+                           .oh = oh,
+                           .ow = ow,
+                           .kh = o->kernel[0],
+                           .kw = o->kernel[1],
+                           .sh = o->stride[0],
+                           .sw = o->stride[1],
+                           .ph = o->padding[0],
+                           .pw = o->padding[1],
+                           .dh = o->dilation[0],
+                           .dw = o->dilation[1]};
+        const PoolKernels *k = kernels_of(dtype);
+        int threads = plane_threads(c, x, p.kh * p.kw);
+#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
+        for (int64_t i = 0; i < x->size[0] * x->size[1]; i++) {
+            if (ctx_stopping(c)) continue;
+            if (task == MAXIMUM) k->max(&p, plane(&y, i), plane(&a, i));
+            if (task == PICK) k->pick(&p, plane(&y, i), plane(&a, i), plane(&b, i));
+            if (task == PLACE) k->place(&p, (int64_t *)plane(&y, i), plane(&a, i));
+            if (task == GRADIENT) k->max_grad(&p, plane(&y, i), plane(&a, i), plane(&b, i));
+        }
+        ok = !ctx_stopping(c) || ctx_interrupted(c);
+    }
+    release_if_any(&a);
+    release_if_any(&b);
+    if (ok) return give_as(c, out, &y, task == PLACE ? I64 : (DType)x->dtype);
+    release_if_any(&y);
+    return false;
+}
+
+bool op_max_pool2d(Ctx *c, Tensor *out, const Tensor *x, const PoolOptions *o) {
+    return max_pool(c, "max_pool2d", out, x, NULL, o, MAXIMUM);
+}
+
+bool op_max_pool2d_indices(Ctx *c, Tensor *out, const Tensor *x, const PoolOptions *o) {
+    return max_pool(c, "max_pool2d_indices", out, x, NULL, o, PLACE);
+}
+
+bool op_max_pool2d_grad(Ctx *c, Tensor *out, const Tensor *g, const Tensor *x, const PoolOptions *o) {
+    return max_pool(c, "max_pool2d_grad", out, x, g, o, GRADIENT);
+}
+
+bool op_max_pool2d_pick(Ctx *c, Tensor *out, const Tensor *v, const Tensor *x, const PoolOptions *o) {
+    return max_pool(c, "max_pool2d_pick", out, x, v, o, PICK);
+}
+
+/* --- means -------------------------------------------------------------------------------------------------
+ */
+
+/* The windows along one dimension: `n` pairs of ends, and what each multiplies its sum by. */
+typedef struct Axis {
+    int64_t n;
+    int64_t *ends;
+    double *scale;
+} Axis;
+
+static Axis axis_in(void *room, int64_t n) {
+    return (Axis){n, room, (double *)((int64_t *)room + 2 * n)};
+}
+
+static void pool_axis(Axis a, const PoolOptions *o, int d, int64_t size) {
+    for (int64_t i = 0; i < a.n; i++) {
+        int64_t first = i * o->stride[d] - o->padding[d], last = first + o->kernel[d];
+        int64_t padded_end = size + o->padding[d];
+        int64_t whole = (last < padded_end ? last : padded_end) - first;
+        if (first < 0) first = 0;
+        if (last > size) last = size;
+        a.ends[2 * i] = first, a.ends[2 * i + 1] = last;
+        a.scale[i] = 1 / (double)(o->count_include_pad ? whole : last > first ? last - first : 1);
+    }
+    /* One divisor for the window as a whole. */
+    for (int64_t i = 0; i < a.n && o->divisor != 0; i++) a.scale[i] = d == 0 ? 1 / o->divisor : 1;
+}
+
+static void adaptive_axis(Axis a, int64_t size) {
+    for (int64_t i = 0; i < a.n; i++) {
+        a.ends[2 * i] = i * size / a.n;
+        a.ends[2 * i + 1] = ((i + 1) * size + a.n - 1) / a.n;
+        a.scale[i] = 1 / (double)(a.ends[2 * i + 1] - a.ends[2 * i]);
+    }
+}
+
+/* out from `in`: the pooled image from the image, or (gradient) the image's gradient from the pooled one's. o
+ * NULL: adaptive windows. h, w: the image; oh, ow: pooled. */
+static bool avg_pool(Ctx *c, Tensor *out, const Tensor *in, bool gradient, int64_t h, int64_t w, int64_t oh,
+                     int64_t ow, const PoolOptions *o) {
+    Tensor a = {0}, y = {0};
+    DType dtype = compute_dtype((DType)in->dtype);
+    const int64_t size[4] = {in->size[0], in->size[1], gradient ? h : oh, gradient ? w : ow};
+    int64_t *room = ctx_scratch(c, (oh + ow) * 3 * (int64_t)sizeof(int64_t));
+    if (!room) return false;
+    Axis rows = axis_in(room, oh), cols = axis_in(room + 3 * oh, ow);
+    if (o) {
+        pool_axis(rows, o, 0, h);
+        pool_axis(cols, o, 1, w);
+    } else {
+        adaptive_axis(rows, h);
+        adaptive_axis(cols, w);
+    }
+    bool ok = op_contiguous(c, &a, in, dtype) && tensor_new_on(c, &y, in->device, dtype, 4, size) &&
+              (!gradient || op_fill_(c, &y, 0));
+    if (ok) {
+        const AvgPool p = {h, w, oh, ow, rows.ends, cols.ends, rows.scale, cols.scale};
+        const PoolKernels *k = kernels_of(dtype);
+        int threads = plane_threads(c, gradient ? &y : in, o ? o->kernel[0] * o->kernel[1] : 1);
+#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
+        for (int64_t i = 0; i < in->size[0] * in->size[1]; i++) {
+            if (ctx_stopping(c)) continue;
+            (gradient ? k->avg_grad : k->avg)(&p, plane(&y, i), plane(&a, i));
+        }
+        ok = !ctx_stopping(c) || ctx_interrupted(c);
+    }
+    ctx_scratch_free(c, room);
+    release_if_any(&a);
+    if (ok) return give_as(c, out, &y, (DType)in->dtype);
+    release_if_any(&y);
+    return false;
+}
+
+bool op_avg_pool2d(Ctx *c, Tensor *out, const Tensor *x, const PoolOptions *o) {
+    int64_t oh, ow;
+    out->storage = NULL;
+    if (!check_image(c, "avg_pool2d", x) ||
+        !check_options(c, "avg_pool2d", o, x->size[2], x->size[3], &oh, &ow))
+        return false;
+    return avg_pool(c, out, x, false, x->size[2], x->size[3], oh, ow, o);
+}
+
+bool op_avg_pool2d_grad(Ctx *c, Tensor *out, const Tensor *g, int64_t h, int64_t w, const PoolOptions *o) {
+    int64_t oh, ow;
+    out->storage = NULL;
+    if (!check_image(c, "avg_pool2d_grad", g) || !check_options(c, "avg_pool2d_grad", o, h, w, &oh, &ow))
+        return false;
+    const int64_t size[4] = {g->size[0], g->size[1], oh, ow};
+    if (!check_same(c, "avg_pool2d_grad", g, g, size)) return false;
+    return avg_pool(c, out, g, true, h, w, oh, ow, o);
+}
+
+static bool check_grid(Ctx *c, const char *op, int64_t h, int64_t w, int64_t oh, int64_t ow) {
+    REQUIRE(c, oh >= 1 && ow >= 1, "%s: expected output sizes of at least 1, got %lldx%lld", op,
+            (long long)oh, (long long)ow);
+    REQUIRE(c, h >= 1 && w >= 1, "%s: expected an input with elements, got %lldx%lld", op, (long long)h,
+            (long long)w);
+    return true;
+}
+
+bool op_adaptive_avg_pool2d(Ctx *c, Tensor *out, const Tensor *x, int64_t oh, int64_t ow) {
+    static const char op[] = "adaptive_avg_pool2d";
+    out->storage = NULL;
+    if (!check_image(c, op, x) || !check_grid(c, op, x->size[2], x->size[3], oh, ow)) return false;
+    return avg_pool(c, out, x, false, x->size[2], x->size[3], oh, ow, NULL);
+}
+
+bool op_adaptive_avg_pool2d_grad(Ctx *c, Tensor *out, const Tensor *g, int64_t h, int64_t w) {
+    static const char op[] = "adaptive_avg_pool2d_grad";
+    out->storage = NULL;
+    if (!check_image(c, op, g) || !check_grid(c, op, h, w, g->size[2], g->size[3])) return false;
+    return avg_pool(c, out, g, true, h, w, g->size[2], g->size[3], NULL);
+}

@@ -1,0 +1,190 @@
+--- Convolutions: conv2d and its two gradients are ops in C; the other forms are built on them.
+--- Shape letters: N batch, C channels, H W height and width, T time, O output channels, K kernel.
+
+local core = require "apsis.core"
+local rule, define = core.rule, core.define
+
+-- The last two sizes of a tensor.
+local function image_size(x) return {x:size(-2), x:size(-1)} end
+
+rule("conv2d", {"2", "1", ""},
+  function(g, _, x, w, _, ...) return core.conv2d_input_grad(g, w, image_size(x), ...) end,
+  function(g, _, x, w, _, ...) return core.conv2d_weight_grad(x, g, image_size(w), ...) end,
+  function(g) return g:sum {1, 3, 4} end)
+
+rule("conv2d_input_grad", {"2", "1"},
+  function(g, _, _, w, _, ...) return core.conv2d(g, w, nil, ...) end,
+  function(g, _, go, w, _, ...) return core.conv2d_weight_grad(g, go, image_size(w), ...) end)
+
+rule("conv2d_weight_grad", {"2", "1"},
+  function(g, _, x, go, _, ...) return core.conv2d_input_grad(go, g, image_size(x), ...) end,
+  function(g, _, x, _, _, ...) return core.conv2d(x, g, nil, ...) end)
+
+local conv2d, input_grad = core.conv2d, core.conv2d_input_grad
+
+-- stride, padding, dilation, groups from a table of options in place of the bias or the stride.
+local function spread(bias, stride, padding, dilation, groups)
+  local o = type(stride) == "table" and #stride == 0 and stride or type(bias) == "table" and bias
+  if not o then return bias, stride, padding, dilation, groups end
+  if o == stride then return bias, o.stride, o.padding, o.dilation, o.groups end
+  return o.bias, o.stride, o.padding, o.dilation, o.groups
+end
+
+-- f with x of `ndim` dimensions; x without the batch dimension gets it for the call.
+local function batched(name, ndim, x, f)
+  if core.is_tensor(x) and x.ndim == ndim - 1 then return f(x:unsqueeze(1)):squeeze(1) end
+  if not core.is_tensor(x) or x.ndim ~= ndim then
+    error(("%s: argument 1: expected a tensor of %d dimensions, or %d without a batch, got %s"):format(name, ndim,
+      ndim - 1, core.is_tensor(x) and "(" .. table.concat(x:size(), "x") .. ")" or type(x)), 3)
+  end
+  return f(x)
+end
+
+--- conv2d: cross-correlation of images with kernels.
+---@param x Tensor shape (N, C, H, W) or (C, H, W), floating
+---@param weight Tensor shape (O, C / groups, KH, KW)
+---@param bias Tensor|nil shape (O)
+---@param stride integer|integer[]|table|nil default 1; or a table {stride =, padding =, dilation =, groups =}
+---@param padding integer|integer[]|string|nil zeros on each side, default 0; "same" (stride 1) or "valid"
+---@param dilation integer|integer[]|nil default 1
+---@param groups integer|nil default 1
+---@return Tensor shape (N, O, OH, OW) with OH = (H + 2 padding - dilation (KH - 1) - 1) // stride + 1
+--- Errors: channels that do not fit; a kernel larger than the padded input; dtypes that differ.
+--- Source: torch.nn.functional.conv2d.  Example: F.conv2d(ap.ones(1, 1, 5, 5), ap.ones(1, 1, 3, 3))[1][1][1][1] --> 9
+define("conv2d", function(x, weight, bias, stride, padding, dilation, groups)
+  bias, stride, padding, dilation, groups = spread(bias, stride, padding, dilation, groups)
+  if core.is_tensor(x) and x.ndim == 4 then return conv2d(x, weight, bias, stride, padding, dilation, groups) end
+  return batched("conv2d", 4, x, function(image)
+    return conv2d(image, weight, bias, stride, padding, dilation, groups)
+  end)
+end)
+
+-- {1 or 0, n} for the dimension that a 1-D convolution lacks.
+local function across(n, other)
+  if n == nil or type(n) == "string" then return n end
+  return {other, type(n) == "table" and n[1] or n}
+end
+
+--- conv1d: cross-correlation of sequences with kernels.
+---@param x Tensor shape (N, C, T) or (C, T), floating
+---@param weight Tensor shape (O, C / groups, K)
+---@param bias Tensor|nil shape (O)
+---@param stride integer|table|nil default 1; or a table of options as for conv2d
+---@param padding integer|string|nil default 0
+---@param dilation integer|nil default 1
+---@param groups integer|nil default 1
+---@return Tensor shape (N, O, OT)
+--- Source: torch.nn.functional.conv1d.
+define("conv1d", function(x, weight, bias, stride, padding, dilation, groups)
+  bias, stride, padding, dilation, groups = spread(bias, stride, padding, dilation, groups)
+  return batched("conv1d", 3, x, function(sequence)
+    return conv2d(sequence:unsqueeze(3), weight:unsqueeze(3), bias, across(stride, 1), across(padding, 0),
+      across(dilation, 1), groups):squeeze(3)
+  end)
+end)
+
+local function pair(n, otherwise)
+  n = n == nil and otherwise or n
+  return type(n) == "table" and n or {n, n}
+end
+
+-- The transposed convolution of (N, O, H, W) with pairs for all options.
+local function transposed(x, weight, bias, stride, padding, output_padding, groups, dilation)
+  local size = {}
+  for d = 1, 2 do
+    size[d] = (x:size(d + 2) - 1) * stride[d] - 2 * padding[d] + dilation[d] * (weight:size(d + 2) - 1)
+      + output_padding[d] + 1
+    if output_padding[d] >= math.max(stride[d], dilation[d]) then
+      error(("conv_transpose2d: output_padding %d must be smaller than the stride %d or the dilation %d"):format(
+        output_padding[d], stride[d], dilation[d]), 3)
+    end
+  end
+  local y = input_grad(x, weight, size, stride, padding, dilation, groups)
+  return bias and y + bias:view(-1, 1, 1) or y
+end
+
+--- conv_transpose2d: the gradient of conv2d as a layer of its own: images grow by the stride.
+---@param x Tensor shape (N, C, H, W) or (C, H, W), floating
+---@param weight Tensor shape (C, O / groups, KH, KW)
+---@param bias Tensor|nil shape (O)
+---@param stride integer|integer[]|nil default 1
+---@param padding integer|integer[]|nil default 0
+---@param output_padding integer|integer[]|nil added to one side of the output's size; default 0
+---@param groups integer|nil default 1
+---@param dilation integer|integer[]|nil default 1
+---@return Tensor shape (N, O, OH, OW) with OH = (H - 1) stride - 2 padding + dilation (KH - 1) + output_padding + 1
+--- Source: torch.nn.functional.conv_transpose2d.
+define("conv_transpose2d", function(x, weight, bias, stride, padding, output_padding, groups, dilation)
+  return batched("conv_transpose2d", 4, x, function(image)
+    return transposed(image, weight, bias, pair(stride, 1), pair(padding, 0), pair(output_padding, 0), groups,
+      pair(dilation, 1))
+  end)
+end)
+
+--- conv_transpose1d: the gradient of conv1d as a layer of its own.
+---@param x Tensor shape (N, C, T) or (C, T), floating
+---@param weight Tensor shape (C, O / groups, K)
+---@param bias Tensor|nil shape (O)
+---@param stride integer|nil default 1
+---@param padding integer|nil default 0
+---@param output_padding integer|nil default 0
+---@param groups integer|nil default 1
+---@param dilation integer|nil default 1
+---@return Tensor shape (N, O, OT)
+--- Source: torch.nn.functional.conv_transpose1d.
+define("conv_transpose1d", function(x, weight, bias, stride, padding, output_padding, groups, dilation)
+  return batched("conv_transpose1d", 3, x, function(sequence)
+    local y = transposed(sequence:unsqueeze(3), weight:unsqueeze(3), nil, across(stride or 1, 1),
+      across(padding or 0, 0), across(output_padding or 0, 0), groups, across(dilation or 1, 1)):squeeze(3)
+    return bias and y + bias:view(-1, 1) or y
+  end)
+end)
+
+-- A kernel for each element of a window, that is 1 there: convolving with it lays windows out as channels.
+local function window_kernels(x, channels, kernel)
+  local n = kernel[1] * kernel[2]
+  local eye = core.eye(n, {dtype = x.dtype, device = x.device}):reshape(n, 1, kernel[1], kernel[2])
+  return eye:unsqueeze(1):expand(channels, n, 1, kernel[1], kernel[2]):reshape(channels * n, 1, kernel[1], kernel[2])
+end
+
+--- im2col: the windows of images as columns (torch.nn.functional.unfold).
+---@param x Tensor shape (N, C, H, W), floating
+---@param kernel_size integer|integer[]
+---@param options {stride: integer|integer[], padding: integer|integer[], dilation: integer|integer[]}|nil
+---@return Tensor shape (N, C KH KW, L), L the number of windows
+--- Source: torch.nn.functional.unfold.
+define("im2col", function(x, kernel_size, options)
+  options = options or {}
+  local kernel = pair(kernel_size)
+  return batched("im2col", 4, x, function(image)
+    local channels = image:size(2)
+    return conv2d(image, window_kernels(image, channels, kernel), nil, options.stride, options.padding,
+      options.dilation, channels):flatten(3, 4)
+  end)
+end)
+
+--- col2im: sums of windows, back in their places: what im2col is the transpose of (torch.nn.functional.fold).
+---@param x Tensor shape (N, C KH KW, L), floating
+---@param output_size integer|integer[] H, W
+---@param kernel_size integer|integer[]
+---@param options table|nil as for im2col
+---@return Tensor shape (N, C, H, W)
+--- Source: torch.nn.functional.fold.
+define("col2im", function(x, output_size, kernel_size, options)
+  options = options or {}
+  local size, kernel = pair(output_size), pair(kernel_size)
+  local stride, padding, dilation = pair(options.stride, 1), pair(options.padding, 0), pair(options.dilation, 1)
+  return batched("col2im", 3, x, function(columns)
+    local area, grid = kernel[1] * kernel[2], {}
+    for d = 1, 2 do
+      grid[d] = (size[d] + 2 * padding[d] - dilation[d] * (kernel[d] - 1) - 1) // stride[d] + 1
+    end
+    local rows = columns:size(2)
+    if rows % area ~= 0 or columns:size(3) ~= grid[1] * grid[2] then
+      error(("col2im: expected (N, a multiple of %d, %d), got (%s)"):format(area, grid[1] * grid[2],
+        table.concat(columns:size(), "x")), 3)
+    end
+    return input_grad(columns:unflatten(3, grid), window_kernels(columns, rows // area, kernel), size, stride, padding,
+      dilation, rows // area)
+  end)
+end)

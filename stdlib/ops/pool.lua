@@ -1,0 +1,259 @@
+--- Pooling, padding and resizing of images. Shape letters: N batch, C channels, H W height and width, T time.
+
+local core = require "apsis.core"
+local rule, no_gradient, define = core.rule, core.no_gradient, core.define
+
+rule("max_pool2d", "1", function(g, _, x, ...) return core.max_pool2d_grad(g, x, ...) end)
+rule("max_pool2d_grad", {"2", "2"}, function(g, _, _, x, ...) return core.max_pool2d_pick(g, x, ...) end,
+  function() return nil end)
+rule("max_pool2d_pick", {"2", "2"}, function(g, _, _, x, ...) return core.max_pool2d_grad(g, x, ...) end,
+  function() return nil end)
+no_gradient("max_pool2d_indices")
+
+local function image_size(x) return {x:size(-2), x:size(-1)} end
+
+rule("avg_pool2d", "", function(g, _, x, ...) return core.avg_pool2d_grad(g, image_size(x), ...) end)
+rule("avg_pool2d_grad", "", function(g, _, _, _, ...) return core.avg_pool2d(g, ...) end)
+rule("adaptive_avg_pool2d", "", function(g, _, x) return core.adaptive_avg_pool2d_grad(g, image_size(x)) end)
+rule("adaptive_avg_pool2d_grad", "", function(g, _, go) return core.adaptive_avg_pool2d(g, image_size(go)) end)
+
+local max_pool2d, avg_pool2d, adaptive_avg_pool2d = core.max_pool2d, core.avg_pool2d, core.adaptive_avg_pool2d
+
+-- f over x with a batch dimension, which x may lack.
+local function batched(name, ndim, x, f)
+  if not core.is_tensor(x) or x.ndim ~= ndim and x.ndim ~= ndim - 1 then
+    error(("%s: argument 1: expected a tensor of %d dimensions, or %d without a batch, got %s"):format(name, ndim,
+      ndim - 1, core.is_tensor(x) and "(" .. table.concat(x:size(), "x") .. ")" or type(x)), 3)
+  end
+  if x.ndim == ndim then return f(x) end
+  local y, index = f(x:unsqueeze(1))
+  return y:squeeze(1), index and index:squeeze(1)
+end
+
+-- Options by name in place of the stride.
+local function named(stride)
+  return type(stride) == "table" and #stride == 0 and next(stride) ~= nil and stride or nil
+end
+
+--- max_pool2d: the largest element of each window.
+---@param x Tensor shape (N, C, H, W) or (C, H, W), floating
+---@param kernel_size integer|integer[]
+---@param stride integer|integer[]|table|nil default kernel_size; or a table of options by name
+---@param padding integer|integer[]|nil at most half of the kernel; default 0
+---@param dilation integer|integer[]|nil default 1
+---@param ceil_mode boolean|nil a last, partial window counts; default false
+---@param return_indices boolean|nil default false
+---@return Tensor shape (N, C, OH, OW)
+---@return Tensor|nil with return_indices: the places in the image (H W), from 1, i64
+--- Source: torch.nn.functional.max_pool2d.  Example: F.max_pool2d(ap.ones(1, 1, 4, 4), 2).shape --> {1, 1, 2, 2}
+define("max_pool2d", function(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+  local o = named(stride)
+  if o then
+    stride, padding, dilation = o.stride, o.padding, o.dilation
+    ceil_mode, return_indices = o.ceil_mode, o.return_indices
+  end
+  if not return_indices and core.is_tensor(x) and x.ndim == 4 then
+    return max_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode)
+  end
+  return batched("max_pool2d", 4, x, function(image)
+    local y = max_pool2d(image, kernel_size, stride, padding, dilation, ceil_mode)
+    if not return_indices then return y end
+    return y, core.max_pool2d_indices(image, kernel_size, stride, padding, dilation, ceil_mode)
+  end)
+end)
+
+--- avg_pool2d: the mean of each window.
+---@param x Tensor shape (N, C, H, W) or (C, H, W), floating
+---@param kernel_size integer|integer[]
+---@param stride integer|integer[]|table|nil default kernel_size; or a table of options by name
+---@param padding integer|integer[]|nil default 0
+---@param ceil_mode boolean|nil default false
+---@param count_include_pad boolean|nil padding counts in the number of elements; default true
+---@param divisor_override number|nil divide by this instead
+---@return Tensor shape (N, C, OH, OW)
+--- Source: torch.nn.functional.avg_pool2d.
+define("avg_pool2d", function(x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+  local o = named(stride)
+  if o then
+    stride, padding, ceil_mode = o.stride, o.padding, o.ceil_mode
+    count_include_pad, divisor_override = o.count_include_pad, o.divisor_override
+  end
+  return (batched("avg_pool2d", 4, x, function(image)
+    return avg_pool2d(image, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+  end))
+end)
+
+--- adaptive_avg_pool2d: means over a grid of windows that cover the image evenly.
+---@param x Tensor shape (N, C, H, W) or (C, H, W), floating
+---@param output_size integer|integer[]
+---@return Tensor shape (N, C, OH, OW)
+--- Source: torch.nn.functional.adaptive_avg_pool2d.
+define("adaptive_avg_pool2d", function(x, output_size)
+  return (batched("adaptive_avg_pool2d", 4, x, function(image) return adaptive_avg_pool2d(image, output_size) end))
+end)
+
+-- {other, n}: the options of a 1-D pooling for the 2-D one.
+local function across(n, other)
+  if n == nil then return nil end
+  return {other, type(n) == "table" and n[1] or n}
+end
+
+--- max_pool1d: the largest element of each window of a sequence.
+---@param x Tensor shape (N, C, T) or (C, T), floating
+---@param kernel_size integer
+---@param stride integer|nil default kernel_size
+---@param padding integer|nil default 0
+---@param dilation integer|nil default 1
+---@param ceil_mode boolean|nil default false
+---@return Tensor shape (N, C, OT)
+define("max_pool1d", function(x, kernel_size, stride, padding, dilation, ceil_mode)
+  return (batched("max_pool1d", 3, x, function(sequence)
+    return max_pool2d(sequence:unsqueeze(3), across(kernel_size, 1), across(stride, 1), across(padding, 0),
+      across(dilation, 1), ceil_mode):squeeze(3)
+  end))
+end)
+
+--- avg_pool1d: the mean of each window of a sequence.
+---@param x Tensor shape (N, C, T) or (C, T), floating
+---@param kernel_size integer
+---@param stride integer|nil default kernel_size
+---@param padding integer|nil default 0
+---@param ceil_mode boolean|nil default false
+---@param count_include_pad boolean|nil default true
+---@return Tensor shape (N, C, OT)
+define("avg_pool1d", function(x, kernel_size, stride, padding, ceil_mode, count_include_pad)
+  return (batched("avg_pool1d", 3, x, function(sequence)
+    return avg_pool2d(sequence:unsqueeze(3), across(kernel_size, 1), across(stride, 1), across(padding, 0), ceil_mode,
+      count_include_pad):squeeze(3)
+  end))
+end)
+
+-- --- padding -----------------------------------------------------------------------------------------------------
+
+-- The positions of dimension size n that a padded dimension reads, for each mode.
+local READ = {
+  reflect = function(i, n)
+    if i < 1 then return 2 - i end
+    return i > n and 2 * n - i or i
+  end,
+  replicate = function(i, n) return math.min(math.max(i, 1), n) end,
+  circular = function(i, n) return (i - 1) % n + 1 end,
+}
+
+local LIMIT = {reflect = function(n) return n - 1 end, circular = function(n) return n end}
+
+local function pad_dim(x, dim, before, after, mode)
+  local n, positions = x:size(dim), {}
+  local limit = LIMIT[mode] and LIMIT[mode](n) or math.huge
+  if before > limit or after > limit or n == 0 and before + after > 0 then
+    error(("pad: %s padding {%d, %d} is too large for dimension %d of size %d"):format(mode, before, after,
+      dim, n), 4)
+  end
+  for i = 1 - before, n + after do positions[#positions + 1] = READ[mode](i, n) end
+  return x:index_select(dim, core.tensor(positions, {dtype = "i64", device = x.device}))
+end
+
+local function pad_constant(x, pads, value)
+  local size, items = x:size(), {}
+  for d = 1, x.ndim do
+    local before, after = pads[d][1], pads[d][2]
+    -- A negative width cuts.
+    if before < 0 or after < 0 then
+      local first, length = math.max(-before, 0), size[d] + math.min(before, 0) + math.min(after, 0)
+      if length < 0 then error(("pad: nothing is left of dimension %d of size %d"):format(d, size[d]), 3) end
+      x = x:narrow(d, length == 0 and 1 or first + 1, length)
+      before, after = math.max(before, 0), math.max(after, 0)
+    end
+    size[d] = x:size(d) + before + after
+    items[d] = {before + 1, before + x:size(d)}
+  end
+  local y = core.full(size, value, {dtype = x.dtype, device = x.device})
+  if x:numel() == 0 then return y end
+  return y:setitem_(x, table.unpack(items))
+end
+
+--- pad: a border around the last dimensions.
+---@param x Tensor
+---@param widths integer[] {left, right, top, bottom, ...}: pairs from the last dimension on; negative widths cut
+--- (constant mode only)
+---@param mode string|nil "constant" (default), "reflect", "replicate" or "circular"
+---@param value number|nil of constant mode; default 0
+---@return Tensor
+--- Source: torch.nn.functional.pad.  Example: F.pad(ap.ones(2, 2), {1, 1}).shape --> {2, 4}
+define("pad", function(x, widths, mode, value)
+  if not core.is_tensor(x) then error("pad: argument 1: expected a tensor, got " .. type(x), 2) end
+  if type(widths) ~= "table" or #widths % 2 ~= 0 or #widths > 2 * x.ndim then
+    error("pad: argument 2: expected a table of pairs of widths, last dimension first", 2)
+  end
+  mode = mode or "constant"
+  local pads = {}
+  for d = 1, x.ndim do pads[d] = {0, 0} end
+  for i = 1, #widths, 2 do pads[x.ndim - i // 2] = {widths[i], widths[i + 1]} end
+  if mode == "constant" then return pad_constant(x, pads, value or 0) end
+  if not READ[mode] then
+    error(("pad: mode: expected 'constant', 'reflect', 'replicate' or 'circular', got '%s'"):format(tostring(mode)), 2)
+  end
+  for d = 1, x.ndim do
+    if pads[d][1] ~= 0 or pads[d][2] ~= 0 then x = pad_dim(x, d, pads[d][1], pads[d][2], mode) end
+  end
+  return x
+end)
+
+-- --- resizing ----------------------------------------------------------------------------------------------------
+
+-- Where output position i (from 0) lies in the input (from 0, fractional).
+local function source_position(i, scale, align_corners)
+  if align_corners then return i * scale end
+  return math.max((i + 0.5) * scale - 0.5, 0)
+end
+
+local function resize_nearest(x, dim, size)
+  local n, positions = x:size(dim), {}
+  for i = 0, size - 1 do positions[i + 1] = math.min(i * n // size, n - 1) + 1 end
+  return x:index_select(dim, core.tensor(positions, {dtype = "i64", device = x.device}))
+end
+
+local function resize_linear(x, dim, size, align_corners)
+  local n = x:size(dim)
+  local scale = align_corners and (size > 1 and (n - 1) / (size - 1) or 0) or n / size
+  local low, high, share, shape = {}, {}, {}, {}
+  for i = 0, size - 1 do
+    local at = source_position(i, scale, align_corners)
+    local whole = math.min(math.floor(at), n - 1)
+    low[i + 1], high[i + 1], share[i + 1] = whole + 1, math.min(whole + 1, n - 1) + 1, at - whole
+  end
+  for d = 1, x.ndim do shape[d] = d == dim and size or 1 end
+  local function rows(positions)
+    return x:index_select(dim, core.tensor(positions, {dtype = "i64", device = x.device}))
+  end
+  local weight = core.tensor(share, {dtype = x.dtype, device = x.device}):reshape(shape)
+  return rows(low) * (1 - weight) + rows(high) * weight
+end
+
+--- interpolate: images or sequences in another size.
+---@param x Tensor shape (N, C, T) or (N, C, H, W), floating
+---@param options {size: integer|integer[], scale_factor: number|number[], mode: string, align_corners: boolean}
+--- size or scale_factor; mode "nearest" (default), "linear" (sequences) or "bilinear" (images)
+---@return Tensor
+--- Source: torch.nn.functional.interpolate.  Example: F.interpolate(ap.ones(1, 1, 2, 2), {size = 4}).shape
+define("interpolate", function(x, options)
+  local mode = options.mode or "nearest"
+  local resize = mode == "nearest" and resize_nearest or (mode == "linear" or mode == "bilinear") and resize_linear
+  if not resize then
+    error(("interpolate: mode: expected 'nearest', 'linear' or 'bilinear', got '%s'"):format(tostring(mode)), 2)
+  end
+  if (options.size == nil) == (options.scale_factor == nil) then
+    error("interpolate: expected either size or scale_factor", 2)
+  end
+  for d = 3, x.ndim do
+    local size, factor = options.size, options.scale_factor
+    if type(size) == "table" then size = size[d - 2] end
+    if type(factor) == "table" then factor = factor[d - 2] end
+    size = size or math.floor(x:size(d) * factor)
+    if math.type(size) ~= "integer" or size < 1 then
+      error(("interpolate: expected sizes of at least 1, got %s"):format(tostring(size)), 2)
+    end
+    if size ~= x:size(d) then x = resize(x, d, size, options.align_corners) end
+  end
+  return x
+end)

@@ -1,0 +1,187 @@
+-- Convolution, pooling, padding and resizing against PyTorch's values (tests/golden/conv.py), in every layout.
+local ap = require "apsis"
+local F = ap.nn.functional
+
+local CLOSE = {rtol = 1e-11, atol = 1e-12}
+
+-- The same values through other memory.
+local LAYOUTS = {
+  contiguous = function(x) return x:clone() end,
+  reversed = function(x) -- the dimensions lie in the opposite order
+    local order = {}
+    for d = 1, x.ndim do order[d] = x.ndim - d + 1 end
+    return x:permute(order):contiguous():permute(order)
+  end,
+  strided = function(x)
+    local sizes = x:size()
+    sizes[#sizes + 1] = 2
+    local wide = ap.full(sizes, 99, {dtype = x.dtype})
+    wide:select(-1, 1):copy_(x)
+    return wide:select(-1, 1)
+  end,
+}
+
+local function weights(y) return ap.arange(1, y:numel()):to(y.dtype):cos():reshape(y:size()) end
+
+-- name in the golden file -> f(x, w, b)
+local CASES = {
+  conv_plain = function(x, w, b) return F.conv2d(x, w, b) end,
+  conv_stride = function(x, w) return F.conv2d(x, w, nil, {2, 1}, {1, 2}) end,
+  conv_dilation = function(x, w, b) return F.conv2d(x, w, b, {padding = 2, dilation = {2, 1}, groups = 2}) end,
+  conv_depthwise = function(x, w) return F.conv2d(x, w, {padding = 1, groups = 4}) end,
+  conv_pointwise = function(x, w, b) return F.conv2d(x, w, b) end,
+  conv_same = function(x, w) return F.conv2d(x, w, nil, 1, "same") end,
+  conv_single = function(x, w) return F.conv2d(x, w, nil, 3, 1) end,
+  conv_far = function(x, w) return F.conv2d(x, w, nil, 1, 3) end,
+  conv1d = function(x, w, b) return F.conv1d(x, w, b, 2, 2, 2) end,
+  transpose = function(x, w, b) return F.conv_transpose2d(x, w, b, 2, 1, 1, 2, {1, 2}) end,
+  transpose1d = function(x, w) return F.conv_transpose1d(x, w, nil, 3, nil, 2) end,
+  max_2 = function(x) return F.max_pool2d(x, 2) end,
+  max_3 = function(x) return F.max_pool2d(x, 3, 2, 1) end,
+  max_ceil = function(x) return F.max_pool2d(x, {3, 2}, {stride = {2, 3}, padding = {1, 0}, ceil_mode = true}) end,
+  max_dilated = function(x) return F.max_pool2d(x, 2, 1, 0, 3) end,
+  max_1d = function(x) return F.max_pool1d(x, 3, 2, 1) end,
+  avg_2 = function(x) return F.avg_pool2d(x, 2) end,
+  avg_3 = function(x) return F.avg_pool2d(x, 3, 2, 1) end,
+  avg_ceil = function(x) return F.avg_pool2d(x, 3, 2, 1, true) end,
+  avg_inside = function(x) return F.avg_pool2d(x, 3, 2, 1, true, false) end,
+  avg_divisor = function(x) return F.avg_pool2d(x, {2, 3}, {divisor_override = 5}) end,
+  avg_1d = function(x) return F.avg_pool1d(x, 3, 2, 1) end,
+  adaptive = function(x) return F.adaptive_avg_pool2d(x, {3, 4}) end,
+  adaptive_1 = function(x) return F.adaptive_avg_pool2d(x, 1) end,
+  adaptive_up = function(x) return F.adaptive_avg_pool2d(x, {9, 2}) end,
+  unfold = function(x) return F.unfold(x, {2, 3}, {dilation = {2, 1}, padding = 1, stride = {1, 2}}) end,
+  fold = function(x) return F.fold(x, {4, 5}, {2, 3}, {padding = 1, stride = 2}) end,
+  pad_constant = function(x) return F.pad(x, {1, 2, -1, 1}, "constant", 2.5) end,
+  pad_reflect = function(x) return F.pad(x, {2, 1, 1, 3}, "reflect") end,
+  pad_replicate = function(x) return F.pad(x, {4, 1, 0, 3}, "replicate") end,
+  pad_circular = function(x) return F.pad(x, {2, 1, 1, 3}, "circular") end,
+  nearest = function(x) return F.interpolate(x, {size = {7, 2}}) end,
+  nearest_2 = function(x) return F.interpolate(x, {scale_factor = 2}) end,
+  bilinear = function(x) return F.interpolate(x, {size = {7, 2}, mode = "bilinear"}) end,
+  bilinear_corners = function(x)
+    return F.interpolate(x, {size = {7, 5}, mode = "bilinear", align_corners = true})
+  end,
+  linear = function(x) return F.interpolate(x, {size = 7, mode = "linear"}) end,
+}
+
+local names = {}
+for name in pairs(CASES) do names[#names + 1] = name end
+table.sort(names)
+for _, name in ipairs(names) do
+  test(name .. ": value and gradients agree with PyTorch in every layout", function()
+    local g = golden "conv"
+    for layout, make in pairs(LAYOUTS) do
+      local inputs, expected = {}, {}
+      for _, letter in ipairs {"x", "w", "b"} do
+        local t = g[name .. "." .. letter]
+        if t then
+          inputs[#inputs + 1] = make(t):requires_grad_()
+          expected[#expected + 1] = g[name .. ".g" .. letter]
+        end
+      end
+      local y = CASES[name](table.unpack(inputs))
+      close(y:detach(), g[name .. ".y"], {rtol = 1e-11, atol = 1e-12, what = layout})
+      local grads = ap.autograd.grad((y * weights(y)):sum(), inputs)
+      for i, e in ipairs(expected) do
+        close(grads[i], e, {rtol = 1e-11, atol = 1e-12, what = layout .. ", gradient " .. i})
+      end
+    end
+  end)
+end
+
+test("max_pool2d: return_indices gives places in the image, from 1", function()
+  local g = golden "conv"
+  local y, index = F.max_pool2d(g["indices.x"], 3, {stride = 2, padding = 1, return_indices = true})
+  equal(index, g.indices)
+  close(g["indices.x"]:flatten(3):gather(3, index:flatten(3)), y:flatten(3), CLOSE)
+end)
+
+test("max_pool2d: nan wins, whatever the road", function()
+  local x = ap.zeros(1, 1, 4, 4)
+  x[{1, 1, 2, 1}] = 0 / 0
+  for _, kernel in ipairs {2, 3} do
+    local y = F.max_pool2d(x, kernel, 2):reshape(-1):totable()
+    truth(y[1] ~= y[1])
+  end
+  truth(F.max_pool2d(x, 2)[{1, 1, 2, 2}]:item() == 0)
+end)
+
+test("conv2d: f32 agrees with the sum in f64, over shapes that cut tiles and rows", function()
+  local function values(...)
+    local n = ap.ones(...):numel()
+    return (ap.arange(1, n) * 0.37):sin():reshape(...)
+  end
+  for _, s in ipairs {{1, 1, 28, 28, 16, 3, 1, 1}, {3, 16, 14, 14, 32, 3, 1, 1}, {2, 3, 40, 33, 4, 7, 2, 3},
+    {1, 64, 80, 3, 8, 3, 1, 1}, {2, 5, 130, 130, 2, 5, 1, 2}} do
+    local x, w = values(s[1], s[2], s[3], s[4]), values(s[5], s[2], s[6], s[6])
+    local y = F.conv2d(x, w, nil, s[7], s[8])
+    close(y:to("f64"), F.conv2d(x:to("f64"), w:to("f64"), nil, s[7], s[8]), {atol = 2e-4, what = "forward"})
+    local gx = ap.conv2d_input_grad(y, w, {s[3], s[4]}, s[7], s[8])
+    -- <conv(x), y> = <x, input_grad(y)> = <w, weight_grad(x, y)>: the three are transposes of each other.
+    local gw = ap.conv2d_weight_grad(x, y, {s[6], s[6]}, s[7], s[8])
+    local norm = (y:to("f64") * y:to("f64")):sum():item()
+    close((gx:to("f64") * x:to("f64")):sum():item(), norm, {rtol = 1e-4, what = "input gradient"})
+    close((gw:to("f64") * w:to("f64")):sum():item(), norm, {rtol = 1e-4, what = "weight gradient"})
+  end
+end)
+
+test("conv2d, pools: nothing in, nothing out; half precision through f32", function()
+  equal(F.conv2d(ap.zeros(0, 3, 5, 5), ap.zeros(2, 3, 3, 3)).shape, {0, 2, 3, 3})
+  equal(F.max_pool2d(ap.zeros(0, 3, 4, 4), 2).shape, {0, 3, 2, 2})
+  equal(ap.conv2d_weight_grad(ap.zeros(0, 3, 5, 5), ap.zeros(0, 2, 3, 3), {3, 3}):sum():item(), 0)
+  local x, w = ap.ones(1, 2, 3, 3, {dtype = "f16"}), ap.ones(1, 2, 3, 3, {dtype = "f16"})
+  local y = F.conv2d(x, w)
+  equal({y.dtype, y:reshape(-1):totable()}, {"f16", {18}})
+end)
+
+test("conv2d: second derivatives agree with finite differences", function()
+  local function x(...)
+    local t = ap.ones(...)
+    return (ap.arange(1, t:numel()) * 0.7):to("f64"):sin():reshape(t:size()):requires_grad_()
+  end
+  local gradgradcheck = ap.autograd.gradgradcheck
+  gradgradcheck(function(a, w, b) return F.conv2d(a, w, b, {stride = 2, padding = 1, groups = 2}) end,
+    {x(1, 2, 4, 3), x(2, 1, 3, 2), x(2)})
+  gradgradcheck(function(a, w) return F.conv_transpose2d(a, w, nil, 2) end, {x(1, 2, 2, 2), x(2, 1, 2, 2)})
+  gradgradcheck(function(a) return F.max_pool2d(a, 2):sin() end, {x(1, 1, 4, 4)})
+  gradgradcheck(function(a) return F.avg_pool2d(a, 3, 2, 1):sin() end, {x(1, 1, 4, 4)})
+  gradgradcheck(function(a) return F.adaptive_avg_pool2d(a, {2, 3}):sin() end, {x(1, 1, 3, 4)})
+end)
+
+test("conv2d, pools: the same bits every time, and on one thread what several give", function()
+  local x, w = (ap.arange(1, 8 * 8 * 20 * 20) * 0.37):sin():reshape(8, 8, 20, 20), ap.ones(16, 8, 3, 3)
+  local g = F.conv2d(x, w)
+  local gw = ap.conv2d_weight_grad(x, g, {3, 3})
+  for _ = 1, 3 do
+    close(F.conv2d(x, w), g, {atol = 0})
+    close(ap.conv2d_weight_grad(x, g, {3, 3}), gw, {atol = 0})
+  end
+end)
+
+test("conv2d, pools, pad, interpolate: errors give shapes and reasons", function()
+  local x = ap.ones(8, 1, 28, 28)
+  raises("conv2d: the weight %(16x3x3x3%) takes 3 input channels in 1 group, the input %(8x1x28x28%) has 1", F.conv2d, x,
+    ap.ones(16, 3, 3, 3))
+  raises("conv2d: the kernel %(30x3, dilation 1x1%) is larger than the padded input %(28x28%)", F.conv2d, x,
+    ap.ones(1, 1, 30, 3))
+  raises("conv2d: expected a floating%-point tensor, got i64", F.conv2d, ap.arange(9):reshape(1, 1, 3, 3),
+    ap.ones(1, 1, 1, 1))
+  raises("conv2d: expected tensors of one dtype, got f32 and f64", F.conv2d, x, ap.ones(1, 1, 3, 3, {dtype = "f64"}))
+  raises("conv2d: expected a bias of 2 f32 elements, got f32 %(3%)", F.conv2d, x, ap.ones(2, 1, 3, 3), ap.ones(3))
+  raises("conv2d: expected stride and dilation of at least 1, got 0, 1", F.conv2d, x, ap.ones(2, 1, 3, 3), nil, 0)
+  raises("conv2d: padding 'same' goes with stride 1, got 2", F.conv2d, x, ap.ones(2, 1, 3, 3), nil, 2, "same")
+  raises("conv2d: argument 5: expected a padding", F.conv2d, x, ap.ones(2, 1, 3, 3), nil, 1, "full")
+  raises("conv2d: argument 1: expected a tensor of 4 dimensions, or 3 without a batch, got %(3x3%)", F.conv2d,
+    ap.ones(3, 3), ap.ones(1, 1, 2, 2))
+  raises("conv2d: expected channels that are multiples of groups %(2%), got 2 in and 3 out", F.conv2d,
+    ap.ones(1, 2, 4, 4), ap.ones(3, 1, 2, 2), {groups = 2})
+  raises("max_pool2d: expected padding from 0 to half of the kernel 2, got 2", F.max_pool2d, x, 2, 2, 2)
+  raises("max_pool2d: the kernel %(40x40%) is larger", F.max_pool2d, x, 40)
+  raises("avg_pool2d: argument 7: expected a divisor other than 0", F.avg_pool2d, x, 2, {divisor_override = 0})
+  raises("pad: reflect padding {4, 0} is too large for dimension 2 of size 3", F.pad, ap.ones(2, 3), {4, 0}, "reflect")
+  raises("pad: mode: expected", F.pad, ap.ones(2, 3), {1, 0}, "mirror")
+  raises("interpolate: expected either size or scale_factor", F.interpolate, x, {})
+  raises("conv_transpose2d: output_padding 2 must be smaller than the stride 2", F.conv_transpose2d, ap.ones(1, 1, 3, 3),
+    ap.ones(1, 1, 2, 2), nil, 2, 0, 2)
+end)
