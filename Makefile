@@ -118,6 +118,9 @@ $(BUILD)/bundle_data.c: $(BUILD)/embed $(BUILD)/bundle.list $(BUNDLE)
 $(BUILD)/bundle_data.o: $(BUILD)/bundle_data.c
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+$(BUILD)/fuzz_%: tests/fuzz/%.c $(BUILD)/libapsis.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/libapsis.a $(LIBS)
+
 # --- goals --------------------------------------------------------------------------------------------------
 # Make reads what the system has before it runs anything, so what follows an installation is a second make.
 run: deps-if-missing
@@ -129,6 +132,8 @@ test: deps-if-missing
 bench: deps-if-missing
 	@$(MAKE) --no-print-directory $(BUILD)/apsis
 	APSIS=$(BUILD)/apsis tests/bench/run $(ARGS)
+
+fuzz: $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz_%,$(wildcard tests/fuzz/*.c))
 
 deps-if-missing:
 ifneq ($(MISSING)$(filter-out yes,$(or $(ZLIB),zlib)),)
@@ -162,7 +167,7 @@ install: all
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LIBS) -fopenmp|' vm/apsis.pc.in \
 	    > '$(LIBDIR)/pkgconfig/apsis.pc'
 
-LINT_C := $(wildcard vm/*.[ch] lib/*/*.[ch] examples/embed/*.c tests/embed/*.c)
+LINT_C := $(wildcard vm/*.[ch] lib/*/*.[ch] examples/embed/*.c tests/embed/*.c tests/fuzz/*.c)
 lint:
 	clang-format --dry-run -Werror $(LINT_C)
 	luacheck -q stdlib examples tests
@@ -178,9 +183,10 @@ help:
 	@echo 'make install        into PREFIX ($(PREFIX)), below DESTDIR: program, libraries, apsis.h, apsis.pc'
 	@echo 'make deps           install the packages that the build needs'
 	@echo 'make SANITIZE=address,undefined    a checked build in a folder of its own'
+	@echo 'make fuzz           build the programs of tests/fuzz (use SANITIZE=address,undefined)'
 	@echo 'make lint           check the format of C and Lua'
 	@echo 'make clean          remove what was built'
 
-.PHONY: all run test bench deps deps-if-missing install lint clean help
+.PHONY: all run test bench fuzz deps deps-if-missing install lint clean help
 .DELETE_ON_ERROR:
 -include $(LIB_OBJ:.o=.d) $(BIN_OBJ:.o=.d)
