@@ -2,8 +2,8 @@
  * libFuzzer.
  *
  *   make SANITIZE=address,undefined fuzz
- *   build-address-undefined/fuzz_io FILE...             reads each file as every format
- *   build-address-undefined/fuzz_io -n 100000 FILE...   and so many damaged copies of them
+ *   build-address-undefined/fuzz_io FILE...             reads each file as every format, with all memory
+ * limits build-address-undefined/fuzz_io -n 100000 FILE...   and so many damaged copies of them
  *
  * With clang: clang -fsanitize=fuzzer,address -DLIBFUZZER -Ilib tests/fuzz/io.c build/libapsis.a ... */
 #include "io/csv.h"
@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 /* What a file of a few KB may make us allocate: an honest reader needs far less. */
-enum { LIMIT = 256 << 20 };
+static int64_t limit = 256 << 20;
 
 static void read_safetensors(Ctx *c, const char *path) {
     Safetensors s;
@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     int fd = memfd_create("fuzz", MFD_CLOEXEC);
     Ctx *c = ctx_new();
     if (fd < 0 || !c || write(fd, data, size) != (ssize_t)size) abort();
-    c->mem.limit_bytes = LIMIT;
+    c->mem.limit_bytes = limit;
     c->threads = 1;
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     read_safetensors(c, path);
@@ -169,6 +169,14 @@ static uint8_t *read_file(const char *path, size_t *size, size_t extra) {
     return data;
 }
 
+/* Every allocation fails once: that of the limit's size class and those after it. */
+static void starve(const uint8_t *data, size_t size) {
+    enum { STEP = 64, MOST = 128 << 10 };
+    int64_t usual = limit;
+    for (limit = STEP; limit < MOST; limit += STEP) LLVMFuzzerTestOneInput(data, size);
+    limit = usual;
+}
+
 int main(int argc, char **argv) {
     enum { EXTRA = 256 };
     long copies = 0;
@@ -182,6 +190,7 @@ int main(int argc, char **argv) {
         uint8_t *data = read_file(argv[i], &size, EXTRA), *copy = malloc(size + EXTRA);
         if (!copy) return 1;
         LLVMFuzzerTestOneInput(data, size);
+        starve(data, size);
         for (long n = 0; n < copies; n++) {
             memcpy(copy, data, size);
             LLVMFuzzerTestOneInput(copy, damage(copy, size, size + EXTRA));
