@@ -18,6 +18,9 @@ local autograd = require "apsis.autograd"
 
 core.no_grad, core.enable_grad = autograd.no_grad, autograd.enable_grad
 
+--- See stdlib/print.lua, which is loaded when something prints.
+function core.set_printoptions(options) require("apsis.print").set_printoptions(options) end
+
 local libraries = {nn = true, optim = true, data = true, io = true, train = true, autograd = true}
 
 return setmetatable(core, {

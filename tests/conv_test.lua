@@ -161,8 +161,8 @@ end)
 
 test("conv2d, pools, pad, interpolate: errors give shapes and reasons", function()
   local x = ap.ones(8, 1, 28, 28)
-  raises("conv2d: the weight %(16x3x3x3%) takes 3 input channels in 1 group, the input %(8x1x28x28%) has 1", F.conv2d, x,
-    ap.ones(16, 3, 3, 3))
+  raises("conv2d: the weight %(16x3x3x3%) takes 3 input channels in 1 group, the input %(8x1x28x28%) has 1", F.conv2d,
+    x, ap.ones(16, 3, 3, 3))
   raises("conv2d: the kernel %(30x3, dilation 1x1%) is larger than the padded input %(28x28%)", F.conv2d, x,
     ap.ones(1, 1, 30, 3))
   raises("conv2d: expected a floating%-point tensor, got i64", F.conv2d, ap.arange(9):reshape(1, 1, 3, 3),
@@ -182,6 +182,6 @@ test("conv2d, pools, pad, interpolate: errors give shapes and reasons", function
   raises("pad: reflect padding {4, 0} is too large for dimension 2 of size 3", F.pad, ap.ones(2, 3), {4, 0}, "reflect")
   raises("pad: mode: expected", F.pad, ap.ones(2, 3), {1, 0}, "mirror")
   raises("interpolate: expected either size or scale_factor", F.interpolate, x, {})
-  raises("conv_transpose2d: output_padding 2 must be smaller than the stride 2", F.conv_transpose2d, ap.ones(1, 1, 3, 3),
-    ap.ones(1, 1, 2, 2), nil, 2, 0, 2)
+  raises("conv_transpose2d: output_padding 2 must be smaller than the stride 2", F.conv_transpose2d,
+    ap.ones(1, 1, 3, 3), ap.ones(1, 1, 2, 2), nil, 2, 0, 2)
 end)

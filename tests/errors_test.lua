@@ -5,7 +5,8 @@ local ap = require "apsis"
 
 local function wrong_values()
   return {
-    false, true, 0, 1, -1, 2, 7, 1.5, 0 / 0, 1 / 0, 2 ^ 53, math.mininteger, math.maxinteger, "", "x", "f32", "sum", {}, {0},
+    false, true, 0, 1, -1, 2, 7, 1.5, 0 / 0, 1 / 0, 2 ^ 53, math.mininteger, math.maxinteger, "", "x", "f32", "sum", {},
+    {0},
     {-1}, {1, 2}, {2 ^ 40, 2 ^ 40}, {math.maxinteger, 2}, {"x"}, {{}}, {1.5}, print, io.stdout, coroutine.create(print),
     ap.ones(2, 3), ap.ones(3), ap.ones({}), ap.zeros(0), ap.zeros({0, 3}), ap.ones(4, 5, 2),
     ap.ones({2, 3}, {dtype = "i64"}), ap.ones({3}, {dtype = "bool"}), ap.ones({2}, {dtype = "u8"}),
