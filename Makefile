@@ -135,6 +135,10 @@ bench: deps-if-missing
 
 fuzz: $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz_%,$(wildcard tests/fuzz/*.c))
 
+# What bare BLIS gives, for the benchmarks.
+$(BUILD)/bench_blis: tests/bench/blis.c
+	$(CC) -O2 $(BLIS_CFLAGS) -o $@ $< $(BLIS_LIBS) -lm -fopenmp
+
 deps-if-missing:
 ifneq ($(MISSING)$(filter-out yes,$(or $(ZLIB),zlib)),)
 	@$(MAKE) --no-print-directory deps

@@ -77,6 +77,13 @@ function cases.mnist()
     optim.Adam(model:parameters(), {lr = 0.001}))
 end
 
+for _, n in ipairs {512, 1024, 2048} do
+  cases["sgemm_" .. n] = function()
+    local a, b = ap.randn(n, n), ap.randn(n, n)
+    return function(times) for _ = 1, times do local _ = a:matmul(b) end end
+  end
+end
+
 for name, size in pairs {["1e2"] = 100, ["1e4"] = 10000, ["1e7"] = 10000000} do
   cases["add_" .. name] = function()
     local a, b = ap.randn(size), ap.randn(size)

@@ -76,6 +76,9 @@ def mnist():
 
 def elementwise(name):
     op, size = name.split("_")
+    if op == "sgemm":
+        a, b = torch.randn(int(size), int(size)), torch.randn(int(size), int(size))
+        return repeat(lambda: a @ b)
     a, b = torch.randn(int(float(size))), torch.randn(int(float(size)))
     return repeat({"add": lambda: a + b, "exp": a.exp, "tanh": a.tanh}[op])
 

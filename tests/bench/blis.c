@@ -1,0 +1,41 @@
+/* What bare BLIS gives: blis N THREADS prints the median seconds of an N x N sgemm, with the kernel set that Apsis
+ * would use (BLIS_ARCH_TYPE says otherwise). tests/bench/run builds and runs it. */
+#include <blis.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { RUNS = 9 };
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static int by_size(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+int main(int argc, char **argv) {
+    if (argc != 3) return 2;
+    long n = atol(argv[1]);
+    size_t bytes = (size_t)n * (size_t)n * sizeof(float);
+    float *a = aligned_alloc(64, bytes), *b = aligned_alloc(64, bytes), *c = aligned_alloc(64, bytes);
+    if (!a || !b || !c) return 1;
+    for (long i = 0; i < n * n; i++) a[i] = b[i] = (float)(i % 97) * 0.01f, c[i] = 0;
+    rntm_t runtime = BLIS_RNTM_INITIALIZER;
+    bli_rntm_set_num_threads(atol(argv[2]), &runtime);
+    float one = 1, zero = 0;
+    double seconds[RUNS];
+    for (int i = -1; i < RUNS; i++) { /* the first is a warm-up */
+        double start = now();
+        bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, n, n, n, &one, a, n, 1, b, n, 1, &zero, c, n, 1, NULL,
+                     &runtime);
+        if (i >= 0) seconds[i] = now() - start;
+    }
+    qsort(seconds, RUNS, sizeof *seconds, by_size);
+    printf("%.6g\n", seconds[RUNS / 2]);
+    return 0;
+}
