@@ -507,14 +507,16 @@ end)
 
 test("shapes that do not fit: both of them", function()
   local x = ap.ones(3, 5)
-  raises("gather: the index %(2%) must have as many dimensions as %(3x5%)", function() return x:gather(1, ids {1, 2}) end)
+  raises("gather: the index %(2%) must have as many dimensions as %(3x5%)",
+    function() return x:gather(1, ids {1, 2}) end)
   raises("gather: the index %(4x1%) is larger than %(3x5%) in dimension 1",
     function() return x:gather(2, ids {{1}, {1}, {1}, {1}}) end)
   raises("scatter: the index %(1x2%) is larger than the source %(1x1%) in dimension 2",
     function() return x:scatter(2, ids {{1, 2}}, ap.ones(1, 1)) end)
   raises("index_add: expected a source of shape %(2x5%) for 2 positions in dimension 1 of %(3x5%), got %(3x5%)",
     function() return x:index_add(1, ids {1, 2}, x) end)
-  raises("index_select: expected a vector of positions, got %(1x2%)", function() return x:index_select(1, ids {{1, 2}}) end)
+  raises("index_select: expected a vector of positions, got %(1x2%)",
+    function() return x:index_select(1, ids {{1, 2}}) end)
   raises("index: the mask %(2%) does not fit %(3x5%)", function() return x[flags {true, false}] end)
   raises("more indices than the 2 dimensions", function() return x[{ids {1}, ids {1}, ids {1}}] end)
   raises("do not broadcast", function() return x[{ids {1, 2}, ids {1, 2, 3}}] end)
@@ -541,4 +543,30 @@ test("a result too large for memory names the op and leaves no trace", function(
   raises("repeat_interleave: out of memory", function() return ap.ones(1000):repeat_interleave(2 ^ 50 // 1) end)
   raises("one_hot: out of memory", function() return ids {1}:one_hot(2 ^ 50 // 1) end)
   raises("bincount: out of memory", function() return ids {2 ^ 50 // 1}:bincount() end)
+end)
+
+test("errors leave no memory behind", function()
+  local x = ap.ones(3, 5)
+  local function fail()
+    pcall(ap.gather, x, 2, ids {{9}})
+    pcall(ap.scatter, x, 2, ids {{9}}, 1)
+    pcall(ap.scatter_reduce, x, 2, ids {{9}}, x, "mean", false)
+    pcall(ap.index_put, x, {ids {1}, ids {9}}, 1)
+    pcall(ap.index_put, x, {ids {1, 2}, flags {true, true, true, false, false}}, 1)
+    pcall(ap.index, x, {ids {1, 2}, ids {1, 2, 3}})
+    pcall(ap.embedding, ids {9}, x)
+    pcall(ap.where, x:gt(0), x, ap.ones(4))
+    pcall(ap.masked_scatter, x, x:gt(0), ap.ones(4))
+    pcall(ap.take_along_dim, x, ids {{9}}, 2)
+    pcall(ap.put, x, ids {99}, 1)
+    pcall(ap.one_hot, ids {9}, 5)
+    pcall(ap.bincount, ids {0, 5})
+    pcall(ap.repeat_interleave, x, ids {-1, 1, 1}, 1)
+  end
+  fail()
+  collectgarbage()
+  local before = ap.memory().live
+  for _ = 1, 20 do fail() end
+  collectgarbage()
+  equal(ap.memory().live, before)
 end)

@@ -35,7 +35,7 @@ bool tensor_new_on(Ctx *c, Tensor *out, Device device, DType dtype, int ndim, co
     for (int d = 0; d < ndim; d++)
         if (size[d] == 0) bytes = 0;
     int64_t sizes[MAX_DIMS];
-    memcpy(sizes, size, sizeof *size * (size_t)ndim);
+    if (ndim) memcpy(sizes, size, sizeof *size * (size_t)ndim); /* size may be NULL for none */
     Storage *s = storage_new_on(c, device, bytes);
     if (!s) return false;
     out->storage = s;
