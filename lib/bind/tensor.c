@@ -1,5 +1,6 @@
 /* The tensor userdata: life, fields, conversion to and from Lua values, creation. */
 #include "bind/state.h"
+#include "bind/creation.h"
 #include "cl/device.h"
 #include "ops/ops.h"
 #include <string.h>
@@ -238,14 +239,7 @@ static int meta_len(lua_State *L) {
 /* --- creation
  * -------------------------------------------------------------------------------------------------------- */
 
-typedef struct CreationOptions {
-    DType dtype;
-    Device device;
-    bool given_dtype, given_device, requires_grad;
-} CreationOptions;
-
-/* Takes {dtype =, requires_grad =, device =} off the end of the arguments, from position `first` on. */
-static CreationOptions take_options(lua_State *L, int first, DType otherwise, Device device) {
+CreationOptions take_options(lua_State *L, int first, DType otherwise, Device device) {
     CreationOptions o = {.dtype = otherwise, .device = device};
     int top = lua_gettop(L);
     if (top < first || lua_type(L, top) != LUA_TTABLE || lua_rawlen(L, top) > 0) return o;
@@ -263,13 +257,12 @@ static CreationOptions take_options(lua_State *L, int first, DType otherwise, De
     return o;
 }
 
-static int finish(lua_State *L, Tensor *t, CreationOptions o, bool ok) {
+int finish_creation(lua_State *L, Tensor *t, CreationOptions o, bool ok) {
     t->requires_grad = ok && o.requires_grad;
     return result(L, ok);
 }
 
-/* The contiguous result of a creation, contents undefined. */
-static bool new_here(lua_State *L, Tensor *t, CreationOptions o, int ndim, const int64_t *size) {
+bool new_here(lua_State *L, Tensor *t, CreationOptions o, int ndim, const int64_t *size) {
     return cl_require_dtype(ctx(L), op_name(L), o.device, o.dtype) &&
            tensor_new_on(ctx(L), t, o.device, o.dtype, ndim, size);
 }
@@ -279,7 +272,7 @@ static int create_filled(lua_State *L, double value, bool fill) {
     CreationOptions o = take_options(L, 1, F32, CPU);
     int ndim = check_shape(L, 1, size);
     Tensor *t = new_tensor(L);
-    return finish(L, t, o, new_here(L, t, o, ndim, size) && (!fill || op_fill_(ctx(L), t, value)));
+    return finish_creation(L, t, o, new_here(L, t, o, ndim, size) && (!fill || op_fill_(ctx(L), t, value)));
 }
 
 static int l_zeros(lua_State *L) {
@@ -306,14 +299,15 @@ static int l_full(lua_State *L) {
     if (!lua_istable(L, 1)) bad_argument(L, 1, "a shape as a table");
     int ndim = check_shape(L, 1, size);
     Tensor *t = new_tensor(L);
-    return finish(L, t, o, new_here(L, t, o, ndim, size) && fill_from(L, t, 2));
+    return finish_creation(L, t, o, new_here(L, t, o, ndim, size) && fill_from(L, t, 2));
 }
 
 static int create_like(lua_State *L, double value, bool fill) {
     const Tensor *x = check_shaped(L, 1);
     CreationOptions o = take_options(L, 2, (DType)x->dtype, x->device);
     Tensor *t = new_tensor(L);
-    return finish(L, t, o, new_here(L, t, o, x->ndim, x->size) && (!fill || op_fill_(ctx(L), t, value)));
+    return finish_creation(L, t, o,
+                           new_here(L, t, o, x->ndim, x->size) && (!fill || op_fill_(ctx(L), t, value)));
 }
 
 static int l_zeros_like(lua_State *L) {
@@ -330,7 +324,7 @@ static int l_full_like(lua_State *L) {
     const Tensor *x = check_shaped(L, 1);
     CreationOptions o = take_options(L, 3, (DType)x->dtype, x->device);
     Tensor *t = new_tensor(L);
-    return finish(L, t, o, new_here(L, t, o, x->ndim, x->size) && fill_from(L, t, 2));
+    return finish_creation(L, t, o, new_here(L, t, o, x->ndim, x->size) && fill_from(L, t, 2));
 }
 
 static int l_eye(lua_State *L) {
@@ -342,7 +336,7 @@ static int l_eye(lua_State *L) {
     diagonal.ndim = 1;
     diagonal.size[0] = size[0] < size[1] ? size[0] : size[1];
     diagonal.stride[0] = size[1] + 1;
-    return finish(L, t, o, op_fill_(ctx(L), &diagonal, 1));
+    return finish_creation(L, t, o, op_fill_(ctx(L), &diagonal, 1));
 }
 
 /* arange(last), arange(first, last, step = 1): both ends included, as Lua's for. */
@@ -357,7 +351,7 @@ static int l_arange(lua_State *L) {
     double first = one ? 1 : check_number(L, 1), last = check_number(L, one ? 1 : 2),
            step = opt_number(L, 3, 1);
     Tensor *t = new_tensor(L);
-    return finish(L, t, o, op_arange(ctx(L), t, o.device, first, last, step, o.dtype));
+    return finish_creation(L, t, o, op_arange(ctx(L), t, o.device, first, last, step, o.dtype));
 }
 
 static int l_linspace(lua_State *L) {
@@ -365,7 +359,7 @@ static int l_linspace(lua_State *L) {
     double first = check_number(L, 1), last = check_number(L, 2);
     int64_t steps = check_int(L, 3);
     Tensor *t = new_tensor(L);
-    return finish(L, t, o, op_linspace(ctx(L), t, o.device, first, last, steps, o.dtype));
+    return finish_creation(L, t, o, op_linspace(ctx(L), t, o.device, first, last, steps, o.dtype));
 }
 
 /* --- tensor{...}
@@ -428,9 +422,9 @@ static int l_tensor(lua_State *L) {
         DType dtype = o.given_dtype ? o.dtype : (DType)from->dtype;
         if (!o.given_device) o.device = from->device;
         Tensor *t = new_tensor(L);
-        return finish(L, t, o,
-                      o.device == from->device ? op_to_dtype(ctx(L), t, from, dtype)
-                                               : op_to(ctx(L), t, from, o.device, dtype));
+        return finish_creation(L, t, o,
+                               o.device == from->device ? op_to_dtype(ctx(L), t, from, dtype)
+                                                        : op_to(ctx(L), t, from, o.device, dtype));
     }
     Nested n = {.all_integers = true, .all_booleans = true};
     if (lua_isnone(L, 1)) bad_argument(L, 1, "a number or nested tables of numbers");
@@ -457,7 +451,7 @@ static int l_tensor(lua_State *L) {
     bool ok = op_to(ctx(L), t, &wide, o.device, o.dtype);
     tensor_release(&wide);
     t->is_view = false;
-    return finish(L, t, o, ok);
+    return finish_creation(L, t, o, ok);
 }
 
 /* --- accounts

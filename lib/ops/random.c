@@ -1,0 +1,233 @@
+/* Random numbers: which kernel, how many words an element takes, and the split over threads. */
+#include "ops/random.h"
+#include "cpu/isa.h"
+#include "cpu/kernels_random.h"
+#include "ops/ops.h"
+#include <math.h>
+#include <string.h>
+
+ISA_DECLARE(RandomKernels, random_kernels);
+
+enum {
+    CHUNK = 1024, /* elements at a time: a whole number of groups of blocks with one or two words each */
+    WORDS = 2 * CHUNK,
+    NUMBER_COST = 8 /* of one number, in elementary operations */
+};
+
+/* One draw: kernel, words an element, bytes of what goes in and comes out. */
+typedef struct Draw {
+    RandomKernel kernel;
+    RandomParams params;
+    int words;
+    int64_t in_bytes, out_bytes;
+} Draw;
+
+static const RandomKernels *kernels(void) {
+    return ISA_SELECT(random_kernels);
+}
+
+/* Kernels write whole blocks: the last ones of a draw go through a buffer. */
+static void run_chunk(const Draw *d, char *y, const char *x, int64_t from, int64_t n, uint64_t seed,
+                      uint64_t offset) {
+    _Alignas(64) uint32_t words[WORDS];
+    _Alignas(64) char out[CHUNK * sizeof(double)];
+    int64_t first = from * d->words, blocks = (n * d->words + 3) / 4;
+    kernels()->words(words, blocks, seed, offset + (uint64_t)first / 4, 0);
+    char *to = n == CHUNK ? y + from * d->out_bytes : out;
+    d->kernel(to, x ? x + from * d->in_bytes : NULL, words, n, &d->params);
+    if (to == out) memcpy(y + from * d->out_bytes, out, (size_t)(n * d->out_bytes));
+}
+
+/* y (n elements) from blocks `offset` on. x: the kernel's input, or NULL. */
+static bool run(Ctx *c, const Draw *d, void *y, const void *x, int64_t n, uint64_t seed, uint64_t offset) {
+    int threads = ctx_threads(c, n * NUMBER_COST);
+#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
+    for (int64_t from = 0; from < n; from += CHUNK) {
+        if (ctx_stopping(c)) continue;
+        run_chunk(d, y, x, from, n - from < CHUNK ? n - from : CHUNK, seed, offset);
+    }
+    return !ctx_stopping(c) || ctx_interrupted(c);
+}
+
+/* Draws into t, through a dense tensor of `dtype` where t is not one. x as for run. */
+static bool draw_into(Ctx *c, const char *op, Tensor *t, DType dtype, const Draw *d, const Tensor *x) {
+    Tensor dense;
+    if (!require_cpu(c, op, t)) return false;
+    REQUIRE(c, !tensor_overlaps_itself(t),
+            "%s: elements of the tensor share memory (it was expanded); clone it first", op);
+    int64_t n = tensor_numel(t);
+    bool direct = t->dtype == dtype && tensor_is_contiguous(t);
+    if (direct)
+        tensor_alias(&dense, t);
+    else if (!tensor_new_like(c, &dense, dtype, t))
+        return false;
+    uint64_t offset = rng_take(&c->rng, random_blocks(n * d->words));
+    bool ok = run(c, d, tensor_data(&dense), x ? tensor_data(x) : NULL, n, c->rng.seed, offset) &&
+              (direct || op_copy_(c, t, &dense));
+    tensor_release(&dense);
+    return ok;
+}
+
+static bool require_floating(Ctx *c, const char *op, const Tensor *t) {
+    REQUIRE(c, dtype_is_float((DType)t->dtype), "%s: expected a floating tensor, got %s", op, DTYPE(t));
+    return true;
+}
+
+static Draw real_draw(RandomReal which, DType dtype, RandomParams params) {
+    bool wide = dtype == F64;
+    return (Draw){.kernel = kernels()->real[which][wide],
+                  .params = params,
+                  .words = wide ? 2 : 1,
+                  .out_bytes = wide ? sizeof(double) : sizeof(float)};
+}
+
+static DType real_dtype(const Tensor *t) {
+    return t->dtype == F64 ? F64 : F32;
+}
+
+/* The largest number below x in a dtype: draws from [from, x) may round up to x, but not beyond. */
+static double below(double x, DType dtype) {
+    uint16_t half = dtype == F16 ? f32_to_f16((float)x) : f32_to_bf16((float)x);
+    switch (dtype) {
+    case F64:
+        return nextafter(x, -INFINITY);
+    case F32:
+        return nextafterf((float)x, -INFINITY);
+    default:
+        if (x == 0) return -(double)(dtype == F16 ? f16_to_f32(1) : bf16_to_f32(1));
+        half = (uint16_t)(x > 0 ? half - 1 : half + 1);
+        return dtype == F16 ? f16_to_f32(half) : bf16_to_f32(half);
+    }
+}
+
+bool op_uniform_(Ctx *c, Tensor *t, double from, double to) {
+    if (!require_floating(c, "uniform_", t)) return false;
+    REQUIRE(c, isfinite(from) && isfinite(to) && from <= to,
+            "uniform_: expected finite limits, low to high, got %g, %g", from, to);
+    static const int drops[] = {[F32] = 8, [F64] = 8, [F16] = 21, [BF16] = 24};
+    Draw d = real_draw(RANDOM_UNIFORM, real_dtype(t),
+                       (RandomParams){.a = from,
+                                      .b = to - from,
+                                      .top = from < to ? below(to, (DType)t->dtype) : from,
+                                      .drop = drops[t->dtype]});
+    return draw_into(c, "uniform_", t, real_dtype(t), &d, NULL);
+}
+
+bool op_normal_(Ctx *c, Tensor *t, double mean, double std) {
+    if (!require_floating(c, "normal_", t)) return false;
+    REQUIRE(c, std >= 0, "normal_: expected a deviation of at least 0, got %g", std);
+    Draw d = real_draw(RANDOM_NORMAL, real_dtype(t), (RandomParams){.a = mean, .b = std});
+    return draw_into(c, "normal_", t, real_dtype(t), &d, NULL);
+}
+
+bool op_exponential_(Ctx *c, Tensor *t, double rate) {
+    if (!require_floating(c, "exponential_", t)) return false;
+    REQUIRE(c, rate > 0, "exponential_: expected a rate above 0, got %g", rate);
+    Draw d = real_draw(RANDOM_EXPONENTIAL, real_dtype(t), (RandomParams){.a = 1 / rate});
+    return draw_into(c, "exponential_", t, real_dtype(t), &d, NULL);
+}
+
+bool op_randint_(Ctx *c, Tensor *t, int64_t low, int64_t high) {
+    REQUIRE(c, low <= high, "randint: expected a range from low to high, got %lld, %lld", (long long)low,
+            (long long)high);
+    uint64_t range = (uint64_t)high - (uint64_t)low + 1;
+    bool small = range && range <= 1 << 16;
+    Draw d = {.kernel = kernels()->whole[small ? RANDOM_SMALL : RANDOM_LARGE],
+              .params = {.low = (uint64_t)low, .range = range},
+              .words = small ? 1 : 2,
+              .out_bytes = sizeof(int64_t)};
+    return draw_into(c, "randint", t, I64, &d, NULL);
+}
+
+static uint64_t threshold_of(double p) {
+    return (uint64_t)(p * 0x1p32 + 0.5);
+}
+
+bool op_bernoulli_(Ctx *c, Tensor *t, double p) {
+    REQUIRE(c, p >= 0 && p <= 1, "bernoulli_: expected a probability from 0 to 1, got %g", p);
+    Draw d = {.kernel = kernels()->whole[RANDOM_EVENT],
+              .params = {.threshold = threshold_of(p)},
+              .words = 1,
+              .out_bytes = 1};
+    return draw_into(c, "bernoulli_", t, BOOL, &d, NULL);
+}
+
+static bool are_probabilities(const Tensor *p) {
+    for (int64_t i = 0, n = tensor_numel(p); i < n; i++) {
+        double v = tensor_get_double(p, i);
+        if (!(v >= 0 && v <= 1)) return false;
+    }
+    return true;
+}
+
+bool op_bernoulli_each_(Ctx *c, Tensor *t, const Tensor *p) {
+    Tensor view, dense;
+    if (!require_floating(c, "bernoulli", p) || !require_same_device(c, "bernoulli", t, p) ||
+        !require_cpu(c, "bernoulli", p))
+        return false;
+    if (!tensor_expand(c, &view, p, t->ndim, t->size, "bernoulli")) return false;
+    DType dtype = real_dtype(p);
+    bool ok = op_contiguous(c, &dense, &view, dtype);
+    tensor_release(&view);
+    if (!ok) return false;
+    Draw d = real_draw(RANDOM_BERNOULLI, dtype, (RandomParams){0});
+    d.in_bytes = (int64_t)dtype_size(dtype);
+    d.out_bytes = 1;
+    ok = are_probabilities(&dense) ? draw_into(c, "bernoulli", t, BOOL, &d, &dense)
+                                   : ctx_fail(c, "bernoulli: expected probabilities from 0 to 1, got others");
+    tensor_release(&dense);
+    return ok;
+}
+
+bool op_randperm(Ctx *c, Tensor *out, int64_t n, DType dtype) {
+    Tensor order, draws;
+    out->storage = NULL;
+    REQUIRE(c, n >= 0, "randperm: expected at least 0, got %lld", (long long)n);
+    if (!tensor_new(c, &order, I64, 1, &n)) return false;
+    if (!tensor_new(c, &draws, I64, 1, &n)) {
+        tensor_release(&order);
+        return false;
+    }
+    /* 64 random bits a position; its remainder is off by less than n / 2^64. */
+    const Draw d = {
+        .kernel = kernels()->whole[RANDOM_LARGE], .params = {0}, .words = 2, .out_bytes = sizeof(int64_t)};
+    bool ok = draw_into(c, "randperm", &draws, I64, &d, NULL);
+    if (ok) {
+        int64_t *at = tensor_data(&order);
+        const uint64_t *bits = tensor_data(&draws);
+        for (int64_t i = 0; i < n; i++) { /* Durstenfeld 1964, inside out */
+            int64_t j = (int64_t)(bits[i] % ((uint64_t)i + 1));
+            at[i] = at[j];
+            at[j] = i + 1;
+        }
+        ok = op_to_dtype(c, out, &order, dtype);
+    }
+    tensor_release(&order);
+    tensor_release(&draws);
+    return ok;
+}
+
+bool op_dropout(Ctx *c, Tensor *out, const Tensor *x, double p, uint64_t seed, uint64_t offset) {
+    Tensor dense, y;
+    out->storage = NULL;
+    DType dtype = real_dtype(x);
+    if (!require_floating(c, "dropout", x) || !require_cpu(c, "dropout", x)) return false;
+    REQUIRE(c, p >= 0 && p < 1, "dropout: expected a probability from 0 to below 1, got %g", p);
+    if (!op_contiguous(c, &dense, x, dtype)) return false;
+    Draw d = real_draw(RANDOM_DROPOUT, dtype, (RandomParams){.threshold = threshold_of(p), .b = 1 / (1 - p)});
+    d.words = 1;
+    d.in_bytes = (int64_t)dtype_size(dtype);
+    bool ok = tensor_new_like(c, &y, dtype, x);
+    if (ok && !run(c, &d, tensor_data(&y), tensor_data(&dense), tensor_numel(x), seed, offset)) {
+        tensor_release(&y);
+        ok = false;
+    }
+    tensor_release(&dense);
+    if (!ok || y.dtype == x->dtype) {
+        if (ok) *out = y;
+        return ok;
+    }
+    ok = op_to_dtype(c, out, &y, (DType)x->dtype);
+    tensor_release(&y);
+    return ok;
+}

@@ -1,0 +1,28 @@
+/* Random numbers from the context's generator. Element i of a draw depends on the seed, the blocks used
+ * before, and i alone: not on threads, nor on the tensor's strides. */
+#ifndef APSIS_OPS_RANDOM_H
+#define APSIS_OPS_RANDOM_H
+
+#include "core/tensor.h"
+
+/* In place, any strides. Floating tensors: */
+bool op_uniform_(Ctx *c, Tensor *t, double from, double to);
+bool op_normal_(Ctx *c, Tensor *t, double mean, double std);
+bool op_exponential_(Ctx *c, Tensor *t, double rate);
+/* Any dtype: integers from low to high, both included. */
+bool op_randint_(Ctx *c, Tensor *t, int64_t low, int64_t high);
+/* Any dtype: 1 with probability p, else 0. */
+bool op_bernoulli_(Ctx *c, Tensor *t, double p);
+/* The same with a probability for each element, broadcast to t. */
+bool op_bernoulli_each_(Ctx *c, Tensor *t, const Tensor *p);
+/* 1..n in random order. */
+bool op_randperm(Ctx *c, Tensor *out, int64_t n, DType dtype);
+/* x / (1 - p) where an element is kept, 0 with probability p; the draw starts at block `offset` under `seed`,
+ * so that the gradient drops the same elements. */
+bool op_dropout(Ctx *c, Tensor *out, const Tensor *x, double p, uint64_t seed, uint64_t offset);
+/* Blocks that a draw of n elements of one word takes. */
+static inline uint64_t random_blocks(int64_t n) {
+    return ((uint64_t)n + 3) / 4;
+}
+
+#endif
