@@ -14,7 +14,7 @@
 /* "script.lua:12: " of the innermost Lua frame outside the standard library; "" if there is none. */
 static void push_where(lua_State *L) {
     lua_Debug ar;
-    for (int level = 1; lua_getstack(L, level, &ar); level++) {
+    for (int level = 0; lua_getstack(L, level, &ar); level++) {
         lua_getinfo(L, "Sl", &ar);
         if (ar.currentline > 0 && strncmp(ar.source, "=apsis/", 7) != 0) {
             lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);

@@ -25,8 +25,8 @@ static inline Ctx *ctx(lua_State *L) {
  * ------------------------------------------------------------------------------------------------- */
 /* Raises ctx->error as a Lua error, with the position of the first frame outside the standard library. */
 int raise_error(lua_State *L);
-/* Raises a formatted error likewise. */
-int raise(lua_State *L, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Raises a formatted error likewise. For the linker it has another name: the C library has a raise too. */
+int raise(lua_State *L, const char *format, ...) __asm__("bind_raise") __attribute__((format(printf, 2, 3)));
 /* The name of the running op, for messages ("conv2d"). */
 const char *op_name(lua_State *L);
 /* Raises "NAME: argument N (WHAT): expected EXPECTED, got <type of the value there>". */
