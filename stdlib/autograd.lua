@@ -7,18 +7,17 @@ local is_tensor, set_grad_enabled = core.is_tensor, core.set_grad_enabled
 
 local autograd = {}
 
---- Runs f with recording switched off (or on), restoring the old setting also on an error. Without f it returns an
+-- Restores the setting, however the block ends; a Ctrl-C that pcall may not catch included.
+local restoring = {__close = function(guard) set_grad_enabled(guard[1]) end}
+
+-- Runs f with recording switched off (or on), restoring the old setting also on an error. Without f it returns an
 --- object for `local _ <close> = ap.no_grad()`.
 local function with_grad(enabled)
   return function(f, ...)
-    local before = set_grad_enabled(enabled)
-    if f == nil then
-      return setmetatable({}, {__close = function() set_grad_enabled(before) end})
-    end
-    local results = table.pack(pcall(f, ...))
-    set_grad_enabled(before)
-    if not results[1] then error(results[2], 0) end
-    return table.unpack(results, 2, results.n)
+    local guard = setmetatable({set_grad_enabled(enabled)}, restoring)
+    if f == nil then return guard end
+    local _ <close> = guard
+    return f(...)
   end
 end
 
@@ -88,22 +87,18 @@ local function run(roots, grads, options)
     add_to(sums, owned, node or root, slot or 1, grads[i], create_graph)
     nodes[#nodes + 1] = node
   end
-  local before = set_grad_enabled(create_graph)
-  local ok, message = pcall(function()
-    local order = node_graph(nodes)
-    for i = 1, #order do
-      local node = order[i]
-      local g = sums[node]
-      if g then
-        propagate(node, g, sums, owned, create_graph)
-        if not (options.wanted and options.wanted[node]) then sums[node] = nil end
-        if not retain then node_release(node) end
-      end
-      order[i] = nil
+  local _ <close> = setmetatable({set_grad_enabled(create_graph)}, restoring)
+  local order = node_graph(nodes)
+  for i = 1, #order do
+    local node = order[i]
+    local g = sums[node]
+    if g then
+      propagate(node, g, sums, owned, create_graph)
+      if not (options.wanted and options.wanted[node]) then sums[node] = nil end
+      if not retain then node_release(node) end
     end
-  end)
-  set_grad_enabled(before)
-  if not ok then error(message, 0) end
+    order[i] = nil
+  end
   return sums, owned
 end
 
