@@ -80,7 +80,7 @@ typedef struct ApsisOptions {
  * or options->size is unknown. The caller closes it with apsis_close. */
 APSIS_API Apsis *apsis_create(const ApsisOptions *options);
 /* Closes the instance: runs finalizers, releases borrowed data, invalidates every handle. NULL is allowed.
- * Not to be called from inside a callback of the same instance. */
+ * Inside a callback of the same instance it does nothing. */
 APSIS_API void apsis_close(Apsis *a);
 
 /* The message of the last failure, "" before the first. Owned by the instance, valid until its next call. */
@@ -97,7 +97,9 @@ APSIS_API int64_t apsis_memory(const Apsis *a);
  * called from a signal handler and from any thread. Long tensor ops stop at their next look. Lua code stops
  * at the next instruction when the caller is a signal handler on the thread that runs the instance, within
  * check_every instructions otherwise; with check_every 0 other threads stop tensor ops only. (A check costs
- * plain Lua code some of its speed and tensor code next to nothing.) */
+ * plain Lua code some of its speed and tensor code next to nothing.) A script may catch the error and clean
+ * up; what runs on for half a second, or is interrupted again, gets it again, and then pcall does not catch
+ * it. */
 APSIS_API void apsis_interrupt(Apsis *a);
 
 /* --- running ------------------------------------------------------------------------------------------- */
@@ -175,7 +177,8 @@ static inline ApsisValue apsis_tensor(ApsisTensor *t) {
 }
 
 /* Calls a Lua function. `function` is a global or a path of fields ("model.step"), or a module that has been
- * required and its field ("apsis.nn.Linear"). Fills results[0..nresults-1]: nil where the function returned
+ * required and its field ("apsis.nn.Linear"); a decimal integer in a path is a position ("layers.1.forward").
+ * Fills results[0..nresults-1]: nil where the function returned
  * fewer, cut where it returned more. Strings and tensors in results are the caller's: give them back with
  * apsis_release_values. On failure all results are nil. */
 APSIS_API int apsis_call(Apsis *a, const char *function, const ApsisValue *args, int nargs,
@@ -183,14 +186,15 @@ APSIS_API int apsis_call(Apsis *a, const char *function, const ApsisValue *args,
 /* Releases the strings and tensors among values and makes all nil. */
 APSIS_API void apsis_release_values(Apsis *a, ApsisValue *values, int n);
 
-/* Sets a global or a field ("config.rate"; tables on the way are made) to a value. */
+/* Sets a global or a field ("config.rate", "sizes.2"; tables on the way are made) to a value. */
 APSIS_API int apsis_set(Apsis *a, const char *name, ApsisValue value);
 /* Reads one; nil where there is none. Release it with apsis_release_values(a, value, 1). */
 APSIS_API int apsis_get(Apsis *a, const char *name, ApsisValue *value);
 
 /* A host function that Lua calls. args live during the call only. It may set *result (nil at first; strings
  * are copied after it returns; a tensor handle is released then). Non-zero raises a Lua error with the text
- * of apsis_fail. It may call apsis_* functions on the same instance. */
+ * of apsis_fail, or else of the apsis_* call that failed in it. It may call apsis_* functions on the same
+ * instance. It must return: no longjmp and no C++ exception may leave it. */
 typedef int (*ApsisFunction)(Apsis *a, const ApsisValue *args, int nargs, ApsisValue *result, void *payload);
 /* Makes f callable from Lua under a name ("host.read"). */
 APSIS_API int apsis_function(Apsis *a, const char *name, ApsisFunction f, void *payload);
@@ -235,8 +239,8 @@ APSIS_API int apsis_tensor_copy(Apsis *a, const void *data, ApsisDtype dtype, in
 APSIS_API int apsis_tensor_borrow(Apsis *a, void *data, ApsisDtype dtype, int ndim, const int64_t *shape,
                                   void (*release)(void *data, void *payload), void *payload,
                                   ApsisTensor **out);
-/* What the tensor is. data stays valid while the handle lives and Lua does not replace the tensor's storage.
- */
+/* What the tensor is now. data stays valid while the handle lives and Lua does not replace the tensor's
+ * storage. */
 APSIS_API int apsis_tensor_info(const ApsisTensor *t, ApsisTensorInfo *info);
 /* Copies the elements in C order into buffer, converted to dtype. capacity: elements that fit; too few is
  * APSIS_ERROR_ARGUMENT and nothing is written. */

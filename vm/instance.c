@@ -39,7 +39,8 @@ static void *allocate(void *instance, void *block, size_t old, size_t new) {
         if (!fits(a, more)) return NULL;
     }
     void *p = realloc(block, new);
-    if (!p) return NULL;
+    if (!p && more > 0) return NULL;
+    if (!p) return block; /* Lua relies on it that shrinking cannot fail */
     a->lua_bytes += more;
     share_budget(a);
     return p;
@@ -59,12 +60,14 @@ int64_t apsis_memory(const Apsis *a) {
 /* --- errors -------------------------------------------------------------------------------------------- */
 
 void set_error(Apsis *a, const char *message, const char *traceback) {
+    /* The texts may be the ones of the last error. */
     char *m = strdup(message), *t = strdup(traceback ? traceback : message);
+    if (!m && message != a->fixed) snprintf(a->fixed, sizeof a->fixed, "%s", message);
     free(a->message);
     free(a->traceback);
     a->message = m;
     a->traceback = t;
-    snprintf(a->fixed, sizeof a->fixed, "%s", message);
+    a->errors++;
     a->error = m ? m : a->fixed;
     a->error_traceback = t ? t : a->error;
 }
@@ -141,7 +144,7 @@ static int take_error(Apsis *a, lua_State *L, int status) {
     }
     if (!message) message = "unknown error";
     set_error(a, message, traceback);
-    if (a->stopping || ctx_stopping(a->ctx)) return APSIS_ERROR_INTERRUPTED;
+    if (a->state != RUNNING || ctx_stopping(a->ctx)) return APSIS_ERROR_INTERRUPTED;
     if (syntax) return syntax;
     return status == LUA_ERRMEM || mentions_memory(message) ? APSIS_ERROR_MEMORY : APSIS_ERROR;
 }
@@ -360,7 +363,7 @@ fail:
 }
 
 void apsis_close(Apsis *a) {
-    if (!a) return;
+    if (!a || atomic_load(&a->depth)) return;
     while (a->tensors) apsis_tensor_release(a, a->tensors);
     if (a->main) lua_close(a->main);
     ctx_free(a->ctx);

@@ -11,9 +11,9 @@
 enum { FIXED_TEXT = 256 };
 
 struct ApsisTensor {
-    int ref; /* of the tensor's userdata, in the registry */
+    int ref;                     /* of the tensor's userdata, in the registry: keeps it alive */
+    const struct Tensor *tensor; /* that userdata's block, which does not move */
     struct ApsisTensor *next, **link;
-    ApsisTensorInfo info;
 };
 
 struct Apsis {
@@ -28,14 +28,16 @@ struct Apsis {
 
     /* Interruption. depth counts host calls in progress; owner is the thread that runs the outermost. */
     atomic_int depth;
-    pthread_t owner;
+    _Atomic(pthread_t) owner;
     _Atomic(lua_State *) running; /* the Lua thread that executes now */
     int check_every;
-    bool stopping; /* an interrupt was raised in this outermost call */
+    enum { RUNNING, STOPPING, UNWINDING } state; /* of the outermost call; see interrupt.c */
+    int64_t deadline_ms;
 
     /* The last error: heap texts, or `fixed` where they could not be allocated. */
     char *message, *traceback;
     const char *error, *error_traceback;
+    unsigned errors; /* how many were set: tells whether a host function explained its failure */
     char fixed[FIXED_TEXT];
 };
 
@@ -50,7 +52,8 @@ void call_traced(lua_State *L, Apsis *a, int nargs, int nresults);
 /* interrupt.c */
 void interrupt_enter(Apsis *a);
 void interrupt_leave(Apsis *a);
-/* Replaces coroutine.resume and wrap by functions that know which Lua thread runs. */
+/* Replaces the functions of coroutine that run one by functions that know which Lua thread runs, and pcall
+ * and xpcall by functions that do not catch an interrupt for ever. */
 void interrupt_open(lua_State *L, Apsis *a);
 
 #endif

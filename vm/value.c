@@ -21,10 +21,9 @@ static void describe(ApsisTensorInfo *info, const Tensor *t) {
 
 /* A handle on the tensor at the top of the stack, which it pops. */
 static ApsisTensor *handle_of_top(lua_State *L, Apsis *a) {
-    const Tensor *t = to_tensor(L, -1);
     ApsisTensor *handle = calloc(1, sizeof *handle);
     if (!handle) luaL_error(L, "not enough memory");
-    describe(&handle->info, t);
+    handle->tensor = to_tensor(L, -1);
     /* In the list with no reference yet, so that nothing leaks where luaL_ref raises an error. */
     handle->ref = LUA_NOREF;
     handle->next = a->tensors;
@@ -45,11 +44,18 @@ void apsis_tensor_release(Apsis *a, ApsisTensor *t) {
 
 int apsis_tensor_info(const ApsisTensor *t, ApsisTensorInfo *info) {
     if (!t || !info) return APSIS_ERROR_ARGUMENT;
-    *info = t->info;
+    describe(info, t->tensor);
     return APSIS_OK;
 }
 
 /* --- values to Lua and back ---------------------------------------------------------------------------- */
+
+/* Neither a NULL tensor or string nor a type that only results have. */
+static bool passable(const ApsisValue *v) {
+    if (v->type == APSIS_STRING) return v->as.string.data || v->as.string.length == 0;
+    if (v->type == APSIS_TENSOR) return v->as.tensor != NULL;
+    return (int)v->type >= APSIS_NIL && v->type < APSIS_OTHER;
+}
 
 static void push_value(lua_State *L, const ApsisValue *v) {
     switch (v->type) {
@@ -66,15 +72,15 @@ static void push_value(lua_State *L, const ApsisValue *v) {
         lua_pushnumber(L, v->as.number);
         return;
     case APSIS_STRING:
-        lua_pushlstring(L, v->as.string.data, v->as.string.length);
+        lua_pushlstring(L, v->as.string.length ? v->as.string.data : "", v->as.string.length);
         return;
     case APSIS_TENSOR:
         lua_rawgeti(L, LUA_REGISTRYINDEX, v->as.tensor->ref);
         return;
-    case APSIS_OTHER:
-        break;
+    case APSIS_OTHER: /* passable() said no */
+        lua_pushnil(L);
+        return;
     }
-    luaL_error(L, "a value of type %d cannot be passed to Lua", (int)v->type);
 }
 
 /* A view of the value at an index: the string stays Lua's. Tensors are left to the caller. */
@@ -122,12 +128,23 @@ void apsis_release_values(Apsis *a, ApsisValue *values, int n) {
 
 /* --- names --------------------------------------------------------------------------------------------- */
 
+/* Pushes a step of a path: a decimal integer is a position, anything else a name. */
+static void push_step(lua_State *L, const char *step, size_t n) {
+    lua_pushlstring(L, step, n);
+    if (strspn(step, "-0123456789") < n) return;
+    int is_integer;
+    lua_Integer i = lua_tointegerx(L, -1, &is_integer);
+    if (!is_integer) return;
+    lua_pop(L, 1);
+    lua_pushinteger(L, i);
+}
+
 /* Walks fields from the value on top, replacing it; nil where a step has no fields. */
 static void walk(lua_State *L, const char *path) {
     while (*path) {
         size_t n = strcspn(path, ".");
         if (lua_isnil(L, -1)) return;
-        lua_pushlstring(L, path, n);
+        push_step(L, path, n);
         lua_gettable(L, -2);
         lua_remove(L, -2);
         path += n + (path[n] == '.');
@@ -169,7 +186,7 @@ static void push_named(lua_State *L, const char *name) {
 static void store_named(lua_State *L, const char *name) {
     lua_pushglobaltable(L);
     for (size_t n; name[n = strcspn(name, ".")] == '.'; name += n + 1) {
-        lua_pushlstring(L, name, n);
+        push_step(L, name, n);
         lua_pushvalue(L, -1);
         if (lua_gettable(L, -3) == LUA_TNIL) {
             lua_pop(L, 1);
@@ -181,7 +198,7 @@ static void store_named(lua_State *L, const char *name) {
         lua_replace(L, -3);
         lua_pop(L, 1);
     }
-    lua_pushstring(L, name);
+    push_step(L, name, strlen(name));
     lua_pushvalue(L, -3);
     lua_settable(L, -3);
     lua_pop(L, 2);
@@ -217,9 +234,8 @@ int apsis_call(Apsis *a, const char *function, const ApsisValue *args, int nargs
     if (!function || nargs < 0 || nresults < 0 || (nargs && !args) || (nresults && !results))
         return fail_argument(a, "apsis_call: a function name, arguments and results are needed");
     for (int i = 0; i < nargs; i++)
-        if ((args[i].type == APSIS_TENSOR && !args[i].as.tensor) ||
-            (args[i].type == APSIS_STRING && !args[i].as.string.data && args[i].as.string.length))
-            return fail_argument(a, "apsis_call: an argument is a NULL tensor or string");
+        if (!passable(&args[i]))
+            return fail_argument(a, "apsis_call: an argument is a NULL tensor or string, or no value at all");
     Call c = {a, function, args, nargs, results, nresults};
     int status = protected_call(a, l_call, &c);
     if (status != APSIS_OK) apsis_release_values(a, results, nresults);
@@ -234,7 +250,7 @@ static int l_set(lua_State *L) {
 }
 
 int apsis_set(Apsis *a, const char *name, ApsisValue value) {
-    if (!a || !name || !*name || (value.type == APSIS_TENSOR && !value.as.tensor))
+    if (!a || !name || !*name || !passable(&value))
         return fail_argument(a, "apsis_set: a name and a value are needed");
     Call c = {.a = a, .name = name, .args = &value};
     return protected_call(a, l_set, &c);
@@ -262,6 +278,20 @@ typedef struct HostFunction {
     void *payload;
 } HostFunction;
 
+/* Runs the host's code while its calls run on L, the Lua thread that called. */
+static int run_host(lua_State *L, const HostFunction *f, const ApsisValue *args, int n, ApsisValue *result) {
+    Apsis *a = f->a;
+    lua_State *before = a->L;
+    unsigned errors = a->errors;
+    a->L = L;
+    int status = f->call(a, args, n, result, f->payload);
+    a->L = before;
+    if (status == APSIS_OK && !passable(result))
+        return apsis_fail(a, "the host function's result is a NULL tensor or string, or no value at all");
+    if (status != APSIS_OK && a->errors == errors) apsis_fail(a, "the host function failed");
+    return status;
+}
+
 static int call_host(lua_State *L) {
     const HostFunction *f = lua_touserdata(L, lua_upvalueindex(1));
     Apsis *a = f->a;
@@ -274,10 +304,7 @@ static int call_host(lua_State *L) {
         else
             args[i] = peek_value(L, i + 1);
     }
-    lua_State *before = a->L;
-    a->L = L;
-    int status = f->call(a, args, n, &result, f->payload);
-    a->L = before;
+    int status = run_host(L, f, args, n, &result);
     for (int i = 0; i < n; i++)
         if (args[i].type == APSIS_TENSOR) apsis_tensor_release(a, args[i].as.tensor);
     if (status != APSIS_OK) return luaL_error(L, "%s", apsis_error(a));
@@ -317,8 +344,17 @@ typedef struct Request {
     ApsisTensor *out;
 } Request;
 
+/* Tensors are the library's: the host may make one before any script required it. */
+static void need_library(lua_State *L, const Ctx *c) {
+    if (c->binding) return;
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "apsis");
+    lua_call(L, 1, 0);
+}
+
 static int l_make(lua_State *L) {
     Request *r = lua_touserdata(L, 1);
+    need_library(L, r->a->ctx);
     Tensor *t = new_tensor(L);
     if (!tensor_new(r->a->ctx, t, r->dtype, r->ndim, r->shape)) return raise_error(L);
     if (r->data)
@@ -331,6 +367,7 @@ static int l_make(lua_State *L) {
 
 static int l_borrow(lua_State *L) {
     Request *r = lua_touserdata(L, 1);
+    need_library(L, r->a->ctx);
     Tensor *t = new_tensor(L);
     t->dtype = (uint8_t)r->dtype;
     t->ndim = (int8_t)r->ndim;
@@ -343,7 +380,7 @@ static int l_borrow(lua_State *L) {
 
 /* Checks dtype and shape and counts the bytes; false with the error set. */
 static int check_request(Request *r, ApsisTensor **out) {
-    static const char message[] = "a tensor needs an instance, a dtype, at most 8 sizes and a place for it";
+    static const char message[] = "a tensor needs an instance, a dtype, 0 to 8 sizes and a place for it";
     if (out) *out = NULL;
     if (!r->a || !out || (int)r->dtype < 0 || r->dtype >= DTYPE_COUNT || r->ndim < 0 || r->ndim > MAX_DIMS ||
         (r->ndim && !r->shape))
@@ -370,13 +407,14 @@ int apsis_tensor_copy(Apsis *a, const void *data, ApsisDtype dtype, int ndim, co
 /* A storage over the host's memory. */
 typedef struct Borrowed {
     Storage storage;
+    void *data; /* the host's, maybe NULL where there are no elements */
     void (*release)(void *data, void *payload);
     void *payload;
 } Borrowed;
 
 static void release_borrowed(Storage *s) {
     Borrowed *b = (Borrowed *)s;
-    if (b->release) b->release(s->data, b->payload);
+    if (b->release) b->release(b->data, b->payload);
     free(b);
 }
 
@@ -385,16 +423,20 @@ int apsis_tensor_borrow(Apsis *a, void *data, ApsisDtype dtype, int ndim, const 
     Request r = {.a = a, .data = data, .dtype = (DType)dtype, .ndim = ndim, .shape = shape};
     int status = check_request(&r, out);
     if (status != APSIS_OK) return status;
-    if (!data || (uintptr_t)data % dtype_size(r.dtype) != 0)
+    if ((!data && r.nbytes) || (uintptr_t)data % dtype_size(r.dtype) != 0)
         return fail_argument(a, "apsis_tensor_borrow: data is NULL or not aligned for its dtype");
     Borrowed *b = calloc(1, sizeof *b);
     if (!b) {
         set_error(a, "not enough memory", NULL);
         return APSIS_ERROR_MEMORY;
     }
+    b->data = data;
     b->payload = payload;
-    b->storage = (Storage){
-        .data = data, .nbytes = r.nbytes, .ctx = a->ctx, .size_class = -1, .release = release_borrowed};
+    b->storage = (Storage){.data = data ? data : b,
+                           .nbytes = r.nbytes,
+                           .ctx = a->ctx,
+                           .size_class = -1,
+                           .release = release_borrowed};
     atomic_init(&b->storage.refs, 1);
     r.storage = &b->storage;
     status = protected_call(a, l_borrow, &r);
@@ -427,9 +469,10 @@ static int l_read(lua_State *L) {
 }
 
 int apsis_tensor_read(Apsis *a, const ApsisTensor *t, ApsisDtype dtype, void *buffer, int64_t capacity) {
-    if (!a || !t || (!buffer && t->info.numel) || (int)dtype < 0 || (int)dtype >= DTYPE_COUNT)
+    if (!a || !t || (!buffer && tensor_numel(t->tensor)) || (int)dtype < 0 || (int)dtype >= DTYPE_COUNT)
         return fail_argument(a, "apsis_tensor_read: a tensor, a dtype and a buffer are needed");
-    if (capacity < t->info.numel) return fail_argument(a, "apsis_tensor_read: the buffer is too small");
+    if (capacity < tensor_numel(t->tensor))
+        return fail_argument(a, "apsis_tensor_read: the buffer is too small");
     Reading r = {a, t, buffer, (DType)dtype};
     return protected_call(a, l_read, &r);
 }
