@@ -2,6 +2,7 @@
 #include "apsis.h"
 #include "repl.h"
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -41,10 +42,22 @@ typedef struct Line {
 } Line;
 
 static Apsis *instance;
+static pthread_t main_thread;
+static bool interrupted; /* the last run was */
 
 static void on_sigint(int signal_number) {
-    signal(signal_number, SIG_DFL); /* a second one kills */
+    if (!pthread_equal(pthread_self(), main_thread)) { /* a worker of OpenMP or OpenCL */
+        pthread_kill(main_thread, signal_number);
+        return;
+    }
+    set_sigint(SIG_DFL); /* a second one kills */
     apsis_interrupt(instance);
+}
+
+void set_sigint(void (*handler)(int)) {
+    struct sigaction action = {.sa_handler = handler}; /* no SA_RESTART: a read that waits ends */
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
 }
 
 /* A failed write ends the program at the next check, not in an endless loop of failing prints. */
@@ -56,24 +69,24 @@ static int write_out(const char *text, size_t length, void *payload) {
 
 /* Prints what went wrong; returns the exit status. */
 static int report(int status) {
+    interrupted = status == APSIS_ERROR_INTERRUPTED;
     if (status == APSIS_OK) return EXIT_SUCCESS;
     fflush(stdout);
-    fprintf(stderr, "apsis: %s\n",
-            status == APSIS_ERROR_INTERRUPTED ? apsis_error(instance) : apsis_traceback(instance));
+    fprintf(stderr, "apsis: %s\n", interrupted ? apsis_error(instance) : apsis_traceback(instance));
     return EXIT_FAILURE;
 }
 
 static int run_string(const char *code, const char *name) {
-    signal(SIGINT, on_sigint);
+    set_sigint(on_sigint);
     int status = report(apsis_run_string(instance, code, name));
-    signal(SIGINT, SIG_DFL);
+    set_sigint(SIG_DFL);
     return status;
 }
 
 static int run_file(const char *path) {
-    signal(SIGINT, on_sigint);
+    set_sigint(on_sigint);
     int status = report(apsis_run_file(instance, path));
-    signal(SIGINT, SIG_DFL);
+    set_sigint(SIG_DFL);
     return status;
 }
 
@@ -95,12 +108,23 @@ static int load_module(const char *what) {
     return run_string(code, "=(command line)");
 }
 
+/* arg[-1], arg[-2], ...: the command line before the script, down to the program. */
+static int set_negative_args(char **argv, int script) {
+    for (int i = 0; i < script; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "arg.%d", i - script);
+        int status = apsis_set(instance, name, apsis_bytes(argv[i], strlen(argv[i])));
+        if (status != APSIS_OK) return report(status);
+    }
+    return EXIT_SUCCESS;
+}
+
 static int bad_usage(const char *what, const char *option) {
     fprintf(stderr, "apsis: %s '%s'\n%s", what, option, usage);
     return 2;
 }
 
-/* Finds where the options end; -1 with *status set where there is nothing more to do. */
+/* Finds where the options end; false with *status set where there is nothing more to do. */
 static bool parse(int argc, char **argv, Line *line, int *status) {
     int i = 1;
     for (; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
@@ -153,14 +177,17 @@ static int run_all(int argc, char **argv, const Line *line) {
     }
     int status = run_options(argv, line->code_end);
     if (status == EXIT_SUCCESS && line->code_end < argc) status = run_file(argv[line->code_end]);
-    if (line->interactive) return repl_run(instance, on_sigint);
-    if (status != EXIT_SUCCESS || line->has_code || line->code_end < argc) return status;
-    return isatty(STDIN_FILENO) ? repl_run(instance, on_sigint) : run_file(NULL);
+    bool all_done = status != EXIT_SUCCESS || line->has_code || line->code_end < argc;
+    if (!line->interactive && all_done) return status;
+    if (!line->interactive && !isatty(STDIN_FILENO)) return run_file(NULL);
+    interrupted = false; /* what came before the prompt is no reason for how it ends */
+    return repl_run(instance, on_sigint);
 }
 
 int main(int argc, char **argv) {
     Line line = {0};
     int status = EXIT_SUCCESS;
+    main_thread = pthread_self();
     signal(SIGPIPE, SIG_DFL); /* a reader that went away ends us quietly, whatever we inherited */
     if (parse(argc, argv, &line, &status)) {
         ApsisOptions options = APSIS_OPTIONS_INIT;
@@ -176,7 +203,8 @@ int main(int argc, char **argv) {
             fputs("apsis: cannot create the interpreter: not enough memory\n", stderr);
             return EXIT_FAILURE;
         }
-        status = run_all(argc, argv, &line);
+        status = set_negative_args(argv, script ? line.code_end : 0);
+        if (status == EXIT_SUCCESS) status = run_all(argc, argv, &line);
         apsis_close(instance);
     }
     errno = 0;
@@ -185,5 +213,6 @@ int main(int argc, char **argv) {
                 errno ? strerror(errno) : "");
         return EXIT_FAILURE;
     }
+    if (interrupted) raise(SIGINT); /* tells a shell that runs us in a loop to stop as well: status 130 */
     return status;
 }

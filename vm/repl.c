@@ -1,6 +1,7 @@
 /* The prompt: reading lines with history. What a line means is decided in stdlib/repl.lua. readline is GPL
  * and linked into the program only. */
 #include "repl.h"
+#include <locale.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -53,9 +54,9 @@ static char *read_line(const char *prompt) {
 /* Hands the line to Lua; true where the statement needs more lines. */
 static bool feed(Apsis *a, const char *line, void (*on_sigint)(int)) {
     ApsisValue text = apsis_bytes(line, strlen(line)), more = apsis_nil();
-    signal(SIGINT, on_sigint);
+    set_sigint(on_sigint);
     int status = apsis_call(a, "apsis.repl.feed", &text, 1, &more, 1);
-    signal(SIGINT, on_prompt_sigint);
+    set_sigint(on_prompt_sigint);
     if (status == APSIS_OK) return more.type == APSIS_BOOLEAN && more.as.boolean;
     fflush(stdout);
     fprintf(stderr, "%s\n", apsis_error(a));
@@ -69,10 +70,11 @@ int repl_run(Apsis *a, void (*on_sigint)(int)) {
         fprintf(stderr, "apsis: %s\n", apsis_traceback(a));
         return EXIT_FAILURE;
     }
+    setlocale(LC_CTYPE, ""); /* readline edits characters, not bytes */
     rl_readline_name = "apsis";
     rl_signal_event_hook = drop_line;
     if (keep) read_history(path);
-    signal(SIGINT, on_prompt_sigint);
+    set_sigint(on_prompt_sigint);
     for (char *line; (line = read_line(more ? ">> " : "> ")) != NULL; free(line)) {
         if (line_dropped) {
             line_dropped = 0;
@@ -83,7 +85,7 @@ int repl_run(Apsis *a, void (*on_sigint)(int)) {
         if (*line) add_history(line);
         more = feed(a, line, on_sigint);
     }
-    signal(SIGINT, SIG_DFL);
+    set_sigint(SIG_DFL);
     if (isatty(STDIN_FILENO)) putchar('\n');
     if (keep) {
         stifle_history(HISTORY_LINES);
