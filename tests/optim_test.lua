@@ -33,7 +33,9 @@ local function steps(model, optimizer, loss, g, n, clip)
   return value:item()
 end
 
-local function agrees(name, model, loss, make, clip)
+-- untrained: names of parameters whose gradient is nothing but rounding, which Adam scales up to full steps, and of
+-- what follows them.
+local function agrees(name, model, loss, make, clip, untrained)
   test(name .. ": 20 steps give PyTorch's weights", function()
     local g = golden("optim_" .. name)
     model = model()
@@ -41,7 +43,9 @@ local function agrees(name, model, loss, make, clip)
     local last = steps(model, make(model:parameters()), loss(), g, 20, clip)
     close(last, g.losses[20]:item(), {rtol = 1e-4, atol = 1e-6})
     local after = state_under(g, "after/")
-    for key, value in pairs(model:state_dict()) do close(value, after[key], {rtol = 1e-5, atol = 2e-6}) end
+    for key, value in pairs(model:state_dict()) do
+      if not (untrained and untrained[key]) then close(value, after[key], {rtol = 1e-5, atol = 2e-6, what = key}) end
+    end
   end)
 end
 
@@ -61,7 +65,9 @@ agrees("adamw_amsgrad", mlp, nn.MSELoss, function(p)
   return optim.AdamW(p, {lr = 0.03, betas = {0.8, 0.95}, amsgrad = true})
 end)
 agrees("sgd_clip", mlp, nn.MSELoss, function(p) return optim.SGD(p, {lr = 0.5}) end, 0.3)
-agrees("cnn_adam", cnn, nn.CrossEntropyLoss, function(p) return optim.Adam(p, {lr = 3e-3}) end)
+-- The batch norm takes away whatever the convolution's bias adds; its mean shows it.
+agrees("cnn_adam", cnn, nn.CrossEntropyLoss, function(p) return optim.Adam(p, {lr = 3e-3}) end, nil,
+  {["0.bias"] = true, ["1.running_mean"] = true})
 
 local MAKERS = {
   SGD = function(p) return optim.SGD(p, {lr = 0.05, momentum = 0.9}) end,

@@ -52,7 +52,8 @@ static int l_randint(lua_State *L) {
     if (!lua_istable(L, at)) bad_argument(L, at, "a shape as a table");
     int ndim = check_shape(L, at, size);
     Tensor *t = new_tensor(L);
-    return finish_creation(L, t, o, new_here(L, t, o, ndim, size) && op_randint_(ctx(L), t, low, high));
+    return finish_creation(L, t, o,
+                           new_here(L, t, o, ndim, size) && op_randint_(ctx(L), t, low, high, op_name(L)));
 }
 
 static int l_randint_like(lua_State *L) {
@@ -61,7 +62,8 @@ static int l_randint_like(lua_State *L) {
     CreationOptions o = take_options(L, 3, (DType)x->dtype, x->device);
     check_range(L, 2, &low, &high);
     Tensor *t = new_tensor(L);
-    return finish_creation(L, t, o, new_here(L, t, o, x->ndim, x->size) && op_randint_(ctx(L), t, low, high));
+    return finish_creation(
+        L, t, o, new_here(L, t, o, x->ndim, x->size) && op_randint_(ctx(L), t, low, high, op_name(L)));
 }
 
 static int l_randperm(lua_State *L) {
@@ -105,7 +107,7 @@ static int l_random_(lua_State *L) {
     int64_t low, high;
     Tensor *t = check_tensor(L, 1);
     check_range(L, 2, &low, &high);
-    return in_place(L, op_randint_(ctx(L), t, low, high));
+    return in_place(L, op_randint_(ctx(L), t, low, high, op_name(L)));
 }
 
 /* bernoulli_(x, p): p a number (default 0.5) or a tensor of probabilities */

@@ -127,8 +127,8 @@ bool op_exponential_(Ctx *c, Tensor *t, double rate) {
     return draw_into(c, "exponential_", t, real_dtype(t), &d, NULL);
 }
 
-bool op_randint_(Ctx *c, Tensor *t, int64_t low, int64_t high) {
-    REQUIRE(c, low <= high, "randint: expected a range from low to high, got %lld, %lld", (long long)low,
+bool op_randint_(Ctx *c, Tensor *t, int64_t low, int64_t high, const char *op) {
+    REQUIRE(c, low <= high, "%s: expected a range from low to high, got %lld, %lld", op, (long long)low,
             (long long)high);
     uint64_t range = (uint64_t)high - (uint64_t)low + 1;
     bool small = range && range <= 1 << 16;
@@ -136,7 +136,7 @@ bool op_randint_(Ctx *c, Tensor *t, int64_t low, int64_t high) {
               .params = {.low = (uint64_t)low, .range = range},
               .words = small ? 1 : 2,
               .out_bytes = sizeof(int64_t)};
-    return draw_into(c, "randint", t, I64, &d, NULL);
+    return draw_into(c, op, t, I64, &d, NULL);
 }
 
 static uint64_t threshold_of(double p) {

@@ -10,7 +10,7 @@ bool op_uniform_(Ctx *c, Tensor *t, double from, double to);
 bool op_normal_(Ctx *c, Tensor *t, double mean, double std);
 bool op_exponential_(Ctx *c, Tensor *t, double rate);
 /* Any dtype: integers from low to high, both included. */
-bool op_randint_(Ctx *c, Tensor *t, int64_t low, int64_t high);
+bool op_randint_(Ctx *c, Tensor *t, int64_t low, int64_t high, const char *op);
 /* Any dtype: 1 with probability p, else 0. */
 bool op_bernoulli_(Ctx *c, Tensor *t, double p);
 /* The same with a probability for each element, broadcast to t. */

@@ -22,12 +22,13 @@ rule("conv2d_weight_grad", {"2", "1"},
 
 local conv2d, input_grad = core.conv2d, core.conv2d_input_grad
 
+local function is_options(t) return type(t) == "table" and rawlen(t) == 0 and next(t) ~= nil end
+
 -- stride, padding, dilation, groups from a table of options in place of the bias or the stride.
 local function spread(bias, stride, padding, dilation, groups)
-  local o = type(stride) == "table" and #stride == 0 and stride or type(bias) == "table" and bias
-  if not o then return bias, stride, padding, dilation, groups end
-  if o == stride then return bias, o.stride, o.padding, o.dilation, o.groups end
-  return o.bias, o.stride, o.padding, o.dilation, o.groups
+  if is_options(stride) then return bias, stride.stride, stride.padding, stride.dilation, stride.groups end
+  if is_options(bias) then return bias.bias, bias.stride, bias.padding, bias.dilation, bias.groups end
+  return bias, stride, padding, dilation, groups
 end
 
 -- f with x of `ndim` dimensions; x without the batch dimension gets it for the call.

@@ -8,7 +8,8 @@ local samples = {}
 
 -- Their gradient is zero everywhere, so there is no second one to check.
 local flat = {sign = true, ceil = true, floor = true, round = true, trunc = true, floor_divide = true, fill_ = true,
-  zero_ = true}
+  zero_ = true, uniform_ = true, normal_ = true, exponential_ = true, random_ = true, bernoulli_ = true,
+  bernoulli = true}
 
 -- Values in (low, high), all different and never near a kink at an integer or a half.
 local function spread(size, low, high)
@@ -227,5 +228,32 @@ sample("dot", function() return real(3), unit(3) end)
 sample("addmm", function() return real(2, 4), real(2, 3), unit(3, 4) end)
 sample("linear", function() return real(2, 3), unit(4, 3), real(4) end)
 sample("linear", function() return real(2, 2, 3), unit(4, 3) end)
+
+-- Convolution and pooling.
+sample("conv2d", function() return real(2, 2, 4, 3), unit(4, 1, 2, 2), real(4), {2, 1}, 1, 1, 2 end)
+sample("conv2d_input_grad", function() return real(1, 2, 3, 2), unit(2, 1, 2, 2), {4, 3}, 1, 0, 1, 1 end)
+sample("conv2d_weight_grad", function() return real(1, 1, 4, 3), unit(1, 2, 3, 2), {2, 2}, 1, 0, 1, 1 end)
+sample("max_pool2d", function() return real(1, 2, 4, 5), 2 end)
+sample("max_pool2d", function() return real(1, 1, 4, 5), 3, 2, 1 end)
+sample("max_pool2d_grad", function() return unit(1, 1, 2, 2), real(1, 1, 4, 5), 2 end)
+sample("max_pool2d_pick", function() return unit(1, 1, 4, 5), real(1, 1, 4, 5), 2 end)
+sample("avg_pool2d", function() return real(1, 2, 4, 5), 3, 2, 1 end)
+sample("avg_pool2d_grad", function() return real(1, 1, 2, 3), {4, 5}, 3, 2, 1 end)
+sample("adaptive_avg_pool2d", function() return real(1, 2, 4, 5), {3, 2} end)
+sample("adaptive_avg_pool2d_grad", function() return real(1, 1, 3, 2), {4, 5} end)
+
+-- Random numbers: the same draw at every call. Nothing of what a tensor held goes into what is drawn over it.
+for name, arguments in pairs {uniform_ = {}, normal_ = {}, exponential_ = {}, random_ = {1, 6}, bernoulli_ = {0.4}} do
+  sample(name, function() return real(2, 3) end, {f = function(x)
+    ap.manual_seed(1)
+    local copy = x * 1
+    return copy[name](copy, table.unpack(arguments))
+  end})
+end
+sample("bernoulli", function() return inner(2, 3) end, {f = function(p)
+  ap.manual_seed(1)
+  return ap.bernoulli(p)
+end})
+sample("dropout_at", function() return real(2, 3), 0.4, 1, 0 end)
 
 return samples
