@@ -1,5 +1,5 @@
-/* Convolution on the CPU: tiles of the input are laid out as a matrix (im2col) that stays in the cache, and
- * each is multiplied by the weights in one call of cpu_gemm. All arrays contiguous, f32 or f64. */
+/* Convolution on the CPU, f32 and f64, all arrays contiguous. It is cut into tiles that fit the cache
+ * (kernels_conv.h); memory beside the results is a few hundred KB a thread and a copy of the weights. */
 #ifndef APSIS_CPU_CONV_H
 #define APSIS_CPU_CONV_H
 

@@ -1,97 +1,166 @@
-/* The kernels of kernels_conv.c for one type: T the element, FN(f) the names. */
+/* The kernels of kernels_conv.c for one type: T the element, V a vector of VECTOR bytes, FN(f) the names. */
 
-/* How many of `left` output positions lie in one row, from position `first` of it on. */
-static inline int64_t FN(run_length)(const ConvShape *s, int64_t first, int64_t left) {
-    return s->ow - first < left ? s->ow - first : left;
+enum { FN(lanes) = VECTOR / sizeof(T) };
+
+/* Short runs of a length that hardly changes from call to call: whole vectors, the last one overlapping. */
+ALWAYS_INLINE void FN(copy)(T *to, const T *from, int64_t n) {
+    if (n >= FN(lanes)) {
+        for (int64_t i = 0; i + FN(lanes) <= n; i += FN(lanes)) *(V *)(to + i) = *(const V *)(from + i);
+        *(V *)(to + n - FN(lanes)) = *(const V *)(from + n - FN(lanes));
+        return;
+    }
+    const int64_t bytes = n * (int64_t)sizeof(T);
+    char *d = (char *)to;
+    const char *s = (const char *)from;
+    if (bytes >= 32) {
+        memcpy(d, s, 32);
+        memcpy(d + bytes - 32, s + bytes - 32, 32);
+    } else if (bytes >= 16) {
+        memcpy(d, s, 16);
+        memcpy(d + bytes - 16, s + bytes - 16, 16);
+    } else {
+        for (int64_t i = 0; i < n; i++) to[i] = from[i];
+    }
 }
 
-/* Positions first..first+length of an output row that fall inside an input row: begin..end of them. `shift`
- * is the input position of output position 0. */
-static inline void FN(inside)(int64_t first, int64_t length, int64_t stride, int64_t shift, int64_t width,
-                              int64_t *begin, int64_t *end) {
-    int64_t x = first * stride + shift;
-    int64_t skip = x >= 0 ? 0 : (-x + stride - 1) / stride;
-    int64_t upto = x >= width ? 0 : (width - x + stride - 1) / stride;
-    *begin = skip < length ? skip : length;
-    *end = upto < length ? upto : length;
-    if (*end < *begin) *end = *begin;
-}
-
-static inline void FN(gather_run)(T *restrict to, const T *restrict line, int64_t first, int64_t length,
-                                  int64_t stride, int64_t shift, int64_t width) {
-    int64_t begin, end;
-    FN(inside)(first, length, stride, shift, width, &begin, &end);
-    for (int64_t i = 0; i < begin; i++) to[i] = 0;
-    const T *x = line + first * stride + shift;
-    if (stride == 1)
-        for (int64_t i = begin; i < end; i++) to[i] = x[i];
+/* n elements of `from`, `step` apart, with zeros before them and after them up to `total`. */
+ALWAYS_INLINE void FN(fill_row)(T *to, int64_t lead, int64_t n, int64_t total, const T *from, int64_t step) {
+    for (int64_t i = 0; i < lead; i++) to[i] = 0;
+    if (step == 1)
+        FN(copy)(to + lead, from, n);
+    else if (step == 2)
+        for (int64_t i = 0; i < n; i++) to[lead + i] = from[2 * i];
     else
-        for (int64_t i = begin; i < end; i++) to[i] = x[i * stride];
-    for (int64_t i = end; i < length; i++) to[i] = 0;
+        for (int64_t i = 0; i < n; i++) to[lead + i] = from[i * step];
+    for (int64_t i = lead + n; i < total; i++) to[i] = 0;
 }
 
-/* One row of the column matrix: what kernel element (kh, kw) sees. */
-static void FN(gather)(const ConvShape *s, int64_t from, int64_t count, const T *plane, int64_t kh,
-                       int64_t kw, T *to) {
-    int64_t length;
-    for (int64_t row = from / s->ow, first = from % s->ow; count > 0;
-         row++, first = 0, to += length, count -= length) {
-        length = FN(run_length)(s, first, count);
-        int64_t line = row * s->sh + kh * s->dh - s->ph;
-        if (line >= 0 && line < s->h)
-            FN(gather_run)(to, plane + line * s->w, first, length, s->sw, kw * s->dw - s->pw, s->w);
-        else
-            for (int64_t i = 0; i < length; i++) to[i] = 0;
+/* How many of the positions x, x + step, ... come before `end`, at most `count`. */
+ALWAYS_INLINE int64_t FN(before)(int64_t end, int64_t x, int64_t step, int64_t count) {
+    if (x >= end) return 0;
+    const int64_t n = (end - x + step - 1) / step;
+    return n < count ? n : count;
+}
+
+static void FN(fill)(const ConvCopy *c, void *to, const void *from, int64_t y, int64_t x) {
+    const int64_t height = c->size[0], width = c->size[1], one = height * width;
+    const int64_t pitch = one * c->remainders[0] * c->remainders[1];
+    for (int64_t j = 0; j < c->remainders[1]; j++) {
+        const int64_t left = x + c->remainder[1][j];
+        const int64_t lead = FN(before)(0, left, c->stride[1], width);
+        const int64_t n = FN(before)(c->width, left, c->stride[1], width) - lead;
+        const int64_t start = left + lead * c->stride[1];
+        for (int64_t channel = 0; channel < c->channels; channel++) {
+            const T *source = (const T *)from + channel * c->plane + start;
+            for (int64_t i = 0; i < c->remainders[0]; i++) {
+                T *plane = (T *)to + channel * pitch + (i * c->remainders[1] + j) * one;
+                int64_t row = y + c->remainder[0][i];
+                for (int64_t u = 0; u < height; u++, row += c->stride[0]) {
+                    if (row < 0 || row >= c->height || n == 0)
+                        memset(plane + u * width, 0, (size_t)width * sizeof(T));
+                    else
+                        FN(fill_row)
+                    (plane + u * width, lead, n, width, source + row * c->width, c->stride[1]);
+                }
+            }
+        }
     }
 }
 
-static void FN(im2col)(const ConvShape *s, int64_t channels, int64_t from, int64_t count, const void *image,
-                       void *cols) {
-    T *to = cols;
-    for (int64_t c = 0; c < channels; c++)
-        for (int64_t kh = 0; kh < s->kh; kh++)
-            for (int64_t kw = 0; kw < s->kw; kw++, to += count)
-                FN(gather)(s, from, count, (const T *)image + c * s->h * s->w, kh, kw, to);
+/* rows and width are constants where this is called. */
+ALWAYS_INLINE void FN(sums)(int rows, int width, T *out, const ConvTaps *taps, const T *x, const T *w,
+                            const T *bias) {
+    V sum[ROWS][CONV_WIDE];
+    EACH (r, rows)
+        EACH (v, width) sum[r][v] = (V){0} + bias[r];
+    for (int64_t channel = 0; channel < taps->channels; channel++, x += taps->pitch) {
+        for (int64_t t = 0; t < taps->taps; t++, w += rows) {
+            const T *from = x + taps->offset[t];
+            V in[CONV_WIDE];
+            EACH (v, width) in[v] = *(const V *)(from + v * FN(lanes));
+            EACH (r, rows)
+                EACH (v, width) sum[r][v] += w[r] * in[v];
+        }
+    }
+    EACH (r, rows)
+        EACH (v, width) *(V *)(out + (r * width + v) * FN(lanes)) = sum[r][v];
 }
 
-/* The same row added back. */
-static void FN(scatter)(const ConvShape *s, int64_t from, int64_t count, T *plane, int64_t kh, int64_t kw,
-                        const T *col) {
-    int64_t length, begin, end;
-    for (int64_t row = from / s->ow, first = from % s->ow; count > 0;
-         row++, first = 0, col += length, count -= length) {
-        length = FN(run_length)(s, first, count);
-        int64_t line = row * s->sh + kh * s->dh - s->ph, shift = kw * s->dw - s->pw;
-        if (line < 0 || line >= s->h) continue;
-        FN(inside)(first, length, s->sw, shift, s->w, &begin, &end);
-        T *restrict x = plane + line * s->w + first * s->sw + shift;
-        const T *restrict g = col;
-        if (s->sw == 1)
-            for (int64_t i = begin; i < end; i++) x[i] += g[i];
-        else
-            for (int64_t i = begin; i < end; i++) x[i * s->sw] += g[i];
+static void FN(block)(int rows, int width, void *out, const ConvTaps *taps, const void *x, const void *w,
+                      const void *bias) {
+    DISPATCH(FN(sums), out, taps, x, w, bias)
+}
+
+static void FN(put)(const ConvPlace *place, void *to, const void *out, int rows, int width, int64_t first,
+                    int64_t count) {
+    const int64_t ld = width * FN(lanes), end = first + count;
+    for (int64_t u = first / place->pitch; u * place->pitch < end; u++) {
+        int64_t from = u * place->pitch, last = from + place->width;
+        if (from < first) from = first;
+        if (last > end) last = end;
+        if (from >= last) continue;
+        T *d = (T *)to + u * place->row + (from - u * place->pitch) * place->column;
+        const T *s = (const T *)out + from - first;
+        for (int r = 0; r < rows; r++, d += place->plane, s += ld) {
+            if (place->column == 1)
+                FN(copy)(d, s, last - from);
+            else
+                for (int64_t i = 0; i < last - from; i++) d[i * place->column] = s[i];
+        }
     }
 }
 
-static void FN(col2im)(const ConvShape *s, int64_t channels, int64_t from, int64_t count, const void *cols,
-                       void *image) {
-    const T *col = cols;
-    for (int64_t c = 0; c < channels; c++)
-        for (int64_t kh = 0; kh < s->kh; kh++)
-            for (int64_t kw = 0; kw < s->kw; kw++, col += count)
-                FN(scatter)(s, from, count, (T *)image + c * s->h * s->w, kh, kw, col);
+ALWAYS_INLINE void FN(outer_sums)(int rows, int width, T *sum, int64_t ld, const T *const *x, int64_t pitch,
+                                  int64_t height, int64_t columns, const T *g) {
+    V s[ROWS][CONV_WIDE];
+    const T *at[ROWS];
+    EACH (i, rows) {
+        at[i] = x[i];
+        EACH (v, width) s[i][v] = (V){0};
+    }
+    for (int64_t u = 0; u < height; u++) {
+        for (int64_t p = u * pitch; p < u * pitch + columns; p++, g += width * FN(lanes)) {
+            V in[CONV_WIDE];
+            EACH (v, width) in[v] = *(const V *)(g + v * FN(lanes));
+            EACH (i, rows)
+                EACH (v, width) s[i][v] += at[i][p] * in[v];
+        }
+    }
+    EACH (i, rows)
+        EACH (v, width) *(V *)(sum + i * ld + v * FN(lanes)) += s[i][v];
 }
 
-static void FN(fill_rows)(int64_t rows, int64_t count, int64_t stride, const void *value, void *y) {
-    for (int64_t i = 0; i < rows; i++) {
-        T *restrict to = (T *)y + i * stride;
-        const T v = ((const T *)value)[i];
-        for (int64_t j = 0; j < count; j++) to[j] = v;
+static void FN(outer)(int rows, int width, void *sum, int64_t ld, const void *const *x, int64_t pitch,
+                      int64_t height, int64_t columns, const void *g) {
+    const T *const *from = (const T *const *)x;
+    DISPATCH(FN(outer_sums), sum, ld, from, pitch, height, columns, g)
+}
+
+static void FN(transpose)(void *to, int64_t ld, const void *from, int64_t plane, int64_t channels,
+                          int64_t n) {
+    T *d = to;
+    const T *s = from;
+    enum { TILE = 16 };
+    for (int64_t i = 0; i < n; i += TILE) {
+        const int64_t end = i + TILE < n ? i + TILE : n;
+        for (int64_t r = 0; r < channels; r++)
+            for (int64_t k = i; k < end; k++) d[k * ld + r] = s[r * plane + k];
+        for (int64_t k = i; k < end; k++)
+            for (int64_t r = channels; r < ld; r++) d[k * ld + r] = 0;
     }
 }
 
-static void FN(add)(int64_t n, void *y, const void *x) {
-    T *restrict to = y;
-    const T *restrict from = x;
-    for (int64_t i = 0; i < n; i++) to[i] += from[i];
+static double FN(dot)(const void *xp, int64_t x_pitch, const void *gp, int64_t g_pitch, int64_t rows,
+                      int64_t columns) {
+    V sum = {0};
+    T rest = 0;
+    for (int64_t u = 0; u < rows; u++) {
+        const T *x = (const T *)xp + u * x_pitch, *g = (const T *)gp + u * g_pitch;
+        int64_t v = 0;
+        for (; v + FN(lanes) <= columns; v += FN(lanes)) sum += *(const V *)(x + v) * *(const V *)(g + v);
+        for (; v < columns; v++) rest += x[v] * g[v];
+    }
+    double total = rest;
+    for (int i = 0; i < FN(lanes); i++) total += sum[i];
+    return total;
 }

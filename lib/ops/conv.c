@@ -35,20 +35,21 @@ static int64_t outputs(const ConvOptions *o, int d, int64_t size, int64_t kernel
     return room < 0 ? 0 : room / o->stride[d] + 1;
 }
 
-/* Fills the sizes of the kernel and the options; n, c, h, w and o are there. */
+/* Fills the sizes of the kernel, the output and the options; n, c, in and o are there. */
 static bool complete(Ctx *c, const char *op, ConvShape *s, int64_t kh, int64_t kw, const ConvOptions *o) {
-    s->kh = kh, s->kw = kw;
+    s->kernel[0] = kh, s->kernel[1] = kw;
     s->groups = o->groups;
-    s->sh = o->stride[0], s->sw = o->stride[1];
-    s->dh = o->dilation[0], s->dw = o->dilation[1];
     REQUIRE(c, kh >= 1 && kw >= 1, "%s: expected a kernel of at least 1x1, got %lldx%lld", op, (long long)kh,
             (long long)kw);
-    s->oh = outputs(o, 0, s->h, kh, &s->ph);
-    s->ow = outputs(o, 1, s->w, kw, &s->pw);
-    REQUIRE(c, s->oh > 0 && s->ow > 0,
+    for (int d = 0; d < 2; d++) {
+        s->dilation[d] = o->dilation[d];
+        s->out[d] = outputs(o, d, s->in[d], s->kernel[d], &s->before[d]);
+        s->stride[d] = s->out[d] > 1 ? o->stride[d] : 1; /* without a second output any stride is the same */
+    }
+    REQUIRE(c, s->out[0] > 0 && s->out[1] > 0,
             "%s: the kernel (%lldx%lld, dilation %lldx%lld) is larger than the padded input (%lldx%lld)", op,
-            (long long)kh, (long long)kw, (long long)s->dh, (long long)s->dw, (long long)(s->h + 2 * s->ph),
-            (long long)(s->w + 2 * s->pw));
+            (long long)kh, (long long)kw, (long long)s->dilation[0], (long long)s->dilation[1],
+            (long long)(s->in[0] + 2 * s->before[0]), (long long)(s->in[1] + 2 * s->before[1]));
     REQUIRE(c, s->c % s->groups == 0 && s->o % s->groups == 0,
             "%s: expected channels that are multiples of groups (%lld), got %lld in and %lld out", op,
             (long long)s->groups, (long long)s->c, (long long)s->o);
@@ -102,7 +103,7 @@ bool op_conv2d(Ctx *c, Tensor *out, const Tensor *x, const Tensor *weight, const
         !check_image(c, op, "a weight (O, C / groups, KH, KW)", weight) || !check_pair(c, op, x, weight) ||
         !check_options(c, op, o))
         return false;
-    ConvShape s = {.n = x->size[0], .c = x->size[1], .h = x->size[2], .w = x->size[3], .o = weight->size[0]};
+    ConvShape s = {.n = x->size[0], .c = x->size[1], .in = {x->size[2], x->size[3]}, .o = weight->size[0]};
     REQUIRE(c, weight->size[1] * o->groups == s.c,
             "%s: the weight (%s) takes %lld input channels in %lld group%s, the input (%s) has %lld", op,
             SHAPE(weight), (long long)(weight->size[1] * o->groups), (long long)o->groups,
@@ -113,7 +114,7 @@ bool op_conv2d(Ctx *c, Tensor *out, const Tensor *x, const Tensor *weight, const
     if ((bias && !require_same_device(c, op, x, bias)) ||
         !complete(c, op, &s, weight->size[2], weight->size[3], o))
         return false;
-    const int64_t size[4] = {s.n, s.o, s.oh, s.ow};
+    const int64_t size[4] = {s.n, s.o, s.out[0], s.out[1]};
     if (!open_operands(c, &a, &b, &y, x, weight, 4, size)) return false;
     bool ok = !bias || op_contiguous(c, &shift, bias, (DType)a.dtype);
     if (ok && s.c == 0)
@@ -134,13 +135,13 @@ bool op_conv2d_input_grad(Ctx *c, Tensor *out, const Tensor *g, const Tensor *we
         !check_image(c, op, "a weight (O, C / groups, KH, KW)", weight) || !check_pair(c, op, g, weight) ||
         !check_options(c, op, o))
         return false;
-    ConvShape s = {.n = g->size[0], .c = weight->size[1] * o->groups, .h = h, .w = w, .o = weight->size[0]};
+    ConvShape s = {.n = g->size[0], .c = weight->size[1] * o->groups, .in = {h, w}, .o = weight->size[0]};
     REQUIRE(c, h >= 0 && w >= 0, "%s: negative size %lldx%lld", op, (long long)h, (long long)w);
     if (!complete(c, op, &s, weight->size[2], weight->size[3], o)) return false;
-    REQUIRE(c, g->size[1] == s.o && g->size[2] == s.oh && g->size[3] == s.ow,
+    REQUIRE(c, g->size[1] == s.o && g->size[2] == s.out[0] && g->size[3] == s.out[1],
             "%s: expected an output of shape (%lldx%lldx%lldx%lld), got (%s)", op, (long long)s.n,
-            (long long)s.o, (long long)s.oh, (long long)s.ow, SHAPE(g));
-    const int64_t size[4] = {s.n, s.c, s.h, s.w};
+            (long long)s.o, (long long)s.out[0], (long long)s.out[1], SHAPE(g));
+    const int64_t size[4] = {s.n, s.c, s.in[0], s.in[1]};
     if (!open_operands(c, &a, &b, &y, g, weight, 4, size)) return false;
     bool ok = s.o == 0 ? op_fill_(c, &y, 0)
                        : is_empty(&s) || cpu_conv2d_input_grad(c, &s, (DType)a.dtype, tensor_data(&y),
@@ -157,11 +158,11 @@ bool op_conv2d_weight_grad(Ctx *c, Tensor *out, const Tensor *x, const Tensor *g
         !check_image(c, op, "an output (N, O, OH, OW)", g) || !check_pair(c, op, x, g) ||
         !check_options(c, op, o))
         return false;
-    ConvShape s = {.n = x->size[0], .c = x->size[1], .h = x->size[2], .w = x->size[3], .o = g->size[1]};
+    ConvShape s = {.n = x->size[0], .c = x->size[1], .in = {x->size[2], x->size[3]}, .o = g->size[1]};
     if (!complete(c, op, &s, kh, kw, o)) return false;
-    REQUIRE(c, g->size[0] == s.n && g->size[2] == s.oh && g->size[3] == s.ow,
+    REQUIRE(c, g->size[0] == s.n && g->size[2] == s.out[0] && g->size[3] == s.out[1],
             "%s: expected an output of shape (%lldx%lldx%lldx%lld), got (%s)", op, (long long)s.n,
-            (long long)s.o, (long long)s.oh, (long long)s.ow, SHAPE(g));
+            (long long)s.o, (long long)s.out[0], (long long)s.out[1], SHAPE(g));
     const int64_t size[4] = {s.o, s.c / s.groups, kh, kw};
     if (!open_operands(c, &a, &b, &y, x, g, 4, size)) return false;
     bool ok = s.n == 0 ? op_fill_(c, &y, 0)
