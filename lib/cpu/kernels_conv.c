@@ -1,5 +1,6 @@
 /* Convolution kernels of both types, with the vectors and the number of registers of the instruction set. */
 #include "cpu/kernels_conv.h"
+#include "cpu/vector.h"
 #include <string.h>
 
 /* Sums of products may use the fused instruction here: nobody compares their last bits with another device's.
@@ -10,20 +11,8 @@
 #pragma GCC optimize("fp-contract=fast")
 #endif
 
-/* ROWS x CONV_WIDE sums and a few operands stay in registers: 32 with AVX-512 and on arm64, else 16. */
-#if defined(__AVX512F__)
-#define VECTOR 64
-#define ROWS   8
-#elif defined(__AVX2__)
-#define VECTOR 32
-#define ROWS   4
-#elif defined(__aarch64__)
-#define VECTOR 16
-#define ROWS   8
-#else
-#define VECTOR 16
-#define ROWS   4
-#endif
+/* ROWS x CONV_WIDE sums and a few operands stay in registers. */
+#define ROWS (REGISTERS / 4)
 
 /* Calls f(rows, width, ...) with constants in place of both. */
 #define CASE_WIDTH(f, n, ...)                                                                                \

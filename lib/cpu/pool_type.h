@@ -1,4 +1,5 @@
-/* The kernels of kernels_pool.c for one type: T the element, FN(f) the names. */
+/* The kernels of kernels_pool.c for one type: T the element, I an integer of its size, V and M vectors of
+ * them, FN(f) the names. */
 
 /* The place of the maximum of the window of output (i, j): the first of the largest, the last NaN; -1 where
  * the window lies in the padding alone. */
@@ -21,27 +22,14 @@ static inline int64_t FN(find)(const MaxPool *p, const T *x, int64_t i, int64_t 
     return best;
 }
 
-static inline int FN(is_halving)(const MaxPool *p) {
-    return p->kh == 2 && p->kw == 2 && p->sh == 2 && p->sw == 2 && p->ph == 0 && p->pw == 0 && p->dh == 1 &&
-           p->dw == 1 && p->oh * 2 <= p->h && p->ow * 2 <= p->w;
-}
-
-/* The larger one, the second where it is NaN. */
-#define LARGER(a, b) ((b) > (a) || (b) != (b) ? (b) : (a))
+#include "cpu/halve_type.h"
 
 static void FN(max)(const MaxPool *p, void *yp, const void *xp) {
     const T *x = xp;
     T *y = yp;
-    if (FN(is_halving)(p)) {
-        for (int64_t i = 0; i < p->oh; i++) {
-            const T *restrict top = x + 2 * i * p->w, *restrict low = top + p->w;
-            T *restrict to = y + i * p->ow;
-            for (int64_t j = 0; j < p->ow; j++) {
-                const T a = LARGER(top[2 * j], top[2 * j + 1]);
-                const T b = LARGER(a, low[2 * j]);
-                to[j] = LARGER(b, low[2 * j + 1]);
-            }
-        }
+    const int64_t block = FN(halved_rows)(p);
+    if (block) {
+        FN(halve)(p, block, y, x);
         return;
     }
     for (int64_t i = 0; i < p->oh; i++)
@@ -68,33 +56,17 @@ static void FN(place)(const MaxPool *p, int64_t *y, const void *x) {
 static void FN(max_grad)(const MaxPool *p, void *gxp, const void *xp, const void *gp) {
     const T *x = xp, *g = gp;
     T *gx = gxp;
-    if (!FN(is_halving)(p)) {
-        for (int64_t i = 0; i < p->oh; i++)
-            for (int64_t j = 0; j < p->ow; j++) {
-                int64_t at = FN(find)(p, x, i, j);
-                if (at >= 0) gx[at] += g[i * p->ow + j];
-            }
+    const int64_t block = FN(halved_rows)(p);
+    if (block) {
+        FN(halve_grad)(p, block, gx, x, g);
         return;
     }
-    for (int64_t i = 0; i < p->oh; i++) {
-        const T *restrict top = x + 2 * i * p->w, *restrict low = top + p->w;
-        T *restrict to = gx + 2 * i * p->w, *restrict under = to + p->w;
+    for (int64_t i = 0; i < p->oh; i++)
         for (int64_t j = 0; j < p->ow; j++) {
-            const T a = top[2 * j], b = top[2 * j + 1], c = low[2 * j], d = low[2 * j + 1],
-                    v = g[i * p->ow + j];
-            int take_b = b > a || b != b;
-            const T ab = take_b ? b : a;
-            int take_c = c > ab || c != c;
-            const T abc = take_c ? c : ab;
-            int take_d = d > abc || d != d;
-            to[2 * j] = !take_b && !take_c && !take_d ? v : 0;
-            to[2 * j + 1] = take_b && !take_c && !take_d ? v : 0;
-            under[2 * j] = take_c && !take_d ? v : 0;
-            under[2 * j + 1] = take_d ? v : 0;
+            int64_t at = FN(find)(p, x, i, j);
+            if (at >= 0) gx[at] += g[i * p->ow + j];
         }
-    }
 }
-#undef LARGER
 
 static void FN(avg)(const AvgPool *p, void *yp, const void *xp) {
     const T *x = xp;
