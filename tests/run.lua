@@ -6,6 +6,7 @@
 local folder = (arg and arg[0] or "tests/run.lua"):match("^(.*)/[^/]*$") or "."
 package.path = folder .. "/?.lua;" .. folder .. "/support/?.lua;" .. package.path
 local check = require "support.check"
+local clock = require "apsis.core".clock
 
 local function usage(message)
   io.stderr:write(message, "\nusage: apsis tests/run.lua [-k PATTERN] [-v] [--device NAME] [FILE...]\n")
@@ -36,7 +37,7 @@ end
 
 local function all_test_files()
   local files = {}
-  local listing <close> = assert(io.popen("ls " .. folder .. "/*_test.lua 2>/dev/null"))
+  local listing <close> = assert(io.popen("LC_ALL=C ls '" .. folder .. "'/*_test.lua"))
   for name in listing:lines() do files[#files + 1] = name end
   return files
 end
@@ -56,7 +57,7 @@ end
 
 local function run_file(file, pattern, verbose)
   local tests = {}
-  local started = os.clock()
+  local started = clock()
   check.begin(file, folder, function(name, f) tests[#tests + 1] = {name = name, f = f} end)
   local chunk, message = loadfile(file)
   if not chunk then
@@ -80,7 +81,7 @@ local function run_file(file, pattern, verbose)
     end
   end
   if ran > 0 or failed > before then
-    print(("%-40s %4d tests  %6.2f s%s"):format(file:match("[^/]*$"), ran, os.clock() - started,
+    print(("%-40s %4d tests  %6.2f s%s"):format(file:match("[^/]*$"), ran, clock() - started,
       failed > before and ("   %d FAILED"):format(failed - before) or ""))
     io.stdout:flush()
   end

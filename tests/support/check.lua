@@ -202,7 +202,9 @@ function check.end_test()
 end
 
 function check.cleanup()
-  for _, name in ipairs(temporary) do os.remove(name) end
+  for _, name in ipairs(temporary) do
+    if not os.remove(name) then os.execute("rm -rf '" .. name .. "'") end
+  end
 end
 
 function check.install()
