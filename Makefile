@@ -11,7 +11,7 @@ SOVERSION := 0
 
 # --- what the system has; `make deps` installs what is missing ----------------------------------------------
 PKG         := pkg-config
-LUA         := $(shell for p in lua5.4 lua-5.4 lua54 lua; do $(PKG) --exists $$p 2>/dev/null && echo $$p && break; done)
+LUA         := $(shell for p in lua5.4 lua-5.4 lua54 lua; do $(PKG) --exists "$$p >= 5.4 $$p < 5.5" 2>/dev/null && echo $$p && break; done)
 LUA_CFLAGS  := $(if $(LUA),$(shell $(PKG) --cflags $(LUA)),-I/usr/include/lua5.4)
 LUA_LIBS    := $(if $(LUA),$(shell $(PKG) --libs $(LUA)),-llua5.4)
 BLIS_DIR    := $(firstword $(wildcard /usr/include/*/blis-openmp /usr/include/blis-openmp /usr/include/blis \
@@ -22,26 +22,31 @@ BLIS_LIBDIR := $(wildcard $(patsubst /usr/include/%,/usr/lib/%,$(filter %/blis-o
 BLIS_CFLAGS := $(BLIS_DIR:%=-isystem %)
 BLIS_LIBS   := $(BLIS_LIBDIR:%=-L%) -lblis
 ZLIB        := $(if $(wildcard /usr/include/zlib.h),yes,$(shell $(PKG) --exists zlib 2>/dev/null && echo yes))
+OPENCL      := $(wildcard /usr/include/CL/cl.h /usr/local/include/CL/cl.h /opt/homebrew/include/CL/cl.h)
 READLINE    := $(wildcard /usr/include/readline/readline.h /opt/homebrew/opt/readline/include/readline/readline.h)
 COMPILER    := $(shell command -v $(firstword $(CC)) 2>/dev/null)
 
-MISSING := $(if $(COMPILER),,gcc) $(if $(LUA),,lua5.4) $(if $(BLIS_DIR),,blis) $(if $(READLINE),,readline)
+MISSING := $(if $(COMPILER),,gcc) $(if $(LUA),,lua5.4) $(if $(BLIS_DIR),,blis) $(if $(READLINE),,readline) \
+           $(if $(OPENCL),,opencl-headers)
 MISSING := $(strip $(MISSING))
 ifeq ($(ZLIB),yes)
 ZLIB_CFLAGS := -DHAVE_ZLIB
 ZLIB_LIBS   := -lz
 endif
 
-DEBIAN_PACKAGES := gcc libc6-dev pkg-config liblua5.4-dev libblis-openmp-dev libreadline-dev zlib1g-dev \
+# The tests take a C++ compiler (a host program may be C++) and PoCL besides.
+DEBIAN_PACKAGES := gcc g++ libc6-dev pkg-config liblua5.4-dev libblis-openmp-dev libreadline-dev zlib1g-dev \
                    opencl-headers ocl-icd-libopencl1 pocl-opencl-icd
-FEDORA_PACKAGES := gcc pkgconf lua-devel blis-devel readline-devel zlib-devel opencl-headers ocl-icd
-ARCH_PACKAGES   := gcc pkgconf lua54 blis readline zlib opencl-headers ocl-icd
-BREW_PACKAGES   := gcc pkg-config lua@5.4 blis readline zlib
+FEDORA_PACKAGES := gcc gcc-c++ pkgconf lua-devel blis-devel readline-devel zlib-devel opencl-headers ocl-icd pocl
+ARCH_PACKAGES   := gcc pkgconf lua54 blis readline zlib opencl-headers ocl-icd pocl
+BREW_PACKAGES   := gcc pkg-config lua@5.4 blis readline zlib opencl-headers
 
 # --- flags --------------------------------------------------------------------------------------------------
 CFLAGS   ?= -O3 -g
 override CPPFLAGS += -Ilib -Ivm $(LUA_CFLAGS) $(BLIS_CFLAGS) $(ZLIB_CFLAGS) -D_GNU_SOURCE
-WARN     := -Wall -Wextra -Werror
+# A newer compiler's new warnings stop who works on Apsis, not who builds a release.
+WERROR   ?= $(if $(wildcard .git),-Werror)
+WARN     := -Wall -Wextra $(WERROR)
 CODEGEN  := -std=gnu17 -fPIC -fvisibility=hidden -fno-math-errno -fno-trapping-math -ffp-contract=off -fopenmp
 ifneq ($(SANITIZE),)
 CODEGEN  += -fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -75,10 +80,14 @@ PRODUCTS := $(BUILD)/apsis $(BUILD)/libapsis.so $(BUILD)/libapsis.a
 
 all: $(PRODUCTS)
 
+# One short line a step; V=1 shows the commands.
+step = $(if $(V),,@echo '$(1) $(2)')
+Q    := $(if $(V),,@)
+
 # A stamp changes only when its text does, so that new flags or a file that came or went rebuild what they
 # should and a no-op build does nothing.
 stamp = $(shell mkdir -p $(BUILD); echo '$(2)' | cmp -s - $(BUILD)/$(1) || echo '$(2)' > $(BUILD)/$(1))
-BUILDING := $(filter-out clean help deps deps-if-missing lint run test bench,$(or $(MAKECMDGOALS),all))
+BUILDING := $(filter-out clean help deps deps-if-missing lint run test bench uninstall,$(or $(MAKECMDGOALS),all))
 ifneq ($(BUILDING),)
 ifneq ($(MISSING),)
 $(error Missing: $(MISSING). `make deps` installs it on Debian and Ubuntu and says what to install elsewhere)
@@ -86,58 +95,79 @@ endif
 ifneq ($(ZLIB),yes)
 $(warning zlib is missing: building without gzip and zip (zlib1g-dev; `make deps`))
 endif
-$(call stamp,flags,$(subst ',,$(CC) $(ALL_CFLAGS) $(LIBS)))
+# ccache makes the same objects.
+$(call stamp,flags,$(subst ',,$(filter-out %ccache,$(CC)) $(ALL_CFLAGS) $(LIBS)))
 $(call stamp,bundle.list,$(BUNDLE))
 $(call stamp,objects.list,$(LIB_OBJ))
 endif
 
 $(BUILD)/apsis: $(BIN_OBJ) $(LIB_OBJ) $(BUILD)/objects.list
-	$(CC) $(CODEGEN) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) -lreadline
+	$(call step,LINK,$@)
+	$(Q)$(CC) $(CODEGEN) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) -lreadline
 
 $(BUILD)/libapsis.so: $(LIB_OBJ) $(BUILD)/objects.list
-	$(CC) $(CODEGEN) $(LDFLAGS) -shared -Wl,-soname,libapsis.so.$(SOVERSION) -o $@ $(filter %.o,$^) $(LIBS)
+	$(call step,LINK,$@)
+	$(Q)$(CC) $(CODEGEN) $(LDFLAGS) -shared -Wl,-soname,libapsis.so.$(SOVERSION) -o $@ $(filter %.o,$^) $(LIBS)
 
+# One object whose inner names are local, so that none can clash with a host's.
+OBJCOPY := $(shell command -v objcopy 2>/dev/null)
 $(BUILD)/libapsis.a: $(LIB_OBJ) $(BUILD)/objects.list
-	@rm -f $@
-	$(AR) rcs $@ $(filter %.o,$^)
+	$(call step,AR,$@)
+	$(Q)rm -f $@
+ifeq ($(OBJCOPY),)
+	$(Q)$(AR) rcs $@ $(filter %.o,$^)
+else
+	$(Q)$(CC) -r -nostdlib -o $(BUILD)/libapsis.o $(filter %.o,$^)
+	$(Q)$(OBJCOPY) --localize-hidden $(BUILD)/libapsis.o
+	$(Q)$(AR) rcs $@ $(BUILD)/libapsis.o
+endif
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
-	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(call step,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 define isa_rule
 $(BUILD)/lib/cpu/%.$(1).o: lib/cpu/%.c $(BUILD)/flags
-	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_CFLAGS) $$(ISA_FLAGS_$(1)) -DISA=$(1) -c -o $$@ $$<
+	$$(call step,CC,$$< ($(1)))
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(ISA_FLAGS_$(1)) -DISA=$(1) -c -o $$@ $$<
 endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
 $(BUILD)/embed: vm/embed.c $(BUILD)/flags
-	$(CC) -std=gnu17 $(WARN) -O1 -o $@ $<
+	$(call step,CC,$<)
+	$(Q)$(CC) -std=gnu17 $(WARN) -O1 -o $@ $<
 $(BUILD)/bundle_data.c: $(BUILD)/embed $(BUILD)/bundle.list $(BUNDLE)
-	LC_ALL=C $(BUILD)/embed $(BUNDLE) > $@.new && mv $@.new $@
+	$(call step,EMBED,$@)
+	$(Q)$(BUILD)/embed $(BUNDLE) > $@.new && mv $@.new $@
 $(BUILD)/bundle_data.o: $(BUILD)/bundle_data.c
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(call step,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-$(BUILD)/fuzz_%: tests/fuzz/%.c $(BUILD)/libapsis.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/libapsis.a $(LIBS)
+$(BUILD)/fuzz_%: tests/fuzz/%.c $(LIB_OBJ)
+	$(call step,CC,$<)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(LIB_OBJ) $(LIBS)
 
 # --- goals --------------------------------------------------------------------------------------------------
-# Make reads what the system has before it runs anything, so what follows an installation is a second make.
+# Make reads what the system has before it runs anything, so what follows an installation is a second make, on
+# all processors where the first was not told how many.
+build = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$$(nproc 2>/dev/null || echo 2)) $(1)
 run: deps-if-missing
-	@$(MAKE) --no-print-directory $(BUILD)/apsis
+	@+$(call build,$(BUILD)/apsis)
 	$(BUILD)/apsis examples/mnist.lua $(ARGS)
 test: deps-if-missing
-	@$(MAKE) --no-print-directory all
+	@+$(call build,all)
 	$(BUILD)/apsis tests/run.lua $(ARGS)
 bench: deps-if-missing
-	@$(MAKE) --no-print-directory $(BUILD)/apsis
+	@+$(call build,$(BUILD)/apsis)
 	APSIS=$(BUILD)/apsis tests/bench/run $(ARGS)
 
 fuzz: $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz_%,$(wildcard tests/fuzz/*.c))
 
 # What bare BLIS gives, for the benchmarks.
 $(BUILD)/bench_blis: tests/bench/blis.c
-	$(CC) -O2 $(BLIS_CFLAGS) -o $@ $< $(BLIS_LIBS) -lm -fopenmp
+	$(call step,CC,$<)
+	$(Q)$(CC) -O2 $(BLIS_CFLAGS) -o $@ $< $(BLIS_LIBS) -lm -fopenmp
 
 deps-if-missing:
 ifneq ($(MISSING)$(filter-out yes,$(or $(ZLIB),zlib)),)
@@ -157,19 +187,29 @@ deps:
 	    exit 1; \
 	fi
 
-BINDIR := $(DESTDIR)$(PREFIX)/bin
-LIBDIR := $(DESTDIR)$(PREFIX)/lib
-INCDIR := $(DESTDIR)$(PREFIX)/include
+BINDIR     ?= $(PREFIX)/bin
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+BIN := $(DESTDIR)$(BINDIR)
+LIB := $(DESTDIR)$(LIBDIR)
+INC := $(DESTDIR)$(INCLUDEDIR)
 install: all
-	install -d '$(BINDIR)' '$(LIBDIR)/pkgconfig' '$(INCDIR)'
-	install -m 755 $(BUILD)/apsis '$(BINDIR)/apsis'
-	install -m 755 $(BUILD)/libapsis.so '$(LIBDIR)/libapsis.so.$(VERSION)'
-	ln -sf libapsis.so.$(VERSION) '$(LIBDIR)/libapsis.so.$(SOVERSION)'
-	ln -sf libapsis.so.$(SOVERSION) '$(LIBDIR)/libapsis.so'
-	install -m 644 $(BUILD)/libapsis.a '$(LIBDIR)/libapsis.a'
-	install -m 644 vm/apsis.h '$(INCDIR)/apsis.h'
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LIBS) -fopenmp|' vm/apsis.pc.in \
-	    > '$(LIBDIR)/pkgconfig/apsis.pc'
+	$(call step,INSTALL,$(DESTDIR)$(PREFIX))
+	$(Q)install -d '$(BIN)' '$(LIB)/pkgconfig' '$(INC)'
+	$(Q)install -m 755 $(BUILD)/apsis '$(BIN)/apsis'
+	$(Q)install -m 755 $(BUILD)/libapsis.so '$(LIB)/libapsis.so.$(VERSION)'
+	$(Q)ln -sf libapsis.so.$(VERSION) '$(LIB)/libapsis.so.$(SOVERSION)'
+	$(Q)ln -sf libapsis.so.$(SOVERSION) '$(LIB)/libapsis.so'
+	$(Q)install -m 644 $(BUILD)/libapsis.a '$(LIB)/libapsis.a'
+	$(Q)install -m 644 vm/apsis.h '$(INC)/apsis.h'
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|' \
+	    -e 's|@INCLUDEDIR@|$(INCLUDEDIR:$(PREFIX)/%=$${prefix}/%)|' -e 's|@VERSION@|$(VERSION)|' \
+	    -e 's|@LIBS@|$(LIBS) -fopenmp$(if $(SANITIZE), -fsanitize=$(SANITIZE))|' vm/apsis.pc.in \
+	    > '$(LIB)/pkgconfig/apsis.pc'
+
+uninstall:
+	rm -f '$(BIN)/apsis' '$(LIB)/libapsis.so' '$(LIB)/libapsis.so.$(SOVERSION)' '$(LIB)/libapsis.so.$(VERSION)' \
+	    '$(LIB)/libapsis.a' '$(INC)/apsis.h' '$(LIB)/pkgconfig/apsis.pc'
 
 LINT_C := $(wildcard vm/*.[ch] lib/*/*.[ch] examples/embed/*.c tests/embed/*.c tests/fuzz/*.c)
 lint:
@@ -185,12 +225,14 @@ help:
 	@echo 'make test           build and run all tests; ARGS=tests/nn_test.lua runs one file'
 	@echo 'make bench          run the benchmarks'
 	@echo 'make install        into PREFIX ($(PREFIX)), below DESTDIR: program, libraries, apsis.h, apsis.pc'
+	@echo 'make uninstall      removes those again'
 	@echo 'make deps           install the packages that the build needs'
 	@echo 'make SANITIZE=address,undefined    a checked build in a folder of its own'
 	@echo 'make fuzz           build the programs of tests/fuzz (use SANITIZE=address,undefined)'
 	@echo 'make lint           check the format of C and Lua'
 	@echo 'make clean          remove what was built'
+	@echo 'V=1 shows the commands; CC, CFLAGS, LDFLAGS and LIBDIR are taken as given'
 
-.PHONY: all run test bench fuzz deps deps-if-missing install lint clean help
+.PHONY: all run test bench fuzz deps deps-if-missing install uninstall lint clean help
 .DELETE_ON_ERROR:
 -include $(LIB_OBJ:.o=.d) $(BIN_OBJ:.o=.d)
