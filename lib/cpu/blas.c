@@ -13,6 +13,7 @@ enum {
     SMALL_WORK = 1 << 15,           /* multiplications up to which our kernels beat BLIS */
     PANEL_BYTES = 1 << 15,          /* of a packed B on the stack */
     GEMV_WORK = 16,                 /* what an element of A costs in elementary operations, from memory */
+    PART_STEP = 48,                 /* parts of a product end at whole tiles of the kernels */
     LEAST_ROWS = 256,               /* of a slice of a long product: enough for BLIS to run at full speed */
     FMA_PER_OPERATION = 8,          /* multiplications in the time of one elementary operation */
     LAST_AMD_FAMILY_OF_BLIS = 0x19, /* Zen 4; BLIS 0.9 takes later families for unknown */
@@ -130,10 +131,12 @@ static bool small(DType dtype, int64_t m, int64_t n, int64_t k, Matrix a, Matrix
 /* --- large ones --------------------------------------------------------------------------------------------
  */
 
-static void blis(DType dtype, int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, double beta, Matrix out,
-                 int threads) {
+/* One product on this thread. BLIS's own threads are not used: they wait for each other in loops that never
+ * sleep, several times a product, and where another process holds a core each wait lasts a time slice (a
+ * 64x784x128 product took 36 ms instead of 0.1 beside one busy process). */
+static void blis(DType dtype, int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, double beta, Matrix out) {
     rntm_t runtime = BLIS_RNTM_INITIALIZER;
-    bli_rntm_set_num_threads(threads, &runtime);
+    bli_rntm_set_num_threads(1, &runtime);
     if (dtype == F64) {
         double one = 1;
         bli_dgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, m, n, k, &one, a.data, a.rs, a.cs, b.data, b.rs,
@@ -142,6 +145,47 @@ static void blis(DType dtype, int64_t m, int64_t n, int64_t k, Matrix a, Matrix 
         float one = 1, keep = (float)beta;
         bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, m, n, k, &one, a.data, a.rs, a.cs, b.data, b.rs,
                      b.cs, &keep, out.data, out.rs, out.cs, NULL, &runtime);
+    }
+}
+
+/* The cut of out into parts, one a thread: `down` times `across`. */
+typedef struct Cut {
+    int down, across;
+    int64_t rows, cols; /* of one part; the last may be smaller */
+} Cut;
+
+static int64_t part_size(int64_t size, int parts) {
+    int64_t part = (size + parts - 1) / parts;
+    return (part + PART_STEP - 1) / PART_STEP * PART_STEP;
+}
+
+/* Each thread packs the rows and columns of its part: the squarest parts pack least. */
+static Cut cut(int64_t m, int64_t n, int threads) {
+    Cut best = {1, threads, m, part_size(n, threads)};
+    int64_t least = INT64_MAX;
+    for (int down = 1; down <= threads; down++) {
+        if (threads % down) continue;
+        Cut c = {down, threads / down, part_size(m, down), part_size(n, threads / down)};
+        if (c.rows + c.cols >= least) continue;
+        least = c.rows + c.cols;
+        best = c;
+    }
+    return best;
+}
+
+static void blis_parallel(const Ctx *c, DType dtype, int64_t m, int64_t n, int64_t k, Matrix a, Matrix b,
+                          double beta, Matrix out, int threads) {
+    size_t size = dtype_size(dtype);
+    Cut parts = cut(m, n, threads);
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+    for (int t = 0; t < threads; t++) {
+        int64_t i = t / parts.across * parts.rows, j = t % parts.across * parts.cols;
+        if (i >= m || j >= n || ctx_stopping(c)) continue;
+        int64_t rows = m - i < parts.rows ? m - i : parts.rows,
+                cols = n - j < parts.cols ? n - j : parts.cols;
+        blis(dtype, rows, cols, k, (Matrix){at(a.data, i * a.rs, size), a.rs, a.cs},
+             (Matrix){at(b.data, j * b.cs, size), b.rs, b.cs}, beta,
+             (Matrix){at(out.data, i * out.rs + j * out.cs, size), out.rs, out.cs});
     }
 }
 
@@ -176,7 +220,13 @@ void cpu_gemm(const Ctx *c, DType dtype, int64_t m, int64_t n, int64_t k, Matrix
     double row = (double)n * (double)k;
     int64_t slice = row * (double)m > (double)SLICE_WORK ? (int64_t)((double)SLICE_WORK / row) : m;
     if (slice < LEAST_ROWS) slice = LEAST_ROWS;
-    for (int64_t i = 0; i < m && !ctx_stopping(c); i += slice)
-        blis(dtype, m - i < slice ? m - i : slice, n, k, (Matrix){at(a.data, i * a.rs, size), a.rs, a.cs}, b,
-             beta, (Matrix){at(out.data, i * out.rs, size), out.rs, out.cs}, threads);
+    for (int64_t i = 0; i < m && !ctx_stopping(c); i += slice) {
+        int64_t rows = m - i < slice ? m - i : slice;
+        Matrix left = {at(a.data, i * a.rs, size), a.rs, a.cs},
+               to = {at(out.data, i * out.rs, size), out.rs, out.cs};
+        if (threads == 1)
+            blis(dtype, rows, n, k, left, b, beta, to);
+        else
+            blis_parallel(c, dtype, rows, n, k, left, b, beta, to, threads);
+    }
 }
