@@ -62,6 +62,7 @@ int luaopen_apsis_core(lua_State *L) {
     luaL_ref(L, LUA_REGISTRYINDEX); /* keeps it as long as the state */
     c->binding = b;
     lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+    pace_start(L);
     c->reclaim = reclaim;
     c->reclaim_arg = lua_tothread(L, -1);
     lua_pop(L, 1);

@@ -42,7 +42,9 @@ OpState *new_op_state(lua_State *L, const char *name, lua_CFunction call);
 /* tape.c: upvalue 1 is an OpState; calls it and records the call where a gradient is wanted. */
 int op_call(lua_State *L);
 
-/* pace.c: runs the collector when enough tensor memory or handles were made since the last time. */
+/* pace.c: sets the pace of Lua's own collector. */
+void pace_start(lua_State *L);
+/* Runs the collector when enough tensor memory or handles were made since the last time. */
 void pace_collector(lua_State *L, Ctx *c);
 
 /* indexing.c: t[key] where key is no field or method, and t[key] = value. */
