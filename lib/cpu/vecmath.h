@@ -9,12 +9,12 @@
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
 #if __GLIBC__ > 2 || (__GLIBC__ == 2 && __GLIBC_MINOR__ >= 35)
 #define VECTOR_FUNCTION __attribute__((simd("notinbranch")))
-#define VECTOR_1(f) \
-    VECTOR_FUNCTION double f(double); \
-    VECTOR_FUNCTION float f##f(float);
-#define VECTOR_2(f) \
-    VECTOR_FUNCTION double f(double, double); \
-    VECTOR_FUNCTION float f##f(float, float);
+#define VECTOR_1(name) \
+    VECTOR_FUNCTION double name(double); \
+    VECTOR_FUNCTION float name##f(float);
+#define VECTOR_2(name) \
+    VECTOR_FUNCTION double name(double, double); \
+    VECTOR_FUNCTION float name##f(float, float);
 VECTOR_1(exp)
 VECTOR_1(exp2)
 VECTOR_1(expm1)
