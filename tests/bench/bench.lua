@@ -99,6 +99,42 @@ for name, size in pairs {["1e2"] = 100, ["1e4"] = 10000, ["1e7"] = 10000000} do
   end
 end
 
+-- softmax and its like on a large and on a tiny matrix; _grad: with the backward pass.
+for name, f in pairs {
+  softmax = function(x) return x:softmax(2) end,
+  log_softmax = function(x) return x:log_softmax(2) end,
+  layer_norm = function(x, w, b) return ap.layer_norm(x, x:size(2), w, b) end,
+} do
+  for size, shape in pairs {["1024x1024"] = {1024, 1024}, ["64x10"] = {64, 10}} do
+    cases[name .. "_" .. size] = function()
+      local x, w, b = ap.randn(shape), ap.ones(shape[2]), ap.zeros(shape[2])
+      return function(n) for _ = 1, n do local _ = f(x, w, b) end end
+    end
+    cases[name .. "_grad_" .. size] = function()
+      local x, w, b, g = ap.randn(shape), ap.ones(shape[2]), ap.zeros(shape[2]), ap.randn(shape)
+      for _, t in ipairs {x, w, b} do t.requires_grad = true end
+      return function(n) for _ = 1, n do f(x, w, b):backward(g) end end
+    end
+  end
+end
+
+function cases.cross_entropy()
+  local x, t = ap.randn(64, 10), labels(64, 10)
+  return function(n) for _ = 1, n do local _ = ap.cross_entropy(x, t) end end
+end
+
+function cases.cross_entropy_grad()
+  local x, t = ap.randn(64, 10), labels(64, 10)
+  x.requires_grad = true
+  return function(n) for _ = 1, n do ap.cross_entropy(x, t):backward() end end
+end
+
+function cases.batch_norm_grad()
+  local layer, x, g = nn.BatchNorm2d(32), ap.randn(64, 32, 28, 28), ap.randn(64, 32, 28, 28)
+  x.requires_grad = true
+  return function(n) for _ = 1, n do layer(x):backward(g) end end
+end
+
 -- Growth of resident memory from iteration 1,000 to 100,000 of a training step: printed as a factor.
 local function resident()
   local file <close> = assert(io.open "/proc/self/statm")

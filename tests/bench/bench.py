@@ -74,6 +74,30 @@ def mnist():
                 torch.optim.Adam(model.parameters(), lr=0.001))
 
 
+def rows(name):
+    """softmax and its like on a matrix, NAME_ROWSxCOLUMNS; NAME_grad_... with the backward pass."""
+    op, _, shape = name.rpartition("_")
+    size = [int(n) for n in shape.split("x")]
+    grad = op.endswith("_grad")
+    x, g = torch.randn(size, requires_grad=grad), torch.randn(size)
+    w, b = torch.ones(size[1], requires_grad=grad), torch.zeros(size[1], requires_grad=grad)
+    f = {"softmax": lambda: x.softmax(1), "log_softmax": lambda: x.log_softmax(1),
+         "layer_norm": lambda: torch.nn.functional.layer_norm(x, size[1:], w, b)}[op.removesuffix("_grad")]
+    return repeat(lambda: f().backward(g)) if grad else repeat(f)
+
+
+def cross_entropy(grad=False):
+    x, t = torch.randn(64, 10, requires_grad=grad), torch.arange(64) * 7 % 10
+    f = torch.nn.functional.cross_entropy
+    return repeat(lambda: f(x, t).backward()) if grad else repeat(lambda: f(x, t))
+
+
+def batch_norm():
+    layer, x = nn.BatchNorm2d(32), torch.randn(64, 32, 28, 28, requires_grad=True)
+    g = torch.randn(64, 32, 28, 28)
+    return repeat(lambda: layer(x).backward(g))
+
+
 def elementwise(name):
     op, size = name.split("_")
     if op == "sgemm":
@@ -84,5 +108,8 @@ def elementwise(name):
 
 
 name = sys.argv[1]
-cases = {"add_one": add_one, "add_one_grad": lambda: add_one(True), "simplenet": simplenet, "mlp": mlp, "mnist": mnist}
-print(f"{name} {measure(cases[name]() if name in cases else elementwise(name)):.4g}")
+cases = {"add_one": add_one, "add_one_grad": lambda: add_one(True), "simplenet": simplenet, "mlp": mlp, "mnist": mnist,
+         "cross_entropy": cross_entropy, "cross_entropy_grad": lambda: cross_entropy(True), "batch_norm_grad": batch_norm}
+if name not in cases:
+    cases[name] = lambda: (rows if "x" in name.rpartition("_")[2] else elementwise)(name)
+print(f"{name} {measure(cases[name]()):.4g}")
