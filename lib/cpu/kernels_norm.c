@@ -4,6 +4,14 @@
 #include <math.h>
 #include <stddef.h>
 
+enum {
+    BLOCK = 4096,   /* elements that are summed in their own type */
+    ROW_BLOCK = 32, /* rows that are */
+    SHORT_ROW = 24, /* elements below which vectors gain nothing, */
+    LONG_ROW = 512, /* and from which on four streams of them gain */
+    VECTOR = 16     /* elements of the widest vector */
+};
+
 #define T     float
 #define FN(f) f##_f32
 #include "cpu/norm_type.h"
@@ -16,7 +24,7 @@
 
 #define KERNELS(tag)                                                                                         \
     {                                                                                                        \
-        sum_##tag, squares_##tag, affine_##tag, grad_sums_##tag, grad_affine_##tag, column_sum_##tag,        \
+        sum_##tag, distances_##tag, affine_##tag, grad_sums_##tag, grad_affine_##tag, column_sum_##tag,      \
             column_squares_##tag, column_affine_##tag, column_grad_sums_##tag, column_grad_affine_##tag,     \
             rows_##tag, rows_grad_##tag                                                                      \
     }

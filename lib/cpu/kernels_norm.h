@@ -1,5 +1,6 @@
 /* The CPU's normalisation kernels over contiguous f32 or f64: one table an instruction set (kernels_norm.c).
- * Statistics are doubles and come from two passes: the mean, then the squared distance from it. */
+ * Statistics are doubles and come from two passes: a mean, then the distances from it and their squares,
+ * whose sum mends the mean (Chan, Golub, LeVeque 1983: the corrected two-pass algorithm). */
 #ifndef APSIS_CPU_KERNELS_NORM_H
 #define APSIS_CPU_KERNELS_NORM_H
 
@@ -14,7 +15,8 @@ typedef struct NormSlopes {
 typedef struct NormKernel {
     /* --- runs: n neighbouring elements under the same statistics and weight */
     double (*sum)(const void *x, int64_t n);
-    double (*squares)(const void *x, int64_t n, double mean); /* sum of (x - mean)^2 */
+    /* sums[0] += sum of x - near, sums[1] += sum of (x - near)^2, for near close to the mean */
+    void (*distances)(double sums[2], const void *x, int64_t n, double near);
     /* y = (x - mean) scale + shift */
     void (*affine)(void *y, const void *x, int64_t n, double mean, double scale, double shift);
     /* sums[0] += sum of g, sums[1] += sum of g (x - mean) */
@@ -37,9 +39,10 @@ typedef struct NormKernel {
      * of n elements or NULL; `centre`: about its mean (else by its root mean square) */
     void (*rows)(void *y, const void *x, int64_t rows, int64_t n, const void *w, const void *b, double eps,
                  bool centre);
-    /* gx; and gw[i] += g x_hat, gb[i] += g (doubles; NULL where they are not wanted). */
+    /* gx; and gw[i] += g x_hat, gb[i] += g (doubles; NULL where they are not wanted). scratch: 2 n elements.
+     */
     void (*rows_grad)(void *gx, double *gw, double *gb, const void *g, const void *x, int64_t rows, int64_t n,
-                      const void *w, double eps, bool centre);
+                      const void *w, double eps, bool centre, void *scratch);
 } NormKernel;
 
 typedef struct NormKernels {

@@ -10,6 +10,7 @@
 
 enum {
     TILE = 4096,     /* elements that are worked on together: they fit the first cache */
+    SHORT_ROW = 128, /* below this rows share the vectors of exp */
     TILE_ROWS = 256, /* rows of one tile at most */
     VECTOR = 16      /* elements of the widest vector */
 };

@@ -41,6 +41,7 @@ typedef struct Job {
     bool given, centre;
     int64_t rows, n, step; /* of row normalisation; step: rows of one task */
     const void *row_w, *row_b;
+    void *scratch; /* 2 n elements for each task of the gradient */
     bool want_w, want_b;
 } Job;
 
@@ -87,7 +88,8 @@ bool cpu_row_norm(Ctx *c, void *y, const void *x, DType dtype, int64_t rows, int
 static void row_grad_task(const Job *j, int64_t t) {
     const int64_t first = t * j->step, at = first * j->n * j->size;
     j->k->rows_grad(j->out + at, j->want_w ? j->gw + t * j->n : NULL, j->want_b ? j->gb + t * j->n : NULL,
-                    j->g + at, j->x + at, least(j->step, j->rows - first), j->n, j->row_w, j->eps, j->centre);
+                    j->g + at, j->x + at, least(j->step, j->rows - first), j->n, j->row_w, j->eps, j->centre,
+                    (char *)j->scratch + t * 2 * j->n * j->size);
 }
 
 bool cpu_row_norm_grad(Ctx *c, void *gx, double *gw, double *gb, const void *g, const void *x, DType dtype,
@@ -111,18 +113,20 @@ bool cpu_row_norm_grad(Ctx *c, void *gx, double *gw, double *gb, const void *g, 
     job.count = least(rows, ctx_threads(c, COST * rows * n));
     job.step = (rows + job.count - 1) / job.count;
     job.count = (rows + job.step - 1) / job.step;
-    double *sums = gw || gb ? ctx_scratch(c, 2 * job.count * n * (int64_t)sizeof *sums) : NULL;
-    if ((gw || gb) && !sums) return false;
-    if (sums) memset(sums, 0, (size_t)(2 * job.count * n) * sizeof *sums);
+    const int64_t slots = 2 * job.count * n;
+    double *sums = ctx_scratch(c, slots * ((int64_t)sizeof *sums + job.size));
+    if (!sums) return false;
+    memset(sums, 0, (size_t)slots * sizeof *sums);
     job.gw = sums;
-    job.gb = sums ? sums + job.count * n : NULL;
+    job.gb = sums + job.count * n;
+    job.scratch = sums + slots;
     run(c, &job, row_grad_task, rows * n);
     for (int64_t t = 0; t < job.count; t++)
         for (int64_t i = 0; i < n; i++) {
             if (gw) gw[i] += job.gw[t * n + i];
             if (gb) gb[i] += job.gb[t * n + i];
         }
-    if (sums) ctx_scratch_free(c, sums);
+    ctx_scratch_free(c, sums);
     return finished(c);
 }
 
@@ -135,6 +139,17 @@ static int64_t channel_tasks(NormView v) {
 
 static double weight_of(const Job *j, int64_t channel) {
     return j->w ? j->w[channel] : 1;
+}
+
+/* The element nearest to a mean: what distances are taken from. */
+static double nearest(const Job *j, double mean) {
+    return j->size == sizeof(double) ? mean : (double)(float)mean;
+}
+
+/* Mean and variance from the sums of distances from `near` and of their squares. */
+static void mend(const double sums[2], double count, double near, double *mean, double *var) {
+    *mean = near + sums[0] / count;
+    *var = fmax(sums[1] - sums[0] * sums[0] / count, 0) / count;
 }
 
 /* Mean and variance of `w` channels from `first` on. */
@@ -150,9 +165,12 @@ static void moments(const Job *j, int64_t first, int64_t w, double *mean, double
     } else {
         const char *x = j->x + first * v.s * j->size;
         const int64_t next = v.c * v.s * j->size;
+        double sums[2] = {0, 0}, near;
         for (int64_t n = 0; n < v.n; n++) *mean += j->k->sum(x + n * next, v.s);
-        *mean /= count;
-        for (int64_t n = 0; n < v.n; n++) *var += j->k->squares(x + n * next, v.s, *mean);
+        near = nearest(j, *mean / count);
+        for (int64_t n = 0; n < v.n; n++) j->k->distances(sums, x + n * next, v.s, near);
+        mend(sums, count, near, mean, var);
+        return;
     }
     for (int64_t i = 0; i < w; i++) var[i] /= count;
 }
@@ -254,8 +272,10 @@ bool cpu_batch_norm_grad(Ctx *c, void *gx, double *gw, double *gb, const void *g
 
 /* A task is one group of one sample: its elements are neighbours. */
 static double group_moments(const Job *j, const char *x, int64_t count, double *mean) {
-    *mean = j->k->sum(x, count) / (double)count;
-    return 1 / sqrt(j->k->squares(x, count, *mean) / (double)count + j->eps);
+    double sums[2] = {0, 0}, var, near = nearest(j, j->k->sum(x, count) / (double)count);
+    j->k->distances(sums, x, count, near);
+    mend(sums, (double)count, near, mean, &var);
+    return 1 / sqrt(var + j->eps);
 }
 
 static void group_task(const Job *j, int64_t t) {

@@ -23,16 +23,30 @@ static inline double FN(dot)(const T *a, const T *b, int64_t n) {
     return s;
 }
 
-/* y = exp(x), which may be the same array. The last few elements go through a full vector too. */
-static inline void FN(exp_all)(T *y, const T *x, int64_t n) {
+/* y = exp(x - m); y may be x. The last few elements go through a full vector too. */
+static inline void FN(exp_all)(T *y, const T *x, int64_t n, T m) {
     const int64_t whole = n - n % VECTOR;
 #pragma omp simd
-    for (int64_t i = 0; i < whole; i++) y[i] = exp(x[i]);
+    for (int64_t i = 0; i < whole; i++) y[i] = exp(x[i] - m);
     if (whole == n) return;
     T last[VECTOR] = {0};
-    for (int64_t i = whole; i < n; i++) last[i - whole] = x[i];
+    for (int64_t i = whole; i < n; i++) last[i - whole] = x[i] - m;
     for (int i = 0; i < VECTOR; i++) last[i] = exp(last[i]);
     for (int64_t i = whole; i < n; i++) y[i] = last[i - whole];
+}
+
+/* The sum of exp(x - m), which is stored nowhere. */
+static inline double FN(exp_total)(const T *x, int64_t n, T m) {
+    const int64_t whole = n - n % VECTOR;
+    double s = 0;
+#pragma omp simd reduction(+ : s)
+    for (int64_t i = 0; i < whole; i++) s += (double)exp(x[i] - m);
+    if (whole == n) return s;
+    T last[VECTOR];
+    for (int i = 0; i < VECTOR; i++) last[i] = -INFINITY;
+    for (int64_t i = whole; i < n; i++) last[i - whole] = x[i] - m;
+    for (int i = 0; i < VECTOR; i++) last[i] = exp(last[i]);
+    return s + FN(total)(last, VECTOR);
 }
 
 static inline void FN(subtract)(T *restrict e, const T *restrict x, int64_t n, T m) {
@@ -49,20 +63,24 @@ static void FN(exp_tile)(T *e, const T *x, int64_t k, int64_t n, T *m, double *s
         m[j] = FN(largest)(x + j * n, n);
         FN(subtract)(e + j * n, x + j * n, n, m[j]);
     }
-    FN(exp_all)(e, e, k * n);
+    FN(exp_all)(e, e, k * n, 0);
     for (int64_t j = 0; j < k; j++) s[j] = FN(total)(e + j * n, n);
 }
 
-/* The same for one row longer than a tile; `keep`: e holds the whole row, else it is one tile of scratch. */
-static void FN(exp_long)(T *e, const T *x, int64_t n, bool keep, T *m, double *s) {
-    *m = FN(largest)(x, n);
-    *s = 0;
-    for (int64_t i = 0; i < n; i += TILE) {
-        T *to = keep ? e + i : e;
-        int64_t length = least(TILE, n - i);
-        FN(subtract)(to, x + i, length, *m);
-        FN(exp_all)(to, to, length);
-        *s += FN(total)(to, length);
+/* m and s of k rows; e: NULL, or room for what exp_tile writes. */
+static void FN(sums)(T *e, const T *x, int64_t k, int64_t n, T *m, double *s) {
+    if (e && n < SHORT_ROW) {
+        FN(exp_tile)(e, x, k, n, m, s);
+        return;
+    }
+    for (int64_t j = 0; j < k; j++) {
+        m[j] = FN(largest)(x + j * n, n);
+        if (e) {
+            FN(exp_all)(e + j * n, x + j * n, n, m[j]);
+            s[j] = FN(total)(e + j * n, n);
+        } else {
+            s[j] = FN(exp_total)(x + j * n, n, m[j]);
+        }
     }
 }
 
@@ -75,11 +93,7 @@ static void FN(rows)(void *y_, const void *x_, int64_t rows, int64_t n, const do
         const int64_t k = least(step, rows - r);
         const T *x = (const T *)x_ + r * n;
         T *y = form == FORM_LOGSUMEXP ? NULL : (T *)y_ + r * n;
-        T *e = form == FORM_SOFTMAX ? y : scratch;
-        if (n > TILE)
-            FN(exp_long)(e, x, n, form == FORM_SOFTMAX, m, s);
-        else
-            FN(exp_tile)(e, x, k, n, m, s);
+        FN(sums)(form == FORM_SOFTMAX ? y : n < SHORT_ROW ? scratch : NULL, x, k, n, m, s);
         if (form == FORM_SOFTMAX) {
             for (int64_t j = 0; j < k; j++)
                 FN(multiply)(y + j * n, n, (T)((scale ? scale[r + j] : 1) / s[j]));
@@ -110,9 +124,9 @@ static void FN(columns)(void *y_, const void *x_, int64_t n, int64_t stride, int
         for (int64_t i = 0; i < k; i++)
             for (int64_t j = 0; j < w; j++) e[i * line + j] = x[(r + i) * stride + j] - m[j];
         if (line == w)
-            FN(exp_all)(e, e, k * w);
+            FN(exp_all)(e, e, k * w, 0);
         else
-            for (int64_t i = 0; i < k; i++) FN(exp_all)(e + i * line, e + i * line, w);
+            for (int64_t i = 0; i < k; i++) FN(exp_all)(e + i * line, e + i * line, w, 0);
         for (int64_t i = 0; i < k; i++)
             for (int64_t j = 0; j < w; j++) s[j] += (double)e[i * line + j];
     }
@@ -142,10 +156,10 @@ static void FN(grad_rows)(void *gx_, const void *g_, const void *y_, int64_t row
         }
         return;
     }
-    const int64_t step = n > TILE ? 1 : least(TILE / n, rows);
+    const int64_t step = n < SHORT_ROW ? TILE / n : 1;
     for (int64_t r = 0; r < rows; r += step) {
         const int64_t k = least(step, rows - r);
-        FN(exp_all)(gx, y, k * n);
+        FN(exp_all)(gx, y, k * n, 0);
         for (int64_t j = 0; j < k; j++, gx += n, g += n, y += n) {
             const T s = (T)FN(total)(g, n);
             for (int64_t i = 0; i < n; i++) gx[i] = g[i] - gx[i] * s;
