@@ -286,7 +286,7 @@ end)
 local COMPOSITES = {
   softmin = {function(a) return F.softmin(a.x, 2) end},
   selu = {function(a) return F.selu(a.x) end},
-  celu = {function(a) return F.celu(a.x, 0.7) end},
+  celu = {function(a) return F.celu(a.x, 0.5) end},
   glu = {function(a) return F.glu(a.x, 2) end},
   prelu = {function(a) return F.prelu(a.x, a.w) end, {w = "slope"}},
   threshold = {function(a) return F.threshold(a.x, 0.3, -2) end},
