@@ -24,15 +24,15 @@ static const char usage[] =
 
 /* Written by Lua so that it tells what a script would see. */
 static const char version_code[] =
-    "local ok, core = pcall(require, 'apsis.core')\n"
-    "local info = ok and core.cpu_info and core.cpu_info() or {}\n"
-    "local field = function(name) return info[name] ~= nil and tostring(info[name]) or 'unknown' end\n"
-    "local opencl = package.loadlib('libOpenCL.so.1', '*') and 'found' or 'not found'\n"
+    "local info = require('apsis.core').cpu_info()\n"
+    "local opencl = package.loadlib('libOpenCL.so.1', '*') and 'loader found' or 'no loader "
+    "(libOpenCL.so.1)'\n"
+    "local by = info.blis_chosen_by == 'apsis' and ' (chosen by Apsis)' or ''\n"
     "print('Lua      ' .. _VERSION)\n"
-    "print('BLIS     ' .. field 'blis_version' .. ', kernels ' .. field 'blis_kernels')\n"
-    "print('CPU      ' .. field 'isa' .. ' kernels')\n"
-    "print('OpenCL   loader ' .. opencl)\n"
-    "print('threads  ' .. field 'threads')\n";
+    "print('BLIS     ' .. info.blis_version .. ', kernels ' .. info.blis_kernels .. by)\n"
+    "print('OpenCL   ' .. opencl)\n"
+    "print('CPU      ' .. info.model .. ', kernels ' .. info.isa)\n"
+    "print('threads  ' .. info.threads)\n";
 
 typedef struct Line {
     int code_end;     /* argv[1 .. code_end-1]: options */

@@ -1,6 +1,9 @@
-/* What Lua's own library lacks of the system: a clock that only goes forward, and whether a file is a
- * terminal. */
+/* What Lua's own library lacks of the system: a clock that only goes forward, whether a file is a terminal,
+ * what processor this is and how many of its threads one op may use. */
 #include "bind/bind.h"
+#include "cpu/blas.h"
+#include "cpu/isa.h"
+#include <omp.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,7 +23,47 @@ static int l_isatty(lua_State *L) {
     return 1;
 }
 
+static void set_text(lua_State *L, const char *name, const char *text) {
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, name);
+}
+
+/* cpu_info() -> {model =, isa =, blis_version =, blis_kernels =, blis_chosen_by =, threads =}. isa: the
+ * instruction set of Apsis' own kernels; blis_chosen_by: "blis", or "apsis" where BLIS would have fallen back
+ * to its generic kernels */
+static int l_cpu_info(lua_State *L) {
+    lua_createtable(L, 0, 6);
+    set_text(L, "model", cpu_model((char[CPU_MODEL_TEXT]){0}));
+    set_text(L, "isa", cpu_isa_name());
+    set_text(L, "blis_version", cpu_blas_version());
+    set_text(L, "blis_kernels", cpu_blas_kernels());
+    set_text(L, "blis_chosen_by", cpu_blas_chosen_here() ? "apsis" : "blis");
+    lua_pushinteger(L, ctx(L)->threads);
+    lua_setfield(L, -2, "threads");
+    return 1;
+}
+
+/* set_num_threads(n): threads that one op may use, at most as many as OpenMP allows */
+static int l_set_num_threads(lua_State *L) {
+    int64_t n = check_int(L, 1);
+    if (n < 1 || n > omp_get_thread_limit())
+        raise(L, "set_num_threads: expected at least 1 thread and at most %d, got %lld",
+              omp_get_thread_limit(), (long long)n);
+    ctx(L)->threads = (int)n;
+    return 0;
+}
+
+static int l_get_num_threads(lua_State *L) {
+    lua_pushinteger(L, ctx(L)->threads);
+    return 1;
+}
+
 void open_system(lua_State *L) {
-    static const luaL_Reg functions[] = {{"clock", l_clock}, {"isatty", l_isatty}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"clock", l_clock},
+                                         {"isatty", l_isatty},
+                                         {"cpu_info", l_cpu_info},
+                                         {"set_num_threads", l_set_num_threads},
+                                         {"get_num_threads", l_get_num_threads},
+                                         {NULL, NULL}};
     register_functions(L, functions);
 }

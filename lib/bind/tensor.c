@@ -60,12 +60,33 @@ static int l_totable(lua_State *L) {
     return 1;
 }
 
+/* A plain list of sizes or strides that prints as {2, 3}. */
+static const char SIZES_META[] = "apsis.sizes";
+
+static int sizes_tostring(lua_State *L) {
+    luaL_Buffer text;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    luaL_buffinit(L, &text);
+    luaL_addchar(&text, '{');
+    for (lua_Integer i = 1, n = (lua_Integer)lua_rawlen(L, 1); i <= n; i++) {
+        if (i > 1) luaL_addstring(&text, ", ");
+        lua_rawgeti(L, 1, i);
+        luaL_tolstring(L, -1, NULL);
+        lua_remove(L, -2);
+        luaL_addvalue(&text);
+    }
+    luaL_addchar(&text, '}');
+    luaL_pushresult(&text);
+    return 1;
+}
+
 static void push_integers(lua_State *L, int n, const int64_t *values) {
     lua_createtable(L, n, 0);
     for (int i = 0; i < n; i++) {
         lua_pushinteger(L, values[i]);
         lua_rawseti(L, -2, i + 1);
     }
+    luaL_setmetatable(L, SIZES_META);
 }
 
 static const Tensor *check_shaped(lua_State *L, int arg) {
@@ -486,6 +507,11 @@ void open_tensor(lua_State *L) {
     lua_setfield(L, -2, "__name");
     lua_pushboolean(L, false);
     lua_setfield(L, -2, "__metatable");
+
+    luaL_newmetatable(L, SIZES_META);
+    lua_pushcfunction(L, sizes_tostring);
+    lua_setfield(L, -2, "__tostring");
+    lua_pop(L, 1);
 
     static const luaL_Reg metamethods[] = {{"__gc", tensor_gc},
                                            {"__index", meta_index},

@@ -1,8 +1,12 @@
 /* The choice of instruction set, made once a process. */
 #include "cpu/isa.h"
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 
 static const char *const names[] = {"base", "avx2", "avx512"};
 
@@ -32,4 +36,21 @@ CpuIsa cpu_isa(void) {
 
 const char *cpu_isa_name(void) {
     return names[cpu_isa()];
+}
+
+const char *cpu_model(char text[CPU_MODEL_TEXT]) {
+    strcpy(text, "unknown");
+#ifdef __x86_64__
+    unsigned name[12];
+    bool there = true;
+    for (unsigned i = 0; i < 3; i++)
+        there = there && __get_cpuid(0x80000002u + i, &name[4 * i], &name[4 * i + 1], &name[4 * i + 2],
+                                     &name[4 * i + 3]);
+    if (there) {
+        memcpy(text, name, sizeof name);
+        text[sizeof name] = '\0';
+        for (size_t n = strlen(text); n > 0 && text[n - 1] == ' '; n--) text[n - 1] = '\0';
+    }
+#endif
+    return text;
 }

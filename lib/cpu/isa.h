@@ -10,6 +10,9 @@ typedef enum { ISA_BASE, ISA_AVX2, ISA_AVX512 } CpuIsa;
 CpuIsa cpu_isa(void);
 /* "base", "avx2", "avx512" */
 const char *cpu_isa_name(void);
+enum { CPU_MODEL_TEXT = 49 };
+/* The processor's name for itself; "unknown" where it has none. Writes into `text` and returns it. */
+const char *cpu_model(char text[CPU_MODEL_TEXT]);
 
 /* f_base, f_avx2 or f_avx512, inside a kernels_ file. */
 #define ISA_PASTE2(f, isa) f##_##isa
