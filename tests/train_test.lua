@@ -124,6 +124,20 @@ test("fit: clip_grad_norm bounds the step", function()
   truth(moved:norm():item() <= 1.001e-3)
 end)
 
+test("fit: an error in the middle of an epoch ends the bar's line", function()
+  local model, set = problem()
+  local text, calls = {}, 0
+  local out = {write = function(_, ...) text[#text + 1] = table.concat {...} end, flush = function() end}
+  raises("stop here", function()
+    train.fit(model, settings(model, set, {quiet = false, out = out, progress = true, loss = function(a, b)
+      calls = calls + 1
+      if calls == 2 then error("stop here") end
+      return nn.MSELoss()(a, b)
+    end}))
+  end)
+  equal(text[#text], "\n")
+end)
+
 test("progress: bars and durations read well", function()
   local Progress = train.progress
   equal(Progress.bar(0, 4), "    ")

@@ -249,7 +249,7 @@ local function fit(model, options)
   if options.quiet then out, live = {write = function() end, flush = function() end}, false end
   for epoch = run.epoch + 1, options.epochs do
     local label = ("epoch %d/%d"):format(epoch, options.epochs)
-    local progress = Progress {total = #run.train, label = label, out = out, live = live}
+    local progress <close> = Progress {total = #run.train, label = label, out = out, live = live}
     local sums = train_epoch(run, epoch, progress)
     progress:finish(close_epoch(run, epoch, sums, progress, options))
     if options.on_epoch and options.on_epoch(run.history[epoch]) == false then break end

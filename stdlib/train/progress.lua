@@ -4,7 +4,7 @@
 local class = require "apsis.class"
 local system = require "apsis.train.system"
 
-local WIDTH = 24 -- cells of the bar
+local WIDTH, NARROWEST = 24, 5 -- cells of the bar; with fewer it is left out
 local REDRAW = 0.1 -- seconds between two drawings
 local EIGHTHS = {[0] = "", "▏", "▎", "▍", "▌", "▋", "▊", "▉"}
 
@@ -41,6 +41,15 @@ function Progress:init(options)
   self.start, self.drawn = system.now(), 0
 end
 
+-- The line that is redrawn, cut to the terminal's width: a line that wraps cannot be drawn over.
+local function compose(self, k, text)
+  local room = (system.columns(self.out) or math.huge) - 1
+  local cells = math.min(WIDTH, room - #self.label - #text - 2)
+  if cells >= NARROWEST then return self.label .. " " .. bar(k / self.total, cells // 1 | 0) .. " " .. text end
+  local line = self.label .. "  " .. text
+  return line:sub(1, math.min(#line, room) // 1 | 0)
+end
+
 --- After batch k, which brought the samples seen to `samples`; `text` is a function that gives the numbers to show,
 --- called only where they are drawn.
 ---@param k integer
@@ -52,8 +61,8 @@ function Progress:update(k, samples, text)
   if now - self.drawn < REDRAW and k < self.total then return end
   self.drawn = now
   local spent = math.max(now - self.start, 1e-9)
-  self.out:write(("\r%s %s %d/%d  %.0f samples/s  %s  %s left\27[K"):format(self.label, bar(k / self.total, WIDTH), k,
-    self.total, samples / spent, text(), duration(spent / k * (self.total - k))))
+  self.out:write("\r", compose(self, k, ("%d/%d  %.0f samples/s  %s  %s left"):format(k, self.total, samples / spent,
+    text(), duration(spent / k * (self.total - k)))), "\27[K")
   self.out:flush()
 end
 
@@ -61,6 +70,14 @@ end
 ---@param text string
 function Progress:finish(text)
   self.out:write(self.live and "\r\27[K" or "", self.label, "  ", text, "\n")
+  self.out:flush()
+  self.drawn = 0
+end
+
+-- An epoch that an error or Ctrl-C ends leaves its bar, and the message a line of its own.
+function Progress:__close()
+  if self.drawn == 0 then return end
+  self.out:write("\n")
   self.out:flush()
 end
 

@@ -1,4 +1,4 @@
--- What the training loop asks of the system: the time, and whether output goes to a terminal.
+-- What the training loop asks of the system: the time, whether output goes to a terminal, and its width.
 
 local core = require "apsis.core"
 
@@ -13,6 +13,13 @@ system.now = core.clock
 ---@return boolean
 function system.is_terminal(file)
   return core.isatty(file)
+end
+
+--- Characters in a line of the terminal that a file leads to; nil where it leads to none.
+---@param file file*
+---@return integer|nil
+function system.columns(file)
+  return core.columns(file)
 end
 
 return system
