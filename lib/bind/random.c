@@ -77,6 +77,21 @@ static int l_randperm(lua_State *L) {
     return finish_creation(L, t, o, ok);
 }
 
+/* permutation(n, seed, stream): randperm as a pure function of its arguments; the generator stays where it
+ * is. The upper half of the counters is its own: no draw under the same seed gets there. */
+static int l_permutation(lua_State *L) {
+    int64_t n = check_int(L, 1);
+    const Rng own = {.seed = (uint64_t)check_int(L, 2),
+                     .offset = UINT64_C(1) << 63 | (uint64_t)opt_int(L, 3, 0) << 36};
+    Tensor *t = new_tensor(L);
+    Ctx *c = ctx(L);
+    Rng saved = c->rng;
+    c->rng = own;
+    bool ok = op_randperm(c, t, n, I64);
+    c->rng = saved;
+    return result(L, ok);
+}
+
 /* --- in place
  * ---------------------------------------------------------------------------------------------------- */
 
@@ -187,6 +202,7 @@ void open_random(lua_State *L) {
                                          {"randint", l_randint},
                                          {"randint_like", l_randint_like},
                                          {"randperm", l_randperm},
+                                         {"permutation", l_permutation},
                                          {"manual_seed", l_manual_seed},
                                          {"initial_seed", l_initial_seed},
                                          {"get_rng_state", l_get_rng_state},
