@@ -221,11 +221,50 @@ test("half precision: [0, 1) still, and 1 is never reached", function()
   end
 end)
 
+test("uniform_: limits closer than the dtype tells apart give the lower one", function()
+  equal(ap.zeros(3):uniform_(1, 1 + 1e-12):totable(), {1.0, 1.0, 1.0})
+end)
+
+test("data.permutation: a function of its arguments that leaves the generator where it is", function()
+  local state, permutation = ap.get_rng_state(), require("apsis.data").permutation
+  local a, b, c = permutation(100, 5, 1), permutation(100, 5, 2), permutation(100, 6, 1)
+  equal(ap.get_rng_state(), state)
+  equal(permutation(100, 5, 1), a)
+  equal(a:sort():totable(), ap.arange(100):totable())
+  truth(not a:eq(b):all():item() and not a:eq(c):all():item())
+end)
+
+test("draws on another device are the CPU's", function()
+  if not ap.cl.is_available() then return end
+  local draws = {
+    function(o) return ap.rand({1001}, o) end,
+    function(o) return ap.randn({7, 11}, o) end,
+    function(o) return ap.randint(-5, 70000, {33}, o) end,
+    function(o) return ap.randperm(50, o) end,
+    function(o) return ap.full({300}, 0.25, o):bernoulli() end,
+    function(o) return ap.zeros({20, 3}, o):t():exponential_(2) end,
+    function(o) return ap.dropout(ap.ones({300}, o), 0.5) end,
+  }
+  for _, draw in ipairs(draws) do
+    ap.manual_seed(21)
+    local here = draw {device = "cpu"}
+    ap.manual_seed(21)
+    local there = draw {device = "cl"}
+    equal(there.device, ap.zeros({1}, {device = "cl"}).device)
+    equal(there:to "cpu", here)
+  end
+end)
+
 test("random: wrong arguments say what was expected", function()
-  raises("uniform_: expected finite limits, low to high, got 2, 1", function() ap.zeros(2):uniform_(2, 1) end)
+  raises("uniform_: expected limits from low to high, .*got 2, 1", function() ap.zeros(2):uniform_(2, 1) end)
   raises("uniform_: expected a floating tensor, got i64", function() ap.arange(3):uniform_() end)
   raises("normal_: expected a deviation of at least 0, got %-1", function() ap.zeros(2):normal_(0, -1) end)
   raises("randint: expected a range from low to high, got 3, 2", ap.randint, 3, 2, {1})
+  raises("uniform_: expected limits", function() ap.zeros(2):uniform_(-3e38, 3e38) end)
+  raises("rand: expected a floating tensor, got i32", ap.rand, 3, {dtype = "i32"})
+  raises("randint: 1 to 256 is beyond u8, which holds 0 to 255", ap.randint, 256, {1}, {dtype = "u8"})
+  raises("randint: 0 to 5000 is beyond f16", ap.randint, 0, 5000, {1}, {dtype = "f16"})
+  raises("randperm: 0 to 300 is beyond bf16", ap.randperm, 300, {dtype = "bf16"})
   raises("randint: argument 3: expected a shape", ap.randint, 1, 2)
   raises("bernoulli: expected probabilities from 0 to 1", ap.bernoulli, ap.tensor {0.5, 1.5})
   raises("dropout: argument 2: expected a probability from 0 to 1, got 1.5", ap.dropout, ap.ones(2), 1.5)

@@ -6,21 +6,21 @@
 /* --- tensors from nothing
  * -------------------------------------------------------------------------------------- */
 
-typedef bool Fill(Ctx *c, Tensor *t, double a, double b);
+typedef bool Fill(Ctx *c, Tensor *t, double a, double b, const char *op);
 
 static int create(lua_State *L, Fill *fill) {
     int64_t size[MAX_DIMS];
     CreationOptions o = take_options(L, 1, F32, CPU);
     int ndim = check_shape(L, 1, size);
     Tensor *t = new_tensor(L);
-    return finish_creation(L, t, o, new_here(L, t, o, ndim, size) && fill(ctx(L), t, 0, 1));
+    return finish_creation(L, t, o, new_here(L, t, o, ndim, size) && fill(ctx(L), t, 0, 1, op_name(L)));
 }
 
 static int create_like(lua_State *L, Fill *fill) {
     const Tensor *x = check_tensor(L, 1);
     CreationOptions o = take_options(L, 2, (DType)x->dtype, x->device);
     Tensor *t = new_tensor(L);
-    return finish_creation(L, t, o, new_here(L, t, o, x->ndim, x->size) && fill(ctx(L), t, 0, 1));
+    return finish_creation(L, t, o, new_here(L, t, o, x->ndim, x->size) && fill(ctx(L), t, 0, 1, op_name(L)));
 }
 
 static int l_rand(lua_State *L) {
@@ -104,13 +104,13 @@ static int in_place(lua_State *L, bool ok) {
 static int l_uniform_(lua_State *L) {
     options(L, 2, "from", "to", NULL);
     Tensor *t = check_tensor(L, 1);
-    return in_place(L, op_uniform_(ctx(L), t, opt_number(L, 2, 0), opt_number(L, 3, 1)));
+    return in_place(L, op_uniform_(ctx(L), t, opt_number(L, 2, 0), opt_number(L, 3, 1), op_name(L)));
 }
 
 static int l_normal_(lua_State *L) {
     options(L, 2, "mean", "std", NULL);
     Tensor *t = check_tensor(L, 1);
-    return in_place(L, op_normal_(ctx(L), t, opt_number(L, 2, 0), opt_number(L, 3, 1)));
+    return in_place(L, op_normal_(ctx(L), t, opt_number(L, 2, 0), opt_number(L, 3, 1), op_name(L)));
 }
 
 static int l_exponential_(lua_State *L) {

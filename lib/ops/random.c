@@ -3,6 +3,7 @@
 #include "cpu/isa.h"
 #include "cpu/kernels_random.h"
 #include "ops/ops.h"
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -49,17 +50,17 @@ static bool run(Ctx *c, const Draw *d, void *y, const void *x, int64_t n, uint64
     return !ctx_stopping(c) || ctx_interrupted(c);
 }
 
-/* Draws into t, through a dense tensor of `dtype` where t is not one. x as for run. */
+/* Draws into t, through a dense tensor of `dtype` on the CPU where t is not one: so other devices get the
+ * same numbers. x as for run. */
 static bool draw_into(Ctx *c, const char *op, Tensor *t, DType dtype, const Draw *d, const Tensor *x) {
     Tensor dense;
-    if (!require_cpu(c, op, t)) return false;
     REQUIRE(c, !tensor_overlaps_itself(t),
             "%s: elements of the tensor share memory (it was expanded); clone it first", op);
     int64_t n = tensor_numel(t);
-    bool direct = t->dtype == dtype && tensor_is_contiguous(t);
+    bool direct = t->device == CPU && t->dtype == dtype && tensor_is_contiguous(t);
     if (direct)
         tensor_alias(&dense, t);
-    else if (!tensor_new_like(c, &dense, dtype, t))
+    else if (!tensor_new(c, &dense, dtype, t->ndim, t->size))
         return false;
     uint64_t offset = rng_take(&c->rng, random_blocks(n * d->words));
     bool ok = run(c, d, tensor_data(&dense), x ? tensor_data(x) : NULL, n, c->rng.seed, offset) &&
@@ -100,24 +101,26 @@ static double below(double x, DType dtype) {
     }
 }
 
-bool op_uniform_(Ctx *c, Tensor *t, double from, double to) {
-    if (!require_floating(c, "uniform_", t)) return false;
-    REQUIRE(c, isfinite(from) && isfinite(to) && from <= to,
-            "uniform_: expected finite limits, low to high, got %g, %g", from, to);
+bool op_uniform_(Ctx *c, Tensor *t, double from, double to, const char *op) {
+    if (!require_floating(c, op, t)) return false;
+    double widest = t->dtype == F64 ? DBL_MAX : FLT_MAX;
+    REQUIRE(c, from <= to && to - from <= widest,
+            "%s: expected limits from low to high, not further apart than %g, got %g, %g", op, widest, from,
+            to);
     static const int drops[] = {[F32] = 8, [F64] = 8, [F16] = 21, [BF16] = 24};
     Draw d = real_draw(RANDOM_UNIFORM, real_dtype(t),
                        (RandomParams){.a = from,
                                       .b = to - from,
-                                      .top = from < to ? below(to, (DType)t->dtype) : from,
+                                      .top = from < to ? fmax(below(to, (DType)t->dtype), from) : from,
                                       .drop = drops[t->dtype]});
-    return draw_into(c, "uniform_", t, real_dtype(t), &d, NULL);
+    return draw_into(c, op, t, real_dtype(t), &d, NULL);
 }
 
-bool op_normal_(Ctx *c, Tensor *t, double mean, double std) {
-    if (!require_floating(c, "normal_", t)) return false;
-    REQUIRE(c, std >= 0, "normal_: expected a deviation of at least 0, got %g", std);
+bool op_normal_(Ctx *c, Tensor *t, double mean, double std, const char *op) {
+    if (!require_floating(c, op, t)) return false;
+    REQUIRE(c, std >= 0, "%s: expected a deviation of at least 0, got %g", op, std);
     Draw d = real_draw(RANDOM_NORMAL, real_dtype(t), (RandomParams){.a = mean, .b = std});
-    return draw_into(c, "normal_", t, real_dtype(t), &d, NULL);
+    return draw_into(c, op, t, real_dtype(t), &d, NULL);
 }
 
 bool op_exponential_(Ctx *c, Tensor *t, double rate) {
@@ -127,9 +130,21 @@ bool op_exponential_(Ctx *c, Tensor *t, double rate) {
     return draw_into(c, "exponential_", t, real_dtype(t), &d, NULL);
 }
 
+/* Integers that a dtype holds without gaps: -2^bits .. 2^bits, without the ends that an integer lacks. */
+static bool require_range(Ctx *c, const char *op, DType t, int64_t low, int64_t high) {
+    static const int bits[DTYPE_COUNT] = {[F32] = 24, [F64] = 53, [F16] = 11, [BF16] = 8, [I8] = 7,
+                                          [U8] = 8,   [I16] = 15, [I32] = 31, [I64] = 63, [BOOL] = 1};
+    int64_t most = (int64_t)((UINT64_C(1) << bits[t]) - !dtype_is_float(t));
+    int64_t least = t == U8 || t == BOOL ? 0 : dtype_is_float(t) ? -most : -most - 1;
+    REQUIRE(c, low >= least && high <= most, "%s: %lld to %lld is beyond %s, which holds %lld to %lld", op,
+            (long long)low, (long long)high, dtype_name(t), (long long)least, (long long)most);
+    return true;
+}
+
 bool op_randint_(Ctx *c, Tensor *t, int64_t low, int64_t high, const char *op) {
     REQUIRE(c, low <= high, "%s: expected a range from low to high, got %lld, %lld", op, (long long)low,
             (long long)high);
+    if (!require_range(c, op, (DType)t->dtype, low, high)) return false;
     uint64_t range = (uint64_t)high - (uint64_t)low + 1;
     bool small = range && range <= 1 << 16;
     Draw d = {.kernel = kernels()->whole[small ? RANDOM_SMALL : RANDOM_LARGE],
@@ -162,12 +177,10 @@ static bool are_probabilities(const Tensor *p) {
 
 bool op_bernoulli_each_(Ctx *c, Tensor *t, const Tensor *p) {
     Tensor view, dense;
-    if (!require_floating(c, "bernoulli", p) || !require_same_device(c, "bernoulli", t, p) ||
-        !require_cpu(c, "bernoulli", p))
-        return false;
+    if (!require_floating(c, "bernoulli", p) || !require_same_device(c, "bernoulli", t, p)) return false;
     if (!tensor_expand(c, &view, p, t->ndim, t->size, "bernoulli")) return false;
     DType dtype = real_dtype(p);
-    bool ok = op_contiguous(c, &dense, &view, dtype);
+    bool ok = op_to(c, &dense, &view, CPU, dtype);
     tensor_release(&view);
     if (!ok) return false;
     Draw d = real_draw(RANDOM_BERNOULLI, dtype, (RandomParams){0});
@@ -183,6 +196,7 @@ bool op_randperm(Ctx *c, Tensor *out, int64_t n, DType dtype) {
     Tensor order, draws;
     out->storage = NULL;
     REQUIRE(c, n >= 0, "randperm: expected at least 0, got %lld", (long long)n);
+    if (!require_range(c, "randperm", dtype, 0, n)) return false;
     if (!tensor_new(c, &order, I64, 1, &n)) return false;
     if (!tensor_new(c, &draws, I64, 1, &n)) {
         tensor_release(&order);
@@ -211,23 +225,19 @@ bool op_dropout(Ctx *c, Tensor *out, const Tensor *x, double p, uint64_t seed, u
     Tensor dense, y;
     out->storage = NULL;
     DType dtype = real_dtype(x);
-    if (!require_floating(c, "dropout", x) || !require_cpu(c, "dropout", x)) return false;
+    if (!require_floating(c, "dropout", x)) return false;
     REQUIRE(c, p >= 0 && p < 1, "dropout: expected a probability from 0 to below 1, got %g", p);
-    if (!op_contiguous(c, &dense, x, dtype)) return false;
+    if (!op_to(c, &dense, x, CPU, dtype)) return false;
     Draw d = real_draw(RANDOM_DROPOUT, dtype, (RandomParams){.threshold = threshold_of(p), .b = 1 / (1 - p)});
     d.words = 1;
     d.in_bytes = (int64_t)dtype_size(dtype);
-    bool ok = tensor_new_like(c, &y, dtype, x);
-    if (ok && !run(c, &d, tensor_data(&y), tensor_data(&dense), tensor_numel(x), seed, offset)) {
+    bool ok = tensor_new_like(c, &y, dtype, &dense);
+    if (ok) {
+        ok = run(c, &d, tensor_data(&y), tensor_data(&dense), tensor_numel(x), seed, offset) &&
+             op_to(c, out, &y, x->device, (DType)x->dtype);
+        if (ok) out->is_view = false;
         tensor_release(&y);
-        ok = false;
     }
     tensor_release(&dense);
-    if (!ok || y.dtype == x->dtype) {
-        if (ok) *out = y;
-        return ok;
-    }
-    ok = op_to_dtype(c, out, &y, (DType)x->dtype);
-    tensor_release(&y);
     return ok;
 }

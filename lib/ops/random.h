@@ -5,9 +5,9 @@
 
 #include "core/tensor.h"
 
-/* In place, any strides. Floating tensors: */
-bool op_uniform_(Ctx *c, Tensor *t, double from, double to);
-bool op_normal_(Ctx *c, Tensor *t, double mean, double std);
+/* In place, any strides and device; `op` is the name in errors. Floating tensors: */
+bool op_uniform_(Ctx *c, Tensor *t, double from, double to, const char *op);
+bool op_normal_(Ctx *c, Tensor *t, double mean, double std, const char *op);
 bool op_exponential_(Ctx *c, Tensor *t, double rate);
 /* Any dtype: integers from low to high, both included. */
 bool op_randint_(Ctx *c, Tensor *t, int64_t low, int64_t high, const char *op);
