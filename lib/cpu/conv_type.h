@@ -136,31 +136,85 @@ static void FN(outer)(int rows, int width, void *sum, int64_t ld, const void *co
     DISPATCH(FN(outer_sums), sum, ld, from, pitch, height, columns, g)
 }
 
+enum { FN(bits) = FN(lanes) == 16 ? 4 : FN(lanes) == 8 ? 3 : FN(lanes) == 4 ? 2 : 1 };
+
+/* A block of rows `plane` apart (the first `rows` of them, zeros for the rest) becomes lanes rows `ld` apart:
+ * as many perfect shuffles as its size has bits. */
+ALWAYS_INLINE void FN(transpose_block)(T *to, int64_t ld, const T *from, int64_t plane, int64_t rows) {
+    V a[FN(lanes)], b[FN(lanes)];
+    EACH (r, FN(lanes)) a[r] = r < rows ? *(const V *)(from + r * plane) : (V){0};
+    EACH (step, FN(bits)) {
+        EACH (r, FN(lanes) / 2) {
+            b[2 * r] = SHUFFLE(a[r], a[r + FN(lanes) / 2], IN(LOW));
+            b[2 * r + 1] = SHUFFLE(a[r], a[r + FN(lanes) / 2], IN(HIGH));
+        }
+        EACH (r, FN(lanes)) a[r] = b[r];
+    }
+    EACH (r, FN(lanes)) *(V *)(to + r * ld) = a[r];
+}
+
 static void FN(transpose)(void *to, int64_t ld, const void *from, int64_t plane, int64_t channels,
-                          int64_t n) {
-    T *d = to;
+                          int64_t fill, int64_t n) {
     const T *s = from;
-    enum { TILE = 16 };
-    for (int64_t i = 0; i < n; i += TILE) {
-        const int64_t end = i + TILE < n ? i + TILE : n;
-        for (int64_t r = 0; r < channels; r++)
-            for (int64_t k = i; k < end; k++) d[k * ld + r] = s[r * plane + k];
-        for (int64_t k = i; k < end; k++)
-            for (int64_t r = channels; r < ld; r++) d[k * ld + r] = 0;
+    T *d = to;
+    int64_t r = 0;
+    for (; r < channels && r + FN(lanes) <= fill; r += FN(lanes)) {
+        const int64_t rows = channels - r < FN(lanes) ? channels - r : FN(lanes);
+        int64_t i = 0;
+        for (; i + FN(lanes) <= n; i += FN(lanes)) {
+            if (rows == FN(lanes))
+                FN(transpose_block)(d + i * ld + r, ld, s + r * plane + i, plane, FN(lanes));
+            else
+                FN(transpose_block)(d + i * ld + r, ld, s + r * plane + i, plane, rows);
+        }
+        for (; i < n; i++)
+            for (int64_t k = 0; k < FN(lanes); k++) d[i * ld + r + k] = k < rows ? s[(r + k) * plane + i] : 0;
+    }
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t k = r; k < fill; k++) d[i * ld + k] = k < channels ? s[k * plane + i] : 0;
+}
+
+static void FN(add)(void *to, const void *from, int64_t n) {
+    T *restrict d = to;
+    const T *restrict s = from;
+    for (int64_t i = 0; i < n; i++) d[i] += s[i];
+}
+
+static void FN(spread)(void *to, void *mask, const void *from, int64_t row, int64_t height, int64_t columns,
+                       int64_t pitch) {
+    const int64_t end = (height * pitch + FN(lanes) - 1) / FN(lanes) * FN(lanes);
+    memset(to, 0, (size_t)end * sizeof(T));
+    memset(mask, 0, (size_t)end * sizeof(T));
+    for (int64_t u = 0; u < height; u++) {
+        FN(copy)((T *)to + u * pitch, (const T *)from + u * row, columns);
+        memset((T *)mask + u * pitch, 0xff, (size_t)columns * sizeof(T));
     }
 }
 
-static double FN(dot)(const void *xp, int64_t x_pitch, const void *gp, int64_t g_pitch, int64_t rows,
-                      int64_t columns) {
-    V sum = {0};
-    T rest = 0;
-    for (int64_t u = 0; u < rows; u++) {
-        const T *x = (const T *)xp + u * x_pitch, *g = (const T *)gp + u * g_pitch;
-        int64_t v = 0;
-        for (; v + FN(lanes) <= columns; v += FN(lanes)) sum += *(const V *)(x + v) * *(const V *)(g + v);
-        for (; v < columns; v++) rest += x[v] * g[v];
+ALWAYS_INLINE void FN(dot_sums)(int rows, int width, T *sum, int64_t ld, const T *const *x, const T *g,
+                                const T *mask, int64_t n) {
+    (void)width;
+    V s[ROWS];
+    const T *at[ROWS];
+    EACH (i, rows) {
+        at[i] = x[i];
+        s[i] = (V){0};
     }
-    double total = rest;
-    for (int i = 0; i < FN(lanes); i++) total += sum[i];
-    return total;
+    for (int64_t p = 0; p < n; p += FN(lanes)) {
+        const V in = *(const V *)(g + p);
+        const M keep = *(const M *)(mask + p);
+        EACH (i, rows) s[i] += (V)(*(const M *)(at[i] + p) & keep) * in;
+    }
+    EACH (i, rows) {
+        T total = 0;
+        for (int k = 0; k < FN(lanes); k++) total += s[i][k];
+        sum[i * ld] += total;
+    }
+}
+
+static void FN(dots)(int rows, void *sum, int64_t ld, const void *const *x, const void *g, const void *mask,
+                     int64_t n) {
+    const T *const *from = (const T *const *)x;
+    const int width = 1;
+    DISPATCH(FN(dot_sums), sum, ld, from, g, mask, n)
 }

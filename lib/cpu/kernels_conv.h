@@ -50,11 +50,19 @@ typedef struct ConvKernels {
      * and j < width * lanes. A row of sum has `ld` elements, one of g width * lanes. */
     void (*outer)(int rows, int width, void *sum, int64_t ld, const void *const *x, int64_t pitch,
                   int64_t height, int64_t columns, const void *g);
-    /* to[i * ld + r] = from[r * plane + i] for i < n, r < channels; zeros for channels <= r < ld. */
-    void (*transpose)(void *to, int64_t ld, const void *from, int64_t plane, int64_t channels, int64_t n);
-    /* sum of x[u * x_pitch + v] g[u * g_pitch + v] over u < rows, v < columns. */
-    double (*dot)(const void *x, int64_t x_pitch, const void *g, int64_t g_pitch, int64_t rows,
-                  int64_t columns);
+    /* to[i * ld + r] = from[r * plane + i] for i < n, r < channels; zeros for channels <= r < fill. */
+    void (*transpose)(void *to, int64_t ld, const void *from, int64_t plane, int64_t channels, int64_t fill,
+                      int64_t n);
+    /* to[i] += from[i] */
+    void (*add)(void *to, const void *from, int64_t n);
+    /* Rows `row` apart into rows of `pitch`, up to a whole vector: zeros elsewhere; mask: all ones in their
+     * places. */
+    void (*spread)(void *to, void *mask, const void *from, int64_t row, int64_t height, int64_t columns,
+                   int64_t pitch);
+    /* sum[i * ld] += sum of x[i][p] g[p] over p < n, in whole vectors, where the mask lets x through; i <
+     * rows. */
+    void (*dots)(int rows, void *sum, int64_t ld, const void *const *x, const void *g, const void *mask,
+                 int64_t n);
 } ConvKernels;
 
 /* [0]: f32, [1]: f64 */
