@@ -126,6 +126,127 @@ test("conv2d: f32 agrees with the sum in f64, over shapes that cut tiles and row
   end
 end)
 
+-- conv2d as a sum of products of matrices, one for each element of the kernel.
+local function shifted_products(x, w, stride, padding, dilation, groups)
+  local n, k, kh, kw = x:size(1), w:size(1), w:size(3), w:size(4)
+  local per_group, made = w:size(2), k // groups
+  local padded = F.pad(x, {padding, padding, padding, padding})
+  local rows = (padded:size(3) - dilation * (kh - 1) - 1) // stride + 1
+  local columns = (padded:size(4) - dilation * (kw - 1) - 1) // stride + 1
+  local y = ap.zeros({n, k, rows, columns}, {dtype = x.dtype})
+  for g = 0, groups - 1 do
+    local to = y:narrow(2, g * made + 1, made)
+    for i = 0, kh - 1 do
+      for j = 0, kw - 1 do
+        local top, left = i * dilation + 1, j * dilation + 1
+        local seen = padded[{{}, {g * per_group + 1, (g + 1) * per_group}, {top, top + (rows - 1) * stride, stride},
+          {left, left + (columns - 1) * stride, stride}}]
+        local weight = w:narrow(1, g * made + 1, made):select(3, i + 1):select(3, j + 1)
+        local product = weight:matmul(seen:permute(2, 1, 3, 4):reshape(per_group, -1))
+        to:add_(product:reshape(made, n, rows, columns):permute(2, 1, 3, 4))
+      end
+    end
+  end
+  return y
+end
+
+local function waves(dtype, ...)
+  local n = 1
+  for _, size in ipairs {...} do n = n * size end
+  return (ap.arange(1, n):to("f64") * 0.37):sin():to(dtype):reshape(...)
+end
+
+local ROADS = { -- N, C, H, W, K, KH, KW, stride, padding, dilation, groups
+  {"one channel", 3, 1, 28, 28, 16, 3, 3, 1, 1, 1, 1},
+  {"whole blocks", 2, 16, 14, 14, 32, 3, 3, 1, 1, 1, 1},
+  {"odd numbers of channels", 2, 3, 7, 9, 5, 3, 3, 1, 1, 1, 1},
+  {"passes of unequal size", 1, 4, 12, 11, 6, 3, 2, 3, 2, 2, 2},
+  {"passes without a tap", 2, 5, 9, 8, 4, 2, 1, 3, 0, 1, 1},
+  {"a kernel as wide as the image", 1, 2, 5, 5, 3, 5, 5, 1, 0, 1, 1},
+  {"more padding than kernel", 1, 2, 4, 3, 3, 2, 2, 1, 3, 1, 1},
+  {"patches", 1, 2, 32, 32, 3, 16, 16, 16, 0, 1, 1},
+  {"single pixels", 2, 20, 9, 9, 17, 1, 1, 1, 0, 1, 1},
+  {"single pixels of few channels", 2, 3, 9, 9, 4, 1, 1, 1, 0, 1, 1},
+  {"single pixels in groups", 2, 32, 5, 5, 32, 1, 1, 1, 0, 1, 2},
+  {"every other pixel", 2, 8, 9, 9, 8, 1, 1, 2, 0, 1, 1},
+  {"a channel a group", 2, 6, 20, 20, 6, 3, 3, 1, 1, 1, 6},
+  {"two channels a group", 2, 6, 21, 19, 12, 3, 3, 2, 1, 1, 6},
+  {"tiles of rows", 1, 2, 200, 300, 2, 3, 3, 1, 1, 1, 1},
+  {"tiles of columns", 1, 64, 6, 400, 3, 3, 3, 1, 1, 1, 1},
+  {"strides and tiles", 1, 3, 90, 300, 4, 7, 7, 2, 3, 1, 1},
+}
+for _, road in ipairs(ROADS) do
+  test("conv2d: " .. road[1] .. ": value and gradients are those of shifted products", function()
+    local n, c, h, w, k, kh, kw, stride, padding, dilation, groups = table.unpack(road, 2)
+    for dtype, tolerance in pairs {f64 = 1e-12, f32 = 1e-5} do
+      local x, weight = waves(dtype, n, c, h, w), waves(dtype, k, c // groups, kh, kw)
+      local bias = waves(dtype, k)
+      local expected = shifted_products(x, weight, stride, padding, dilation, groups)
+      local scale = 1 + c // groups * kh * kw
+      local y = F.conv2d(x, weight, bias, stride, padding, dilation, groups)
+      equal(y:size(), expected:size())
+      close((y - expected - bias:view(-1, 1, 1)):abs():max():item(), 0, {atol = tolerance * scale, what = dtype})
+      -- Linear in x and in weight: the gradients are the transposes, checked against another x and weight.
+      local g = waves(dtype, n * k * y:size(3) * y:size(4)):reshape(y:size())
+      local sum = (expected:to "f64" * g:to "f64"):sum():item()
+      local close_enough = {atol = 10 * tolerance * scale * math.sqrt(y:numel()), what = dtype}
+      local gx = ap.conv2d_input_grad(g, weight, {h, w}, stride, padding, dilation, groups)
+      close((gx:to "f64" * x:to "f64"):sum():item(), sum, close_enough)
+      local gw = ap.conv2d_weight_grad(x, g, {kh, kw}, stride, padding, dilation, groups)
+      close((gw:to "f64" * weight:to "f64"):sum():item(), sum, close_enough)
+      for _, p in ipairs {1, x:numel() // 2, x:numel()} do
+        local one = ap.zeros({x:numel()}, {dtype = dtype})
+        one[p] = 1
+        local seen = shifted_products(one:reshape(x:size()), weight, stride, padding, dilation, groups)
+        close(gx:reshape(-1)[p]:item(), (seen:to "f64" * g:to "f64"):sum():item(), close_enough)
+      end
+      for _, p in ipairs {1, weight:numel() // 2, weight:numel()} do
+        local one = ap.zeros({weight:numel()}, {dtype = dtype})
+        one[p] = 1
+        local seen = shifted_products(x, one:reshape(weight:size()), stride, padding, dilation, groups)
+        close(gw:reshape(-1)[p]:item(), (seen:to "f64" * g:to "f64"):sum():item(), close_enough)
+      end
+    end
+  end)
+end
+
+test("conv2d: what is infinite or nan beside a window stays out of it", function()
+  local x = ap.ones(1, 1, 6, 20)
+  x[{1, 1, 1, 1}] = math.huge
+  x[{1, 1, 6, 20}] = 0 / 0
+  local finite = function(t) return (t * 0):eq(0):to("i64"):sum():item() end
+  equal(finite(F.conv2d(x, ap.ones(1, 1, 3, 3))), 4 * 18 - 2)
+  equal(finite(F.conv2d(x, ap.ones(2, 1, 3, 3), nil, 1, 1)), 2 * (6 * 20 - 8))
+  -- Kernel elements but the first and last see neither corner.
+  local g = ap.ones(1, 1, 4, 18)
+  equal(finite(ap.conv2d_weight_grad(x, g, {3, 3})), 7)
+  equal(finite(ap.conv2d_weight_grad(x, g:expand(1, 16, 4, 18), {3, 3})), 16 * 7)
+end)
+
+test("conv2d: an image repeated as a batch gives its result repeated", function()
+  local x, w = waves("f32", 1, 3, 8, 9), waves("f32", 4, 3, 3, 3)
+  close(F.conv2d(x:expand(3, 3, 8, 9), w), F.conv2d(x, w):expand(3, 4, 6, 7))
+end)
+
+test("max_pool2d: windows of 2 x 2, compared in vectors, choose as any others do: ties, infinities, nan", function()
+  for _, dtype in ipairs {"f32", "f64"} do
+    for _, size in ipairs {{1, 1, 2, 2}, {2, 3, 4, 6}, {1, 2, 14, 14}, {1, 1, 7, 8}, {1, 1, 40, 90}, {1, 1, 3, 2100}} do
+      local x = waves(dtype, table.unpack(size)):mul(3):round()
+      local flat = x:view(-1)
+      flat[1], flat[x:numel()], flat[x:numel() // 2] = -math.huge, 0 / 0, math.huge
+      if x:numel() > 8 then flat[3], flat[4] = 0 / 0, 0 / 0 end
+      -- A column more takes the other road and is in no window.
+      local wider = F.pad(x, {0, 1})
+      local y = F.max_pool2d(x, 2)
+      close(y, F.max_pool2d(wider, 2), {rtol = 0, atol = 0, what = dtype})
+      local g = waves(dtype, y:numel()):reshape(y:size())
+      local gx = ap.max_pool2d_grad(g, x, 2)
+      local expected = ap.max_pool2d_grad(g, wider, 2):narrow(4, 1, size[4])
+      close(gx, expected, {rtol = 0, atol = 0, what = dtype .. " gradient"})
+    end
+  end
+end)
+
 test("conv2d, pools: nothing in, nothing out; half precision through f32", function()
   equal(F.conv2d(ap.zeros(0, 3, 5, 5), ap.zeros(2, 3, 3, 3)).shape, {0, 2, 3, 3})
   equal(F.max_pool2d(ap.zeros(0, 3, 4, 4), 2).shape, {0, 3, 2, 2})
@@ -176,6 +297,13 @@ test("conv2d, pools, pad, interpolate: errors give shapes and reasons", function
     ap.ones(3, 3), ap.ones(1, 1, 2, 2))
   raises("conv2d: expected channels that are multiples of groups %(2%), got 2 in and 3 out", F.conv2d,
     ap.ones(1, 2, 4, 4), ap.ones(3, 1, 2, 2), {groups = 2})
+  raises("conv2d: stride, dilation and padding are at most 2147483647", F.conv2d, x, ap.ones(2, 1, 3, 3), nil,
+    math.maxinteger)
+  raises("conv2d", F.conv2d, x, ap.ones(2, 1, 3, 3), nil, 1, 2 ^ 31 - 1)
+  raises("conv2d", F.conv2d, x, ap.ones(2, 1, 1, 1):expand(2, 1, 2 ^ 40, 1))
+  raises("conv2d", F.conv2d, x, ap.ones(2, 1, 3, 3), {groups = 2 ^ 62})
+  raises("max_pool2d: kernel, stride and dilation are at most", F.max_pool2d, x, 2, math.maxinteger)
+  raises("max_pool2d: expected an image with elements, got %(4x0%)", F.max_pool2d, ap.ones(1, 1, 4, 0), 2, 2, 1)
   raises("max_pool2d: expected padding from 0 to half of the kernel 2, got 2", F.max_pool2d, x, 2, 2, 2)
   raises("max_pool2d: the kernel %(40x40%) is larger", F.max_pool2d, x, 40)
   raises("avg_pool2d: argument 7: expected a divisor other than 0", F.avg_pool2d, x, 2, {divisor_override = 0})

@@ -14,15 +14,22 @@ static bool check_options(Ctx *c, const char *op, const ConvOptions *o) {
                 (long long)o->dilation[i]);
         REQUIRE(c, o->padding[i] >= 0, "%s: expected padding of at least 0, got %lld", op,
                 (long long)o->padding[i]);
+        REQUIRE(c, o->stride[i] <= INT32_MAX && o->dilation[i] <= INT32_MAX && o->padding[i] <= INT32_MAX,
+                "%s: stride, dilation and padding are at most %d, got %lld, %lld, %lld", op, INT32_MAX,
+                (long long)o->stride[i], (long long)o->dilation[i], (long long)o->padding[i]);
         REQUIRE(c, !o->same || o->stride[i] == 1, "%s: padding 'same' goes with stride 1, got %lld", op,
                 (long long)o->stride[i]);
     }
-    REQUIRE(c, o->groups >= 1, "%s: expected at least 1 group, got %lld", op, (long long)o->groups);
+    REQUIRE(c, o->groups >= 1 && o->groups <= INT32_MAX, "%s: expected at least 1 group, got %lld", op,
+            (long long)o->groups);
     return true;
 }
 
 static bool check_image(Ctx *c, const char *op, const char *what, const Tensor *x) {
     REQUIRE(c, x->ndim == 4, "%s: expected %s of 4 dimensions, got (%s)", op, what, SHAPE(x));
+    for (int d = 0; d < 4; d++)
+        REQUIRE(c, x->size[d] <= INT32_MAX, "%s: expected sizes of at most %d, got (%s)", op, INT32_MAX,
+                SHAPE(x));
     return require_floating(c, op, x) && require_cpu(c, op, x);
 }
 
@@ -39,8 +46,8 @@ static int64_t outputs(const ConvOptions *o, int d, int64_t size, int64_t kernel
 static bool complete(Ctx *c, const char *op, ConvShape *s, int64_t kh, int64_t kw, const ConvOptions *o) {
     s->kernel[0] = kh, s->kernel[1] = kw;
     s->groups = o->groups;
-    REQUIRE(c, kh >= 1 && kw >= 1, "%s: expected a kernel of at least 1x1, got %lldx%lld", op, (long long)kh,
-            (long long)kw);
+    REQUIRE(c, kh >= 1 && kw >= 1 && kh <= INT32_MAX && kw <= INT32_MAX,
+            "%s: expected a kernel of at least 1x1, got %lldx%lld", op, (long long)kh, (long long)kw);
     for (int d = 0; d < 2; d++) {
         s->dilation[d] = o->dilation[d];
         s->out[d] = outputs(o, d, s->in[d], s->kernel[d], &s->before[d]);
@@ -136,7 +143,8 @@ bool op_conv2d_input_grad(Ctx *c, Tensor *out, const Tensor *g, const Tensor *we
         !check_options(c, op, o))
         return false;
     ConvShape s = {.n = g->size[0], .c = weight->size[1] * o->groups, .in = {h, w}, .o = weight->size[0]};
-    REQUIRE(c, h >= 0 && w >= 0, "%s: negative size %lldx%lld", op, (long long)h, (long long)w);
+    REQUIRE(c, h >= 0 && w >= 0 && h <= INT32_MAX && w <= INT32_MAX,
+            "%s: expected sizes from 0, got %lldx%lld", op, (long long)h, (long long)w);
     if (!complete(c, op, &s, weight->size[2], weight->size[3], o)) return false;
     REQUIRE(c, g->size[1] == s.o && g->size[2] == s.out[0] && g->size[3] == s.out[1],
             "%s: expected an output of shape (%lldx%lldx%lldx%lld), got (%s)", op, (long long)s.n,

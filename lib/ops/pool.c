@@ -31,10 +31,15 @@ static bool check_options(Ctx *c, const char *op, const PoolOptions *o, int64_t 
         REQUIRE(c, o->kernel[i] >= 1 && o->stride[i] >= 1 && o->dilation[i] >= 1,
                 "%s: expected kernel, stride and dilation of at least 1, got %lld, %lld, %lld", op,
                 (long long)o->kernel[i], (long long)o->stride[i], (long long)o->dilation[i]);
-        REQUIRE(c, o->padding[i] >= 0 && 2 * o->padding[i] <= o->kernel[i],
+        REQUIRE(c, o->kernel[i] <= INT32_MAX && o->stride[i] <= INT32_MAX && o->dilation[i] <= INT32_MAX,
+                "%s: kernel, stride and dilation are at most %d, got %lld, %lld, %lld", op, INT32_MAX,
+                (long long)o->kernel[i], (long long)o->stride[i], (long long)o->dilation[i]);
+        REQUIRE(c, o->padding[i] >= 0 && o->padding[i] <= o->kernel[i] / 2,
                 "%s: expected padding from 0 to half of the kernel %lld, got %lld", op,
                 (long long)o->kernel[i], (long long)o->padding[i]);
     }
+    REQUIRE(c, h >= 1 && w >= 1, "%s: expected an image with elements, got (%lldx%lld)", op, (long long)h,
+            (long long)w);
     *oh = windows(o, 0, h);
     *ow = windows(o, 1, w);
     REQUIRE(c, *oh > 0 && *ow > 0, "%s: the kernel (%lldx%lld) is larger than the padded input (%lldx%lld)",
@@ -77,6 +82,8 @@ static bool max_pool(Ctx *c, const char *op, Tensor *out, const Tensor *x, const
     int64_t oh, ow;
     out->storage = NULL;
     if (!check_image(c, op, x) || !check_options(c, op, o, x->size[2], x->size[3], &oh, &ow)) return false;
+    REQUIRE(c, x->size[2] <= INT32_MAX / x->size[3],
+            "%s: expected images of at most 2^31 - 1 elements, got (%s)", op, SHAPE(x));
     const int64_t pooled[4] = {x->size[0], x->size[1], oh, ow};
     if (other && !check_same(c, op, other, x, task == GRADIENT ? pooled : x->size)) return false;
     DType dtype = compute_dtype((DType)x->dtype);

@@ -77,6 +77,35 @@ function cases.mnist()
     optim.Adam(model:parameters(), {lr = 0.001}))
 end
 
+-- A convolution and its gradients: the shapes of ResNet and MobileNet, eight images.
+local CONVOLUTIONS = {
+  conv_stem = {x = {8, 3, 224, 224}, out = 64, kernel = 7, stride = 2, padding = 3},
+  conv_56 = {x = {8, 64, 56, 56}, out = 64, kernel = 3, padding = 1},
+  conv_28 = {x = {8, 128, 28, 28}, out = 128, kernel = 3, padding = 1},
+  conv_7 = {x = {8, 512, 7, 7}, out = 512, kernel = 3, padding = 1},
+  conv_down = {x = {8, 64, 56, 56}, out = 128, kernel = 3, stride = 2, padding = 1},
+  conv_point = {x = {8, 256, 56, 56}, out = 64, kernel = 1},
+  conv_depth = {x = {8, 128, 56, 56}, out = 128, kernel = 3, padding = 1, groups = 128},
+}
+for name, c in pairs(CONVOLUTIONS) do
+  cases[name] = function()
+    local layer = nn.Conv2d(c.x[2], c.out, c.kernel, {stride = c.stride, padding = c.padding, groups = c.groups})
+    local x = ap.randn(c.x):requires_grad_()
+    local g = ap.ones_like(layer(x):detach())
+    return function(n) for _ = 1, n do layer(x):backward(g) end end
+  end
+end
+
+-- Pooling and its gradient: the net of MNIST's, ResNet's first.
+for name, c in pairs {pool_2 = {{64, 16, 28, 28}, 2, 2, 0}, pool_3 = {{8, 64, 112, 112}, 3, 2, 1}} do
+  cases[name] = function()
+    local layer = nn.MaxPool2d(c[2], {stride = c[3], padding = c[4]})
+    local x = ap.randn(c[1]):requires_grad_()
+    local g = ap.ones_like(layer(x):detach())
+    return function(n) for _ = 1, n do layer(x):backward(g) end end
+  end
+end
+
 for _, n in ipairs {512, 1024, 2048} do
   cases["sgemm_" .. n] = function()
     local a, b = ap.randn(n, n), ap.randn(n, n)

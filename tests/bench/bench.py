@@ -98,6 +98,29 @@ def batch_norm():
     return repeat(lambda: layer(x).backward(g))
 
 
+def forward_backward(layer, x):
+    x.requires_grad_()
+    g = torch.ones_like(layer(x))
+
+    def run(n):
+        for _ in range(n):
+            layer(x).backward(g)
+    return run
+
+
+LAYERS = {
+    "conv_stem": lambda: forward_backward(nn.Conv2d(3, 64, 7, 2, 3), torch.randn(8, 3, 224, 224)),
+    "conv_56": lambda: forward_backward(nn.Conv2d(64, 64, 3, 1, 1), torch.randn(8, 64, 56, 56)),
+    "conv_28": lambda: forward_backward(nn.Conv2d(128, 128, 3, 1, 1), torch.randn(8, 128, 28, 28)),
+    "conv_7": lambda: forward_backward(nn.Conv2d(512, 512, 3, 1, 1), torch.randn(8, 512, 7, 7)),
+    "conv_down": lambda: forward_backward(nn.Conv2d(64, 128, 3, 2, 1), torch.randn(8, 64, 56, 56)),
+    "conv_point": lambda: forward_backward(nn.Conv2d(256, 64, 1), torch.randn(8, 256, 56, 56)),
+    "conv_depth": lambda: forward_backward(nn.Conv2d(128, 128, 3, 1, 1, groups=128), torch.randn(8, 128, 56, 56)),
+    "pool_2": lambda: forward_backward(nn.MaxPool2d(2), torch.randn(64, 16, 28, 28)),
+    "pool_3": lambda: forward_backward(nn.MaxPool2d(3, 2, 1), torch.randn(8, 64, 112, 112)),
+}
+
+
 def elementwise(name):
     op, size = name.split("_")
     if op == "sgemm":
@@ -109,7 +132,8 @@ def elementwise(name):
 
 name = sys.argv[1]
 cases = {"add_one": add_one, "add_one_grad": lambda: add_one(True), "simplenet": simplenet, "mlp": mlp, "mnist": mnist,
-         "cross_entropy": cross_entropy, "cross_entropy_grad": lambda: cross_entropy(True), "batch_norm_grad": batch_norm}
+         "cross_entropy": cross_entropy, "cross_entropy_grad": lambda: cross_entropy(True), "batch_norm_grad": batch_norm,
+         **LAYERS}
 if name not in cases:
     cases[name] = lambda: (rows if "x" in name.rpartition("_")[2] else elementwise)(name)
 print(f"{name} {measure(cases[name]()):.4g}")
