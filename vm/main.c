@@ -27,7 +27,7 @@ static const char version_code[] =
     "local info = require('apsis.core').cpu_info()\n"
     "local opencl = package.loadlib('libOpenCL.so.1', '*') and 'loader found' or 'no loader "
     "(libOpenCL.so.1)'\n"
-    "local by = info.blis_chosen_by == 'apsis' and ' (chosen by Apsis)' or ''\n"
+    "local by = ({apsis = ' (chosen by Apsis)', user = ' (BLIS_ARCH_TYPE)'})[info.blis_chosen_by] or ''\n"
     "print('Lua      ' .. _VERSION)\n"
     "print('BLIS     ' .. info.blis_version .. ', kernels ' .. info.blis_kernels .. by)\n"
     "print('OpenCL   ' .. opencl)\n"

@@ -3,7 +3,6 @@
 #include "bind/bind.h"
 #include "cpu/blas.h"
 #include "cpu/isa.h"
-#include <omp.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -40,26 +39,26 @@ static void set_text(lua_State *L, const char *name, const char *text) {
 }
 
 /* cpu_info() -> {model =, isa =, blis_version =, blis_kernels =, blis_chosen_by =, threads =}. isa: the
- * instruction set of Apsis' own kernels; blis_chosen_by: "blis", or "apsis" where BLIS would have fallen back
- * to its generic kernels */
+ * instruction set of Apsis' own kernels; blis_chosen_by: "blis", "apsis" where BLIS would have fallen back
+ * to its generic kernels, or "user" where BLIS_ARCH_TYPE is set */
 static int l_cpu_info(lua_State *L) {
     lua_createtable(L, 0, 6);
     set_text(L, "model", cpu_model((char[CPU_MODEL_TEXT]){0}));
     set_text(L, "isa", cpu_isa_name());
     set_text(L, "blis_version", cpu_blas_version());
     set_text(L, "blis_kernels", cpu_blas_kernels());
-    set_text(L, "blis_chosen_by", cpu_blas_chosen_here() ? "apsis" : "blis");
+    set_text(L, "blis_chosen_by", cpu_blas_chosen_by());
     lua_pushinteger(L, ctx(L)->threads);
     lua_setfield(L, -2, "threads");
     return 1;
 }
 
-/* set_num_threads(n): threads that one op may use, at most as many as OpenMP allows */
+/* set_num_threads(n): threads that one op may use */
 static int l_set_num_threads(lua_State *L) {
     int64_t n = check_int(L, 1);
-    if (n < 1 || n > omp_get_thread_limit())
-        raise(L, "set_num_threads: expected at least 1 thread and at most %d, got %lld",
-              omp_get_thread_limit(), (long long)n);
+    int most = ctx_most_threads();
+    if (n < 1 || n > most)
+        raise(L, "set_num_threads: expected 1..%d threads on this machine, got %lld", most, (long long)n);
     ctx(L)->threads = (int)n;
     return 0;
 }

@@ -9,7 +9,7 @@
 
 /* Below this many elementary operations a thread, starting OpenMP threads costs more than it saves:
  * a parallel region costs about 3 us here, an f32 add about 0.1 ns. */
-enum { WORK_PER_THREAD = 65536 };
+enum { WORK_PER_THREAD = 65536, THREADS_PER_PROCESSOR = 4 };
 
 Ctx *ctx_new(void) {
     Ctx *c = calloc(1, sizeof *c);
@@ -37,6 +37,11 @@ bool ctx_fail(Ctx *c, const char *format, ...) {
 
 bool ctx_interrupted(Ctx *c) {
     return ctx_fail(c, "interrupted!");
+}
+
+int ctx_most_threads(void) {
+    int most = THREADS_PER_PROCESSOR * omp_get_num_procs(), asked = omp_get_max_threads();
+    return most > asked ? most : asked;
 }
 
 int ctx_threads(const Ctx *c, int64_t work) {

@@ -66,6 +66,10 @@ static inline bool ctx_stopping(const Ctx *c) {
 /* Fails with "interrupted". */
 bool ctx_interrupted(Ctx *c);
 
+/* The most threads an op may be given: a few for each processor. More gain nothing, and where the system
+ * refuses one, OpenMP ends the process. */
+int ctx_most_threads(void);
+
 /* Threads worth using for `work` elementary operations (an add, a comparison): 1 below the size where
  * starting OpenMP threads costs more than it saves. */
 int ctx_threads(const Ctx *c, int64_t work);

@@ -22,7 +22,7 @@ static const int64_t SLICE_WORK =
     (int64_t)4e9; /* multiplications between two looks for an interrupt: < 0.1 s */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static bool chosen_here;
+static const char *chosen_by = "blis";
 
 #ifdef __x86_64__
 /* BLIS 0.9 recognises Intel's chips and AMD's up to family 0x19 by their names; on any other it runs its
@@ -60,15 +60,16 @@ static int choose(void) {
 
 static void start(void) {
     int arch = choose();
+    if (getenv("BLIS_ARCH_TYPE")) chosen_by = "user";
     if (arch >= 0) {
+        chosen_by = "apsis";
         char number[12];
         snprintf(number, sizeof number, "%d", arch);
         setenv("BLIS_ARCH_TYPE", number, 1);
     }
     bli_init();
     bli_error_checking_level_set(BLIS_NO_ERROR_CHECKING); /* its errors abort; ours come before the call */
-    chosen_here = arch >= 0;
-    if (arch >= 0) unsetenv("BLIS_ARCH_TYPE"); /* a child process chooses for itself */
+    if (arch >= 0) unsetenv("BLIS_ARCH_TYPE");            /* a child process chooses for itself */
 }
 
 const char *cpu_blas_kernels(void) {
@@ -76,9 +77,9 @@ const char *cpu_blas_kernels(void) {
     return bli_arch_string(bli_arch_query_id());
 }
 
-bool cpu_blas_chosen_here(void) {
+const char *cpu_blas_chosen_by(void) {
     pthread_once(&once, start);
-    return chosen_here;
+    return chosen_by;
 }
 
 const char *cpu_blas_version(void) {

@@ -21,9 +21,10 @@ typedef struct Matrix {
 void cpu_gemm(const Ctx *c, DType dtype, int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, double beta,
               Matrix out, int threads);
 
-/* The kernel set in use ("skx", "haswell", "zen3", "generic"); whether this file chose it, not BLIS. */
+/* The kernel set in use ("skx", "haswell", "zen3", "generic"), and who chose it: "blis", "apsis", or "user"
+ * where BLIS_ARCH_TYPE is set. Both start BLIS. */
 const char *cpu_blas_kernels(void);
-bool cpu_blas_chosen_here(void);
+const char *cpu_blas_chosen_by(void);
 /* BLIS's version. */
 const char *cpu_blas_version(void);
 
