@@ -211,7 +211,7 @@ uninstall:
 	rm -f '$(BIN)/apsis' '$(LIB)/libapsis.so' '$(LIB)/libapsis.so.$(SOVERSION)' '$(LIB)/libapsis.so.$(VERSION)' \
 	    '$(LIB)/libapsis.a' '$(INC)/apsis.h' '$(LIB)/pkgconfig/apsis.pc'
 
-LINT_C := $(wildcard vm/*.[ch] lib/*/*.[ch] examples/embed/*.c tests/embed/*.c tests/fuzz/*.c)
+LINT_C := $(wildcard vm/*.[ch] lib/*/*.[ch] examples/embed/*.c tests/embed/*.[ch] tests/support/*.c tests/fuzz/*.c)
 lint:
 	clang-format --dry-run -Werror $(LINT_C)
 	luacheck -q stdlib examples tests

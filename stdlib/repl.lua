@@ -62,7 +62,7 @@ local function describe(e)
         break
       end
       local what = info.what == "main" and "in the main chunk" or info.name and ("in '%s'"):format(info.name)
-        or "in a function"
+        or ("in the function at line %d"):format(info.linedefined)
       lines[#lines + 1] = ("  %s:%d: %s"):format(info.short_src, info.currentline, what)
     end
   end

@@ -1,12 +1,14 @@
 /* The prompt: reading lines with history. What a line means is decided in stdlib/repl.lua. readline is GPL
  * and linked into the program only. */
 #include "repl.h"
+#include <errno.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <unistd.h>
 #include <readline/history.h>
 #include <readline/readline.h>
@@ -20,13 +22,50 @@ static void on_prompt_sigint(int signal_number) {
     line_dropped = 1;
 }
 
-/* readline calls this after its own handling of a signal while it waits for keys. */
-static int drop_line(void) {
-    if (!line_dropped) return 0;
-    rl_replace_line("", 0);
-    rl_crlf();
-    rl_done = 1;
-    return 0;
+/* What readline hands over when a line is complete: NULL at the end of input. */
+static char *complete_line;
+static bool is_complete;
+
+static void on_line(char *line) {
+    complete_line = line;
+    is_complete = true;
+    rl_callback_handler_remove();
+}
+
+static char *drop_line(void) {
+    rl_callback_sigcleanup();
+    rl_callback_handler_remove();
+    putchar('\n');
+    return strdup("");
+}
+
+/* Reads with editing. readline() itself would not return on Ctrl-C, so this waits for keys in its place;
+ * SIGINT is let in only while it waits. "" with line_dropped set on Ctrl-C. */
+static char *edit_line(const char *prompt) {
+    sigset_t sigint, before;
+    sigemptyset(&sigint);
+    sigaddset(&sigint, SIGINT);
+    is_complete = false;
+    rl_callback_handler_install(prompt, on_line);
+    sigprocmask(SIG_BLOCK, &sigint, &before);
+    while (!is_complete && !line_dropped) {
+        fd_set keys;
+        FD_ZERO(&keys);
+        FD_SET(STDIN_FILENO, &keys);
+        int ready = pselect(STDIN_FILENO + 1, &keys, NULL, NULL, NULL, &before);
+        if (ready > 0) {
+            rl_callback_read_char();
+        } else if (errno == EINTR) { /* readline caught a signal and passes it on now */
+            sigprocmask(SIG_SETMASK, &before, NULL);
+            rl_check_signals();
+            sigprocmask(SIG_BLOCK, &sigint, NULL);
+        } else {
+            on_line(NULL);
+        }
+    }
+    char *line = is_complete ? complete_line : drop_line();
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return line;
 }
 
 static bool history_path(char path[PATH_BYTES]) {
@@ -37,7 +76,7 @@ static bool history_path(char path[PATH_BYTES]) {
 
 /* One line without its newline, malloc'd; NULL at the end of input. */
 static char *read_line(const char *prompt) {
-    if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) return readline(prompt);
+    if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) return edit_line(prompt);
     fputs(prompt, stdout);
     fflush(stdout);
     char *line = NULL;
@@ -72,7 +111,6 @@ int repl_run(Apsis *a, void (*on_sigint)(int)) {
     }
     setlocale(LC_CTYPE, ""); /* readline edits characters, not bytes */
     rl_readline_name = "apsis";
-    rl_signal_event_hook = drop_line;
     if (keep) read_history(path);
     set_sigint(on_prompt_sigint);
     for (char *line; (line = read_line(more ? ">> " : "> ")) != NULL; free(line)) {

@@ -1,0 +1,128 @@
+/* Runs a program on a pseudo-terminal and talks to it:
+ *
+ *   pty SECONDS PROGRAM [ARGUMENT...] <steps
+ *
+ * Steps are lines: `expect TEXT` waits until TEXT comes after what was expected before, `send TEXT` types it.
+ * In both \n \t \e \\ and \xHH stand for bytes. At the end the program may run on until it ends by itself.
+ * Prints all that the program wrote and, on a last line, `status N`. Exit status 1 where something did not
+ * come in time, with a line that says what. */
+#define _XOPEN_SOURCE 700
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { OUTPUT_BYTES = 1 << 20, LINE_BYTES = 4096 };
+
+static char output[OUTPUT_BYTES];
+static size_t length, seen; /* received; matched by an expect */
+static int terminal;
+static pid_t child;
+static double deadline;
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void finish(const char *failure, const char *detail) {
+    int status = 0;
+    if (failure) kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+    fwrite(output, 1, length, stdout);
+    if (failure) printf("\n%s '%s'\n", failure, detail);
+    printf("\nstatus %d\n", WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+    exit(failure != NULL);
+}
+
+/* Reads what there is, waiting for it at most until the deadline; 0 at the program's end. */
+static int receive(const char *waiting_for) {
+    struct pollfd p = {.fd = terminal, .events = POLLIN};
+    double left = deadline - now();
+    if (left <= 0 || poll(&p, 1, (int)(1000 * left) + 1) <= 0) finish("timeout: waited for", waiting_for);
+    if (length == sizeof output) finish("too much output before", waiting_for);
+    ssize_t n = read(terminal, output + length, sizeof output - length);
+    if (n <= 0) return 0; /* EIO on Linux: nobody has the other end open */
+    size_t end = length + (size_t)n;
+    for (size_t i = length; i < end; i++)
+        if (output[i] != '\r') output[length++] = output[i];
+    return 1;
+}
+
+static const char *find(const char *text, size_t n) {
+    for (size_t i = seen; i + n <= length; i++)
+        if (memcmp(output + i, text, n) == 0) return output + i;
+    return NULL;
+}
+
+static void expect(const char *text, size_t n) {
+    const char *at;
+    while (!(at = find(text, n)))
+        if (!receive(text)) finish("the program ended before", text);
+    seen = (size_t)(at - output) + n;
+}
+
+/* Replaces escapes in place; returns the length. */
+static size_t unescape(char *text) {
+    char *to = text, hex[3] = {0};
+    for (const char *p = text; *p; p++) {
+        if (*p != '\\' || !p[1]) {
+            *to++ = *p;
+        } else if (*++p == 'x' && p[1] && p[2]) {
+            hex[0] = *++p, hex[1] = *++p;
+            *to++ = (char)strtol(hex, NULL, 16);
+        } else {
+            *to++ = (char)(*p == 'n' ? '\n' : *p == 't' ? '\t' : *p == 'e' ? 27 : *p);
+        }
+    }
+    *to = '\0';
+    return (size_t)(to - text);
+}
+
+static void start(char **argv) {
+    struct winsize size = {.ws_row = 24, .ws_col = 80};
+    terminal = posix_openpt(O_RDWR | O_NOCTTY);
+    if (terminal < 0 || grantpt(terminal) || unlockpt(terminal)) {
+        perror("pty");
+        exit(2);
+    }
+    ioctl(terminal, TIOCSWINSZ, &size);
+    child = fork();
+    if (child) return;
+    setsid();
+    int end = open(ptsname(terminal), O_RDWR); /* becomes the controlling terminal */
+    for (int fd = 0; fd < 3; fd++) dup2(end, fd);
+    close(terminal);
+    signal(SIGINT, SIG_DFL);
+    execvp(*argv, argv);
+    perror(*argv);
+    _exit(127);
+}
+
+int main(int argc, char **argv) {
+    char line[LINE_BYTES];
+    if (argc < 3) return 2;
+    deadline = now() + atof(argv[1]);
+    start(argv + 2);
+    while (fgets(line, sizeof line, stdin)) {
+        line[strcspn(line, "\n")] = '\0';
+        char *text = strchr(line, ' ');
+        if (!text) continue;
+        size_t n = unescape(++text);
+        if (line[0] == 'e')
+            expect(text, n);
+        else if (write(terminal, text, n) != (ssize_t)n)
+            finish("cannot type", text);
+    }
+    while (receive("the end")) {
+    }
+    finish(NULL, NULL);
+}
