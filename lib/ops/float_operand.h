@@ -15,6 +15,11 @@ static inline DType compute_dtype(DType t) {
     return t == F64 ? F64 : F32;
 }
 
+/* The dtype in which x's kernels take elements of dtype t: a device's convert as they load and store. */
+static inline DType operand_dtype(const Tensor *x, DType t) {
+    return x->device == CPU ? compute_dtype(t) : t;
+}
+
 /* Gives the computed tensor out as `dtype`; takes `wide` over (it is released or becomes out). */
 static inline bool give_as(Ctx *c, Tensor *out, Tensor *wide, DType dtype) {
     if ((DType)wide->dtype == dtype) {
