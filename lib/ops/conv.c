@@ -1,5 +1,6 @@
-/* Convolution: shapes and dtypes; the work is in cpu/conv.c. */
+/* Convolution: shapes and dtypes; the work is in cpu/conv.c and cl/conv.c. */
 #include "ops/conv.h"
+#include "cl/conv.h"
 #include "cpu/conv.h"
 #include "ops/float_operand.h"
 #include <string.h>
@@ -30,7 +31,7 @@ static bool check_image(Ctx *c, const char *op, const char *what, const Tensor *
     for (int d = 0; d < 4; d++)
         REQUIRE(c, x->size[d] <= INT32_MAX, "%s: expected sizes of at most %d, got (%s)", op, INT32_MAX,
                 SHAPE(x));
-    return require_floating(c, op, x) && require_cpu(c, op, x);
+    return require_floating(c, op, x);
 }
 
 /* Padding before the first position, and how many positions a kernel has in a padded size. */
@@ -98,6 +99,34 @@ static bool is_empty(const ConvShape *s) {
     return s->n == 0 || s->c == 0 || s->o == 0;
 }
 
+/* y = bias, for a convolution to be added. */
+static bool spread_bias(Ctx *c, Tensor *y, const Tensor *bias) {
+    Tensor column = *bias; /* (O, 1, 1) */
+    column.ndim = 3;
+    column.size[1] = column.size[2] = 1;
+    column.stride[1] = column.stride[2] = 0;
+    return op_copy_(c, y, &column);
+}
+
+/* y, of the convolution of a and b; shift is NULL or the bias. */
+static bool convolve(Ctx *c, const ConvShape *s, Tensor *y, const Tensor *a, const Tensor *b,
+                     const Tensor *shift) {
+    if (y->device != CPU)
+        return (!shift || spread_bias(c, y, shift)) && cl_conv2d(c, s, y, a, b, shift != NULL);
+    return cpu_conv2d(c, s, (DType)a->dtype, tensor_data(y), tensor_data(a), tensor_data(b),
+                      shift ? tensor_data(shift) : NULL);
+}
+
+static bool input_grad(Ctx *c, const ConvShape *s, const Tensor *y, const Tensor *g, const Tensor *w) {
+    if (y->device != CPU) return cl_conv2d_input_grad(c, s, y, g, w);
+    return cpu_conv2d_input_grad(c, s, (DType)g->dtype, tensor_data(y), tensor_data(g), tensor_data(w));
+}
+
+static bool weight_grad(Ctx *c, const ConvShape *s, const Tensor *y, const Tensor *x, const Tensor *g) {
+    if (y->device != CPU) return cl_conv2d_weight_grad(c, s, y, x, g);
+    return cpu_conv2d_weight_grad(c, s, (DType)x->dtype, tensor_data(y), tensor_data(x), tensor_data(g));
+}
+
 /* --- the ops -----------------------------------------------------------------------------------------------
  */
 
@@ -127,8 +156,7 @@ bool op_conv2d(Ctx *c, Tensor *out, const Tensor *x, const Tensor *weight, const
     if (ok && s.c == 0)
         ok = op_fill_(c, &y, 0);
     else if (ok && !is_empty(&s))
-        ok = cpu_conv2d(c, &s, (DType)a.dtype, tensor_data(&y), tensor_data(&a), tensor_data(&b),
-                        bias ? tensor_data(&shift) : NULL);
+        ok = convolve(c, &s, &y, &a, &b, bias ? &shift : NULL);
     release_if_any(&shift);
     return close_operands(c, out, &a, &b, &y, (DType)x->dtype, ok);
 }
@@ -151,9 +179,7 @@ bool op_conv2d_input_grad(Ctx *c, Tensor *out, const Tensor *g, const Tensor *we
             (long long)s.o, (long long)s.out[0], (long long)s.out[1], SHAPE(g));
     const int64_t size[4] = {s.n, s.c, s.in[0], s.in[1]};
     if (!open_operands(c, &a, &b, &y, g, weight, 4, size)) return false;
-    bool ok = s.o == 0 ? op_fill_(c, &y, 0)
-                       : is_empty(&s) || cpu_conv2d_input_grad(c, &s, (DType)a.dtype, tensor_data(&y),
-                                                               tensor_data(&a), tensor_data(&b));
+    bool ok = s.o == 0 ? op_fill_(c, &y, 0) : is_empty(&s) || input_grad(c, &s, &y, &a, &b);
     return close_operands(c, out, &a, &b, &y, (DType)g->dtype, ok);
 }
 
@@ -173,8 +199,6 @@ bool op_conv2d_weight_grad(Ctx *c, Tensor *out, const Tensor *x, const Tensor *g
             (long long)s.o, (long long)s.out[0], (long long)s.out[1], SHAPE(g));
     const int64_t size[4] = {s.o, s.c / s.groups, kh, kw};
     if (!open_operands(c, &a, &b, &y, x, g, 4, size)) return false;
-    bool ok = s.n == 0 ? op_fill_(c, &y, 0)
-                       : is_empty(&s) || cpu_conv2d_weight_grad(c, &s, (DType)a.dtype, tensor_data(&y),
-                                                                tensor_data(&a), tensor_data(&b));
+    bool ok = s.n == 0 ? op_fill_(c, &y, 0) : is_empty(&s) || weight_grad(c, &s, &y, &a, &b);
     return close_operands(c, out, &a, &b, &y, (DType)x->dtype, ok);
 }

@@ -1,5 +1,6 @@
 /* Pooling: shapes, dtypes, windows, and one task a plane. */
 #include "ops/pool.h"
+#include "cl/pool.h"
 #include "cpu/kernels_pool.h"
 #include "ops/float_operand.h"
 #include <string.h>
@@ -12,7 +13,7 @@ enum { ELEMENT_COST = 2 };
 
 static bool check_image(Ctx *c, const char *op, const Tensor *x) {
     REQUIRE(c, x->ndim == 4, "%s: expected a tensor (N, C, H, W), got (%s)", op, SHAPE(x));
-    return require_floating(c, op, x) && require_cpu(c, op, x);
+    return require_floating(c, op, x);
 }
 
 /* The number of windows in a size, as PyTorch counts them: in ceil mode the last must start inside the input
@@ -75,6 +76,41 @@ static int plane_threads(const Ctx *c, const Tensor *x, int64_t window) {
 
 typedef enum { MAXIMUM, PICK, PLACE, GRADIENT } Task;
 
+/* y from a, and from b: g (GRADIENT) or v (PICK). */
+static bool cpu_max_pool(Ctx *c, const Tensor *y, const Tensor *a, const Tensor *b, const MaxPool *p,
+                         Task task) {
+    const PoolKernels *k = kernels_of((DType)a->dtype);
+    int threads = plane_threads(c, a, p->kh * p->kw);
+#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
+    for (int64_t i = 0; i < a->size[0] * a->size[1]; i++) {
+        if (ctx_stopping(c)) continue;
+        if (task == MAXIMUM) k->max(p, plane(y, i), plane(a, i));
+        if (task == PICK) k->pick(p, plane(y, i), plane(a, i), plane(b, i));
+        if (task == PLACE) k->place(p, (int64_t *)plane(y, i), plane(a, i));
+        if (task == GRADIENT) k->max_grad(p, plane(y, i), plane(a, i), plane(b, i));
+    }
+    return !ctx_stopping(c) || ctx_interrupted(c);
+}
+
+static bool cl_max(Ctx *c, const char *op, const Tensor *y, const Tensor *a, const Tensor *b,
+                   const MaxPool *p, Task task) {
+    const ClMaxPool windows = {a->size[0] * a->size[1],
+                               p->h,
+                               p->w,
+                               p->oh,
+                               p->ow,
+                               p->kh,
+                               p->kw,
+                               p->sh,
+                               p->sw,
+                               p->ph,
+                               p->pw,
+                               p->dh,
+                               p->dw};
+    if (task == GRADIENT) return cl_max_pool_grad(c, op, y, a, b, &windows);
+    return cl_max_pool(c, op, y, a, task == PICK ? b : NULL, &windows);
+}
+
 /* out from x, and from `other`: g (GRADIENT) or v (PICK). */
 static bool max_pool(Ctx *c, const char *op, Tensor *out, const Tensor *x, const Tensor *other,
                      const PoolOptions *o, Task task) {
@@ -86,36 +122,26 @@ static bool max_pool(Ctx *c, const char *op, Tensor *out, const Tensor *x, const
             "%s: expected images of at most 2^31 - 1 elements, got (%s)", op, SHAPE(x));
     const int64_t pooled[4] = {x->size[0], x->size[1], oh, ow};
     if (other && !check_same(c, op, other, x, task == GRADIENT ? pooled : x->size)) return false;
-    DType dtype = compute_dtype((DType)x->dtype);
-    bool ok = op_contiguous(c, &a, x, dtype) && (!other || op_contiguous(c, &b, other, dtype)) &&
-              tensor_new_on(c, &y, x->device, task == PLACE ? I64 : dtype, 4,
-                            task == GRADIENT ? x->size : pooled) &&
-              (task != GRADIENT || op_fill_(c, &y, 0));
-    if (ok) {
-        const MaxPool p = {.h = x->size[2],
-                           .w = x->size[3],
-                           .oh = oh,
-                           .ow = ow,
-                           .kh = o->kernel[0],
-                           .kw = o->kernel[1],
-                           .sh = o->stride[0],
-                           .sw = o->stride[1],
-                           .ph = o->padding[0],
-                           .pw = o->padding[1],
-                           .dh = o->dilation[0],
-                           .dw = o->dilation[1]};
-        const PoolKernels *k = kernels_of(dtype);
-        int threads = plane_threads(c, x, p.kh * p.kw);
-#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
-        for (int64_t i = 0; i < x->size[0] * x->size[1]; i++) {
-            if (ctx_stopping(c)) continue;
-            if (task == MAXIMUM) k->max(&p, plane(&y, i), plane(&a, i));
-            if (task == PICK) k->pick(&p, plane(&y, i), plane(&a, i), plane(&b, i));
-            if (task == PLACE) k->place(&p, (int64_t *)plane(&y, i), plane(&a, i));
-            if (task == GRADIENT) k->max_grad(&p, plane(&y, i), plane(&a, i), plane(&b, i));
-        }
-        ok = !ctx_stopping(c) || ctx_interrupted(c);
-    }
+    const DType dtype = operand_dtype(x, (DType)x->dtype);
+    const MaxPool p = {.h = x->size[2],
+                       .w = x->size[3],
+                       .oh = oh,
+                       .ow = ow,
+                       .kh = o->kernel[0],
+                       .kw = o->kernel[1],
+                       .sh = o->stride[0],
+                       .sw = o->stride[1],
+                       .ph = o->padding[0],
+                       .pw = o->padding[1],
+                       .dh = o->dilation[0],
+                       .dw = o->dilation[1]};
+    bool ok =
+        op_contiguous(c, &a, x, dtype) && (!other || op_contiguous(c, &b, other, dtype)) &&
+        tensor_new_on(c, &y, x->device, task == PLACE ? I64 : dtype, 4, task == GRADIENT ? x->size : pooled);
+    if (ok && y.device != CPU)
+        ok = cl_max(c, op, &y, &a, &b, &p, task);
+    else if (ok)
+        ok = (task != GRADIENT || op_fill_(c, &y, 0)) && cpu_max_pool(c, &y, &a, &b, &p, task);
     release_if_any(&a);
     release_if_any(&b);
     if (ok) return give_as(c, out, &y, task == PLACE ? I64 : (DType)x->dtype);
@@ -153,59 +179,62 @@ static Axis axis_in(void *room, int64_t n) {
     return (Axis){n, room, (double *)((int64_t *)room + 2 * n)};
 }
 
-static void pool_axis(Axis a, const PoolOptions *o, int d, int64_t size) {
-    for (int64_t i = 0; i < a.n; i++) {
-        int64_t first = i * o->stride[d] - o->padding[d], last = first + o->kernel[d];
-        int64_t padded_end = size + o->padding[d];
-        int64_t whole = (last < padded_end ? last : padded_end) - first;
-        if (first < 0) first = 0;
-        if (last > size) last = size;
-        a.ends[2 * i] = first, a.ends[2 * i + 1] = last;
-        a.scale[i] = 1 / (double)(o->count_include_pad ? whole : last > first ? last - first : 1);
-    }
-    /* One divisor for the window as a whole. */
-    for (int64_t i = 0; i < a.n && o->divisor != 0; i++) a.scale[i] = d == 0 ? 1 / o->divisor : 1;
+/* o NULL: adaptive windows. */
+static PoolAxis pool_axis(const PoolOptions *o, int d, int64_t size, int64_t windows) {
+    if (!o) return (PoolAxis){.size = size, .windows = windows};
+    return (PoolAxis){.size = size,
+                      .windows = windows,
+                      .span = o->kernel[d],
+                      .stride = o->stride[d],
+                      .padding = o->padding[d],
+                      .counted = o->count_include_pad,
+                      .divides = o->divisor == 0};
 }
 
-static void adaptive_axis(Axis a, int64_t size) {
+/* scale: what the sums are multiplied by besides. */
+static void fill_axis(Axis a, const PoolAxis *p, double scale) {
     for (int64_t i = 0; i < a.n; i++) {
-        a.ends[2 * i] = i * size / a.n;
-        a.ends[2 * i + 1] = ((i + 1) * size + a.n - 1) / a.n;
-        a.scale[i] = 1 / (double)(a.ends[2 * i + 1] - a.ends[2 * i]);
+        const PoolWindow w = pool_window(p, i);
+        a.ends[2 * i] = w.first, a.ends[2 * i + 1] = w.end;
+        a.scale[i] = scale / (double)w.divisor;
     }
+}
+
+/* y from a: the pooled image, or its gradient. */
+static bool cpu_avg_pool(Ctx *c, const Tensor *y, const Tensor *a, bool gradient, const PoolAxis *down,
+                         const PoolAxis *across, double scale) {
+    const int64_t oh = down->windows, ow = across->windows, planes = a->size[0] * a->size[1];
+    int64_t *room = ctx_scratch(c, (oh + ow) * 3 * (int64_t)sizeof(int64_t));
+    if (!room) return false;
+    const Axis rows = axis_in(room, oh), cols = axis_in(room + 3 * oh, ow);
+    fill_axis(rows, down, scale);
+    fill_axis(cols, across, 1);
+    const AvgPool p = {down->size, across->size, oh, ow, rows.ends, cols.ends, rows.scale, cols.scale};
+    const PoolKernels *k = kernels_of((DType)a->dtype);
+    int threads = plane_threads(c, gradient ? y : a, down->span ? down->span * across->span : 1);
+#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
+    for (int64_t i = 0; i < planes; i++) {
+        if (ctx_stopping(c)) continue;
+        (gradient ? k->avg_grad : k->avg)(&p, plane(y, i), plane(a, i));
+    }
+    ctx_scratch_free(c, room);
+    return !ctx_stopping(c) || ctx_interrupted(c);
 }
 
 /* out from `in`: the pooled image from the image, or (gradient) the image's gradient from the pooled one's. o
  * NULL: adaptive windows. h, w: the image; oh, ow: pooled. */
-static bool avg_pool(Ctx *c, Tensor *out, const Tensor *in, bool gradient, int64_t h, int64_t w, int64_t oh,
-                     int64_t ow, const PoolOptions *o) {
+static bool avg_pool(Ctx *c, const char *op, Tensor *out, const Tensor *in, bool gradient, int64_t h,
+                     int64_t w, int64_t oh, int64_t ow, const PoolOptions *o) {
     Tensor a = {0}, y = {0};
-    DType dtype = compute_dtype((DType)in->dtype);
+    const DType dtype = operand_dtype(in, (DType)in->dtype);
     const int64_t size[4] = {in->size[0], in->size[1], gradient ? h : oh, gradient ? w : ow};
-    int64_t *room = ctx_scratch(c, (oh + ow) * 3 * (int64_t)sizeof(int64_t));
-    if (!room) return false;
-    Axis rows = axis_in(room, oh), cols = axis_in(room + 3 * oh, ow);
-    if (o) {
-        pool_axis(rows, o, 0, h);
-        pool_axis(cols, o, 1, w);
-    } else {
-        adaptive_axis(rows, h);
-        adaptive_axis(cols, w);
-    }
-    bool ok = op_contiguous(c, &a, in, dtype) && tensor_new_on(c, &y, in->device, dtype, 4, size) &&
-              (!gradient || op_fill_(c, &y, 0));
-    if (ok) {
-        const AvgPool p = {h, w, oh, ow, rows.ends, cols.ends, rows.scale, cols.scale};
-        const PoolKernels *k = kernels_of(dtype);
-        int threads = plane_threads(c, gradient ? &y : in, o ? o->kernel[0] * o->kernel[1] : 1);
-#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
-        for (int64_t i = 0; i < in->size[0] * in->size[1]; i++) {
-            if (ctx_stopping(c)) continue;
-            (gradient ? k->avg_grad : k->avg)(&p, plane(&y, i), plane(&a, i));
-        }
-        ok = !ctx_stopping(c) || ctx_interrupted(c);
-    }
-    ctx_scratch_free(c, room);
+    const PoolAxis rows = pool_axis(o, 0, h, oh), cols = pool_axis(o, 1, w, ow);
+    const double scale = o && o->divisor != 0 ? 1 / o->divisor : 1;
+    bool ok = op_contiguous(c, &a, in, dtype) && tensor_new_on(c, &y, in->device, dtype, 4, size);
+    if (ok && y.device != CPU)
+        ok = cl_avg_pool(c, op, &y, &a, gradient, &rows, &cols, scale);
+    else if (ok)
+        ok = (!gradient || op_fill_(c, &y, 0)) && cpu_avg_pool(c, &y, &a, gradient, &rows, &cols, scale);
     release_if_any(&a);
     if (ok) return give_as(c, out, &y, (DType)in->dtype);
     release_if_any(&y);
@@ -218,7 +247,7 @@ bool op_avg_pool2d(Ctx *c, Tensor *out, const Tensor *x, const PoolOptions *o) {
     if (!check_image(c, "avg_pool2d", x) ||
         !check_options(c, "avg_pool2d", o, x->size[2], x->size[3], &oh, &ow))
         return false;
-    return avg_pool(c, out, x, false, x->size[2], x->size[3], oh, ow, o);
+    return avg_pool(c, "avg_pool2d", out, x, false, x->size[2], x->size[3], oh, ow, o);
 }
 
 bool op_avg_pool2d_grad(Ctx *c, Tensor *out, const Tensor *g, int64_t h, int64_t w, const PoolOptions *o) {
@@ -228,7 +257,7 @@ bool op_avg_pool2d_grad(Ctx *c, Tensor *out, const Tensor *g, int64_t h, int64_t
         return false;
     const int64_t size[4] = {g->size[0], g->size[1], oh, ow};
     if (!check_same(c, "avg_pool2d_grad", g, g, size)) return false;
-    return avg_pool(c, out, g, true, h, w, oh, ow, o);
+    return avg_pool(c, "avg_pool2d_grad", out, g, true, h, w, oh, ow, o);
 }
 
 static bool check_grid(Ctx *c, const char *op, int64_t h, int64_t w, int64_t oh, int64_t ow) {
@@ -243,12 +272,12 @@ bool op_adaptive_avg_pool2d(Ctx *c, Tensor *out, const Tensor *x, int64_t oh, in
     static const char op[] = "adaptive_avg_pool2d";
     out->storage = NULL;
     if (!check_image(c, op, x) || !check_grid(c, op, x->size[2], x->size[3], oh, ow)) return false;
-    return avg_pool(c, out, x, false, x->size[2], x->size[3], oh, ow, NULL);
+    return avg_pool(c, op, out, x, false, x->size[2], x->size[3], oh, ow, NULL);
 }
 
 bool op_adaptive_avg_pool2d_grad(Ctx *c, Tensor *out, const Tensor *g, int64_t h, int64_t w) {
     static const char op[] = "adaptive_avg_pool2d_grad";
     out->storage = NULL;
     if (!check_image(c, op, g) || !check_grid(c, op, h, w, g->size[2], g->size[3])) return false;
-    return avg_pool(c, out, g, true, h, w, g->size[2], g->size[3], NULL);
+    return avg_pool(c, op, out, g, true, h, w, g->size[2], g->size[3], NULL);
 }
