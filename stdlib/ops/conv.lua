@@ -2,6 +2,7 @@
 --- Shape letters: N batch, C channels, H W height and width, T time, O output channels, K kernel.
 
 local core = require "apsis.core"
+local named = require "apsis.ops.arguments".named
 local rule, define = core.rule, core.define
 
 -- The last two sizes of a tensor.
@@ -22,14 +23,10 @@ rule("conv2d_weight_grad", {"2", "1"},
 
 local conv2d, input_grad = core.conv2d, core.conv2d_input_grad
 
-local function is_options(t) return type(t) == "table" and rawlen(t) == 0 and next(t) ~= nil end
-
--- stride, padding, dilation, groups from a table of options in place of the bias or the stride.
-local function spread(bias, stride, padding, dilation, groups)
-  if is_options(stride) then return bias, stride.stride, stride.padding, stride.dilation, stride.groups end
-  if is_options(bias) then return bias.bias, bias.stride, bias.padding, bias.dilation, bias.groups end
-  return bias, stride, padding, dilation, groups
-end
+local CONV = {"bias", "stride", "padding", "dilation", "groups"}
+local TRANSPOSED = {"bias", "stride", "padding", "output_padding", "groups", "dilation"}
+local UNFOLD = {"kernel_size", "dilation", "padding", "stride"}
+local FOLD = {"output_size", "kernel_size", "dilation", "padding", "stride"}
 
 -- f with x of `ndim` dimensions; x without the batch dimension gets it for the call.
 local function batched(name, ndim, x, f)
@@ -45,15 +42,15 @@ end
 ---@param x Tensor shape (N, C, H, W) or (C, H, W), floating
 ---@param weight Tensor shape (O, C / groups, KH, KW)
 ---@param bias Tensor|nil shape (O)
----@param stride integer|integer[]|table|nil default 1; or a table {stride =, padding =, dilation =, groups =}
+---@param stride integer|integer[]|nil default 1
 ---@param padding integer|integer[]|string|nil zeros on each side, default 0; "same" (stride 1) or "valid"
 ---@param dilation integer|integer[]|nil default 1
 ---@param groups integer|nil default 1
 ---@return Tensor shape (N, O, OH, OW) with OH = (H + 2 padding - dilation (KH - 1) - 1) // stride + 1
 --- Errors: channels that do not fit; a kernel larger than the padded input; dtypes that differ.
 --- Source: torch.nn.functional.conv2d.  Example: F.conv2d(ap.ones(1, 1, 5, 5), ap.ones(1, 1, 3, 3))[1][1][1][1] --> 9
-define("conv2d", function(x, weight, bias, stride, padding, dilation, groups)
-  bias, stride, padding, dilation, groups = spread(bias, stride, padding, dilation, groups)
+define("conv2d", function(x, weight, ...)
+  local bias, stride, padding, dilation, groups = named("conv2d", CONV, ...)
   if core.is_tensor(x) and x.ndim == 4 then return conv2d(x, weight, bias, stride, padding, dilation, groups) end
   return batched("conv2d", 4, x, function(image)
     return conv2d(image, weight, bias, stride, padding, dilation, groups)
@@ -70,14 +67,14 @@ end
 ---@param x Tensor shape (N, C, T) or (C, T), floating
 ---@param weight Tensor shape (O, C / groups, K)
 ---@param bias Tensor|nil shape (O)
----@param stride integer|table|nil default 1; or a table of options as for conv2d
+---@param stride integer|nil default 1
 ---@param padding integer|string|nil default 0
 ---@param dilation integer|nil default 1
 ---@param groups integer|nil default 1
 ---@return Tensor shape (N, O, OT)
 --- Source: torch.nn.functional.conv1d.
-define("conv1d", function(x, weight, bias, stride, padding, dilation, groups)
-  bias, stride, padding, dilation, groups = spread(bias, stride, padding, dilation, groups)
+define("conv1d", function(x, weight, ...)
+  local bias, stride, padding, dilation, groups = named("conv1d", CONV, ...)
   return batched("conv1d", 3, x, function(sequence)
     return conv2d(sequence:unsqueeze(3), weight:unsqueeze(3), bias, across(stride, 1), across(padding, 0),
       across(dilation, 1), groups):squeeze(3)
@@ -115,7 +112,8 @@ end
 ---@param dilation integer|integer[]|nil default 1
 ---@return Tensor shape (N, O, OH, OW) with OH = (H - 1) stride - 2 padding + dilation (KH - 1) + output_padding + 1
 --- Source: torch.nn.functional.conv_transpose2d.
-define("conv_transpose2d", function(x, weight, bias, stride, padding, output_padding, groups, dilation)
+define("conv_transpose2d", function(x, weight, ...)
+  local bias, stride, padding, output_padding, groups, dilation = named("conv_transpose2d", TRANSPOSED, ...)
   return batched("conv_transpose2d", 4, x, function(image)
     return transposed(image, weight, bias, pair(stride, 1), pair(padding, 0), pair(output_padding, 0), groups,
       pair(dilation, 1))
@@ -133,7 +131,8 @@ end)
 ---@param dilation integer|nil default 1
 ---@return Tensor shape (N, O, OT)
 --- Source: torch.nn.functional.conv_transpose1d.
-define("conv_transpose1d", function(x, weight, bias, stride, padding, output_padding, groups, dilation)
+define("conv_transpose1d", function(x, weight, ...)
+  local bias, stride, padding, output_padding, groups, dilation = named("conv_transpose1d", TRANSPOSED, ...)
   return batched("conv_transpose1d", 3, x, function(sequence)
     local y = transposed(sequence:unsqueeze(3), weight:unsqueeze(3), nil, across(stride or 1, 1),
       across(padding or 0, 0), across(output_padding or 0, 0), groups, across(dilation or 1, 1)):squeeze(3)
@@ -151,16 +150,18 @@ end
 --- im2col: the windows of images as columns (torch.nn.functional.unfold).
 ---@param x Tensor shape (N, C, H, W), floating
 ---@param kernel_size integer|integer[]
----@param options {stride: integer|integer[], padding: integer|integer[], dilation: integer|integer[]}|nil
+---@param dilation integer|integer[]|nil default 1
+---@param padding integer|integer[]|nil default 0
+---@param stride integer|integer[]|nil default 1
 ---@return Tensor shape (N, C KH KW, L), L the number of windows
 --- Source: torch.nn.functional.unfold.
-define("im2col", function(x, kernel_size, options)
-  options = options or {}
-  local kernel = pair(kernel_size)
+define("im2col", function(x, ...)
+  local kernel, dilation, padding, stride = named("im2col", UNFOLD, ...)
+  kernel = pair(kernel)
   return batched("im2col", 4, x, function(image)
     local channels = image:size(2)
-    return conv2d(image, window_kernels(image, channels, kernel), nil, options.stride, options.padding,
-      options.dilation, channels):flatten(3, 4)
+    return conv2d(image, window_kernels(image, channels, kernel), nil, stride, padding, dilation,
+      channels):flatten(3, 4)
   end)
 end)
 
@@ -168,13 +169,15 @@ end)
 ---@param x Tensor shape (N, C KH KW, L), floating
 ---@param output_size integer|integer[] H, W
 ---@param kernel_size integer|integer[]
----@param options table|nil as for im2col
+---@param dilation integer|integer[]|nil default 1
+---@param padding integer|integer[]|nil default 0
+---@param stride integer|integer[]|nil default 1
 ---@return Tensor shape (N, C, H, W)
 --- Source: torch.nn.functional.fold.
-define("col2im", function(x, output_size, kernel_size, options)
-  options = options or {}
-  local size, kernel = pair(output_size), pair(kernel_size)
-  local stride, padding, dilation = pair(options.stride, 1), pair(options.padding, 0), pair(options.dilation, 1)
+define("col2im", function(x, ...)
+  local size, kernel, dilation, padding, stride = named("col2im", FOLD, ...)
+  size, kernel = pair(size), pair(kernel)
+  stride, padding, dilation = pair(stride, 1), pair(padding, 0), pair(dilation, 1)
   return batched("col2im", 3, x, function(columns)
     local area, grid = kernel[1] * kernel[2], {}
     for d = 1, 2 do

@@ -1,6 +1,7 @@
 --- Pooling, padding and resizing of images. Shape letters: N batch, C channels, H W height and width, T time.
 
 local core = require "apsis.core"
+local named = require "apsis.ops.arguments".named
 local rule, no_gradient, define = core.rule, core.no_gradient, core.define
 
 rule("max_pool2d", "1", function(g, _, x, ...) return core.max_pool2d_grad(g, x, ...) end)
@@ -30,15 +31,14 @@ local function batched(name, ndim, x, f)
   return y:squeeze(1), index and index:squeeze(1)
 end
 
--- Options by name in place of the stride.
-local function named(stride)
-  return type(stride) == "table" and #stride == 0 and next(stride) ~= nil and stride or nil
-end
+local MAX = {"kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices"}
+local AVG = {"kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"}
+local PAD, INTERPOLATE = {"widths", "mode", "value"}, {"size", "scale_factor", "mode", "align_corners"}
 
 --- max_pool2d: the largest element of each window.
 ---@param x Tensor shape (N, C, H, W) or (C, H, W), floating
 ---@param kernel_size integer|integer[]
----@param stride integer|integer[]|table|nil default kernel_size; or a table of options by name
+---@param stride integer|integer[]|nil default kernel_size
 ---@param padding integer|integer[]|nil at most half of the kernel; default 0
 ---@param dilation integer|integer[]|nil default 1
 ---@param ceil_mode boolean|nil a last, partial window counts; default false
@@ -46,12 +46,8 @@ end
 ---@return Tensor shape (N, C, OH, OW)
 ---@return Tensor|nil with return_indices: the places in the image (H W), from 1, i64
 --- Source: torch.nn.functional.max_pool2d.  Example: F.max_pool2d(ap.ones(1, 1, 4, 4), 2).shape --> {1, 1, 2, 2}
-define("max_pool2d", function(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
-  local o = named(stride)
-  if o then
-    stride, padding, dilation = o.stride, o.padding, o.dilation
-    ceil_mode, return_indices = o.ceil_mode, o.return_indices
-  end
+define("max_pool2d", function(x, ...)
+  local kernel_size, stride, padding, dilation, ceil_mode, return_indices = named("max_pool2d", MAX, ...)
   if not return_indices and core.is_tensor(x) and x.ndim == 4 then
     return max_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode)
   end
@@ -65,19 +61,15 @@ end)
 --- avg_pool2d: the mean of each window.
 ---@param x Tensor shape (N, C, H, W) or (C, H, W), floating
 ---@param kernel_size integer|integer[]
----@param stride integer|integer[]|table|nil default kernel_size; or a table of options by name
+---@param stride integer|integer[]|nil default kernel_size
 ---@param padding integer|integer[]|nil default 0
 ---@param ceil_mode boolean|nil default false
 ---@param count_include_pad boolean|nil padding counts in the number of elements; default true
 ---@param divisor_override number|nil divide by this instead
 ---@return Tensor shape (N, C, OH, OW)
 --- Source: torch.nn.functional.avg_pool2d.
-define("avg_pool2d", function(x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
-  local o = named(stride)
-  if o then
-    stride, padding, ceil_mode = o.stride, o.padding, o.ceil_mode
-    count_include_pad, divisor_override = o.count_include_pad, o.divisor_override
-  end
+define("avg_pool2d", function(x, ...)
+  local kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override = named("avg_pool2d", AVG, ...)
   return (batched("avg_pool2d", 4, x, function(image)
     return avg_pool2d(image, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
   end))
@@ -106,7 +98,8 @@ end
 ---@param dilation integer|nil default 1
 ---@param ceil_mode boolean|nil default false
 ---@return Tensor shape (N, C, OT)
-define("max_pool1d", function(x, kernel_size, stride, padding, dilation, ceil_mode)
+define("max_pool1d", function(x, ...)
+  local kernel_size, stride, padding, dilation, ceil_mode = named("max_pool1d", MAX, ...)
   return (batched("max_pool1d", 3, x, function(sequence)
     return max_pool2d(sequence:unsqueeze(3), across(kernel_size, 1), across(stride, 1), across(padding, 0),
       across(dilation, 1), ceil_mode):squeeze(3)
@@ -121,7 +114,8 @@ end)
 ---@param ceil_mode boolean|nil default false
 ---@param count_include_pad boolean|nil default true
 ---@return Tensor shape (N, C, OT)
-define("avg_pool1d", function(x, kernel_size, stride, padding, ceil_mode, count_include_pad)
+define("avg_pool1d", function(x, ...)
+  local kernel_size, stride, padding, ceil_mode, count_include_pad = named("avg_pool1d", AVG, ...)
   return (batched("avg_pool1d", 3, x, function(sequence)
     return avg_pool2d(sequence:unsqueeze(3), across(kernel_size, 1), across(stride, 1), across(padding, 0), ceil_mode,
       count_include_pad):squeeze(3)
@@ -180,7 +174,8 @@ end
 ---@param value number|nil of constant mode; default 0
 ---@return Tensor
 --- Source: torch.nn.functional.pad.  Example: F.pad(ap.ones(2, 2), {1, 1}).shape --> {2, 4}
-define("pad", function(x, widths, mode, value)
+define("pad", function(x, ...)
+  local widths, mode, value = named("pad", PAD, ...)
   if not core.is_tensor(x) then error("pad: argument 1: expected a tensor, got " .. type(x), 2) end
   if type(widths) ~= "table" or #widths % 2 ~= 0 or #widths > 2 * x.ndim then
     error("pad: argument 2: expected a table of pairs of widths, last dimension first", 2)
@@ -232,28 +227,32 @@ end
 
 --- interpolate: images or sequences in another size.
 ---@param x Tensor shape (N, C, T) or (N, C, H, W), floating
----@param options {size: integer|integer[], scale_factor: number|number[], mode: string, align_corners: boolean}
---- size or scale_factor; mode "nearest" (default), "linear" (sequences) or "bilinear" (images)
+---@param size integer|integer[]|nil of the result, or
+---@param scale_factor number|number[]|nil what sizes are multiplied by
+---@param mode string|nil "nearest" (default), "linear" (sequences) or "bilinear" (images)
+---@param align_corners boolean|nil the corners' centres stay where they are; default false
 ---@return Tensor
 --- Source: torch.nn.functional.interpolate.  Example: F.interpolate(ap.ones(1, 1, 2, 2), {size = 4}).shape
-define("interpolate", function(x, options)
-  local mode = options.mode or "nearest"
+define("interpolate", function(x, ...)
+  local given_size, scale_factor, mode, align_corners = named("interpolate", INTERPOLATE, ...)
+  if not core.is_tensor(x) then error("interpolate: argument 1: expected a tensor, got " .. type(x), 2) end
+  mode = mode or "nearest"
   local resize = mode == "nearest" and resize_nearest or (mode == "linear" or mode == "bilinear") and resize_linear
   if not resize then
     error(("interpolate: mode: expected 'nearest', 'linear' or 'bilinear', got '%s'"):format(tostring(mode)), 2)
   end
-  if (options.size == nil) == (options.scale_factor == nil) then
+  if (given_size == nil) == (scale_factor == nil) then
     error("interpolate: expected either size or scale_factor", 2)
   end
   for d = 3, x.ndim do
-    local size, factor = options.size, options.scale_factor
+    local size, factor = given_size, scale_factor
     if type(size) == "table" then size = size[d - 2] end
     if type(factor) == "table" then factor = factor[d - 2] end
-    size = size or math.floor(x:size(d) * factor)
+    if type(factor) == "number" then size = math.floor(x:size(d) * factor) end
     if math.type(size) ~= "integer" or size < 1 then
       error(("interpolate: expected sizes of at least 1, got %s"):format(tostring(size)), 2)
     end
-    if size ~= x:size(d) then x = resize(x, d, size, options.align_corners) end
+    if size ~= x:size(d) then x = resize(x, d, size, align_corners) end
   end
   return x
 end)

@@ -1,0 +1,40 @@
+--- Arguments of the functions that are written in Lua, as the ops in C take them: by position, or by name in a last
+--- table (lib/bind/args.c, `options`).
+local core = require "apsis.core"
+
+local arguments = {}
+
+-- A table whose keys are names.
+local function is_options(o)
+  return type(o) == "table" and type((next(o))) == "string" and not core.is_tensor(o)
+end
+
+--- named: the values of `fields` in their order, from what was given by position or by name.
+---@param op string for errors
+---@param fields string[]
+---@param ... any the arguments from the first field on; the last may be a table of names
+---@return any ... one value for each field
+--- Errors: a name that is no field; a field given by position and by name.
+function arguments.named(op, fields, ...)
+  local given = select("#", ...)
+  local o = given > 0 and select(given, ...)
+  if not is_options(o) then return ... end
+  local values = {...}
+  values[given] = nil
+  for name in pairs(o) do
+    local known = false
+    for _, field in ipairs(fields) do known = known or field == name end
+    if not known then
+      error(("%s: unknown option '%s'; options: %s"):format(op, tostring(name), table.concat(fields, " ")), 3)
+    end
+  end
+  for i, field in ipairs(fields) do
+    if o[field] ~= nil then
+      if values[i] ~= nil then error(("%s: '%s' is given twice, by position and by name"):format(op, field), 3) end
+      values[i] = o[field]
+    end
+  end
+  return table.unpack(values, 1, #fields)
+end
+
+return arguments
