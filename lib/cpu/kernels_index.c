@@ -4,14 +4,19 @@
 #include "cpu/isa.h"
 #include <string.h>
 
+enum {
+    TILE = 16, /* 16 rows of 16 elements of 8 bytes: 2 KiB */
+    SHORT = 8  /* columns below which a block is copied down its columns */
+};
+
 #define JOIN_(a, b) a##_##b
 #define JOIN(a, b)  JOIN_(a, b)
 
 /* Walks a block. ROW(n, a, as, x, xs): one position for the whole row; ONE(a, x): one element. */
 #define WALK(T, A, X, ROW, ONE)                                                                              \
     for (int64_t r = 0; r < b->n[0]; r++) {                                                                  \
-        A *pa = (A *)va + r * b->a[0];                                                                       \
-        X *px = (X *)vx + r * b->x[0];                                                                       \
+        A pa = (A)va + r * b->a[0];                                                                          \
+        X px = (X)vx + r * b->x[0];                                                                          \
         const int64_t *p = index + r * b->index[0];                                                          \
         int64_t n = b->n[1], as = b->a[1], xs = b->x[1], is = b->index[1], scale = b->scale;                 \
         if (is == 0) {                                                                                       \
@@ -50,12 +55,52 @@
         for (int64_t i = 0; i < n; i++) x[i * xs] = F(T, x[i * xs], a[i * as]);                              \
     }
 
+/* Copies between strides. A transposed pair goes by tiles that stay in the first cache; rows shorter than the
+ * block is high are walked across. */
+#define COPY(T)                                                                                              \
+    static inline void JOIN(copy_row, T)(int64_t n, T *restrict a, int64_t as, const T *restrict x,          \
+                                         int64_t xs) {                                                       \
+        if (as == 1 && xs == 1)                                                                              \
+            memcpy(a, x, (size_t)n * sizeof(T));                                                             \
+        else if (as == 1 && xs == 0)                                                                         \
+            for (int64_t i = 0; i < n; i++) a[i] = *x;                                                       \
+        else if (as == 1 && xs == -1)                                                                        \
+            for (int64_t i = 0; i < n; i++) a[i] = x[-i];                                                    \
+        else                                                                                                 \
+            for (int64_t i = 0; i < n; i++) a[i * as] = x[i * xs];                                           \
+    }                                                                                                        \
+    static void JOIN(copy, T)(const IndexBlock *b, void *va, const int64_t *index, const void *vx) {         \
+        T *a = va;                                                                                           \
+        const T *x = vx;                                                                                     \
+        int64_t rows = b->n[0], n = b->n[1];                                                                 \
+        (void)index;                                                                                         \
+        if (b->x[0] == 1 && b->x[1] != 1 && rows >= TILE && n >= TILE) {                                     \
+            for (int64_t r = 0; r < rows; r += TILE) {                                                       \
+                int64_t high = rows - r < TILE ? rows - r : TILE;                                            \
+                for (int64_t i = 0; i < n; i += TILE) {                                                      \
+                    int64_t wide = n - i < TILE ? n - i : TILE;                                              \
+                    T *at = a + r * b->a[0] + i * b->a[1];                                                   \
+                    const T *from = x + r + i * b->x[1];                                                     \
+                    for (int64_t k = 0; k < high; k++)                                                       \
+                        JOIN(copy_row, T)(wide, at + k * b->a[0], b->a[1], from + k, b->x[1]);               \
+                }                                                                                            \
+            }                                                                                                \
+        } else if (n < SHORT && rows > n) {                                                                  \
+            for (int64_t i = 0; i < n; i++)                                                                  \
+                JOIN(copy_row, T)(rows, a + i * b->a[1], b->a[0], x + i * b->x[1], b->x[0]);                 \
+        } else {                                                                                             \
+            for (int64_t r = 0; r < rows; r++)                                                               \
+                JOIN(copy_row, T)(n, a + r * b->a[0], b->a[1], x + r * b->x[0], b->x[1]);                    \
+        }                                                                                                    \
+    }
+
 #define MOVES(T)                                                                                             \
+    COPY(T)                                                                                                  \
     static void JOIN(read, T)(const IndexBlock *b, void *va, const int64_t *index, const void *vx) {         \
-        WALK(T, T, const T, ROW_READ, ONE_READ)                                                              \
+        WALK(T, T *restrict, const T *restrict, ROW_READ, ONE_READ)                                          \
     }                                                                                                        \
     static void JOIN(set, T)(const IndexBlock *b, const void *va, const int64_t *index, void *vx) {          \
-        WALK(T, const T, T, ROW_SET, ONE_SET)                                                                \
+        WALK(T, const T *, T *, ROW_SET, ONE_SET)                                                            \
     }                                                                                                        \
     static inline void JOIN(choose_with, T)(int64_t n, T *restrict y, int64_t ys, const uint8_t *c,          \
                                             int64_t cs, const T *a, int64_t as, const T *b, int64_t bs) {    \
@@ -92,7 +137,7 @@ MOVES(uint64_t)
 
 #define WRITE(NAME, T, TAG, F)                                                                               \
     static void JOIN(NAME, TAG)(const IndexBlock *b, const void *va, const int64_t *index, void *vx) {       \
-        WALK(T, const T, T, JOIN(ROW, F), JOIN(ONE, F))                                                      \
+        WALK(T, const T *, T *, JOIN(ROW, F), JOIN(ONE, F))                                                  \
     }
 #define ROW_ADD(T, n, a, as, x, xs) ROW_UPDATE(T, n, a, as, x, xs, ADD)
 #define ROW_MUL(T, n, a, as, x, xs) ROW_UPDATE(T, n, a, as, x, xs, MUL)
@@ -144,7 +189,7 @@ HALF(bf16, half_min, MIN(float, x, a))
 #define ONE_HALF(f, a, x) x = f(x, a)
 #define WRITE_HALF(NAME, TAG)                                                                                \
     static void JOIN(NAME, TAG)(const IndexBlock *b, const void *va, const int64_t *index, void *vx) {       \
-        WALK(JOIN(half_##NAME, TAG), const uint16_t, uint16_t, ROW_HALF, ONE_HALF)                           \
+        WALK(JOIN(half_##NAME, TAG), const uint16_t *, uint16_t *, ROW_HALF, ONE_HALF)                       \
     }
 WRITE_HALF(add, f16)
 WRITE_HALF(mul, f16)
@@ -157,8 +202,13 @@ WRITE_HALF(min, bf16)
 
 static bool in_range(const int64_t *index, int64_t n, int64_t low, int64_t high) {
     int bad = 0;
-    for (int64_t i = 0; i < n; i++) bad |= (index[i] < low) | (index[i] > high);
+    for (int64_t i = 0; i < n; i++) bad |= (index[i] < low) | (index[i] > high) | (index[i] == 0);
     return !bad;
+}
+
+static void offsets(int64_t *restrict to, const int64_t *restrict index, int64_t n, int64_t size,
+                    int64_t stride, int64_t bias) {
+    for (int64_t i = 0; i < n; i++) to[i] = (index[i] + (index[i] < 0 ? size : -1)) * stride + bias;
 }
 
 #define EACH(NAME, OR_AND)                                                                                   \
@@ -172,6 +222,7 @@ static bool in_range(const int64_t *index, int64_t n, int64_t low, int64_t high)
 
 const IndexKernels ISA_NAME(index_kernels) = {
     .read = SIZES(read),
+    .copy = SIZES(copy),
     .set = SIZES(set),
     .write = {[WRITE_ADD] = EACH(add, or),
               [WRITE_MUL] = EACH(mul, and),
@@ -179,4 +230,5 @@ const IndexKernels ISA_NAME(index_kernels) = {
               [WRITE_MIN] = EACH(min, and)},
     .choose = SIZES(choose),
     .in_range = in_range,
+    .offsets = offsets,
 };

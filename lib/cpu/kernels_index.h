@@ -1,5 +1,6 @@
-/* The CPU's inner loops of indexing: reading and writing elements through positions, and choosing between two
- * operands. One table an instruction set (kernels_index.c); ops/index_loop.c walks whole tensors with them.
+/* The CPU's inner loops that move elements: reading and writing them through positions, copying between
+ * strides, choosing between two operands. One table an instruction set (kernels_index.c); ops/index_loop.c
+ * walks whole tensors with them.
  */
 #ifndef APSIS_CPU_KERNELS_INDEX_H
 #define APSIS_CPU_KERNELS_INDEX_H
@@ -28,11 +29,15 @@ enum { SIZE_CLASSES = 4 }; /* elements of 1, 2, 4 and 8 bytes: moving needs no m
 
 typedef struct IndexKernels {
     IndexRead read[SIZE_CLASSES];
+    IndexRead copy[SIZE_CLASSES]; /* reads without positions: x[i * x_stride] */
     IndexWrite set[SIZE_CLASSES];
     IndexWrite write[WRITE_COUNT][DTYPE_COUNT]; /* not WRITE_SET: that is `set` */
     Choose choose[SIZE_CLASSES];
-    /* Every position lies in low..high. */
+    /* Every position lies in low..high, and none is 0. */
     bool (*in_range)(const int64_t *index, int64_t n, int64_t low, int64_t high);
+    /* to[i]: the offset of a position in a dimension of that size and stride, plus bias; negative positions
+     * count from the end. */
+    void (*offsets)(int64_t *to, const int64_t *index, int64_t n, int64_t size, int64_t stride, int64_t bias);
 } IndexKernels;
 
 const IndexKernels *cpu_index_kernels(void);

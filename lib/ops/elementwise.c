@@ -7,6 +7,7 @@
 #include "cl/device.h"
 #include "cl/elementwise.h"
 #include "core/loop.h"
+#include "ops/index_loop.h"
 #include "ops/ops.h"
 #include "ops/reduce.h"
 #include <math.h>
@@ -508,7 +509,10 @@ bool op_assign_(Ctx *c, const char *name, Tensor *dst, const Tensor *x) {
     if (ok) {
         atomic_fetch_sub_explicit(&from->storage->refs, 1, memory_order_relaxed);
         const Tensor *const operands[2] = {dst, &expanded};
-        ok = run_loop(c, 2, operands, compute_of((DType)x->dtype), -1, NULL);
+        if (dst->device == CPU && dst->dtype == x->dtype)
+            ok = strided_copy(c, dst, &expanded);
+        else
+            ok = run_loop(c, 2, operands, compute_of((DType)x->dtype), -1, NULL);
     }
     tensor_release(&copy);
     return ok;

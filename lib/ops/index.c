@@ -95,7 +95,7 @@ bool op_index_select(Ctx *c, Tensor *out, const Tensor *x, int dim, const Tensor
 static bool hold_ids(Ctx *c, Tensor *held, const Tensor *index, int64_t rows) {
     int64_t bad;
     if (!index_hold(c, "embedding", held, index, NULL)) return false;
-    if (!index_find_outside(held, 1, rows, &bad)) return true;
+    if (!index_find_outside(c, held, 1, rows, &bad)) return true;
     tensor_release(held);
     return ctx_fail(c, "embedding: id %lld is out of range: ids run 1..%lld%s", (long long)bad,
                     (long long)rows, bad == 0 ? "; add 1 to 0-based ids" : "");

@@ -8,17 +8,19 @@
 
 enum { ITEMS = MAX_DIMS };
 
-/* What an item of the key stands for: positions made 0-based and weighted with x's strides. */
+/* What an item of the key stands for: offsets of its positions, by x's strides. The first item's carry the
+ * bias of 1 that the walk expects. */
 typedef struct Item {
     Tensor positions; /* i64: offsets in elements of x; (N) for a mask */
     int first, dims;  /* the dimensions of x that it takes */
+    int64_t bias;     /* added to its offsets */
 } Item;
 
 typedef struct Key {
     const char *name; /* of the op, for messages */
     Item item[ITEMS];
     int items;
-    Tensor offset; /* i64: the items' sum + 1, in their broadcast shape */
+    Tensor offset; /* i64: the items' sum, in their broadcast shape */
     /* The result's shape, and the strides over it of x and of `offset`. */
     int ndim;
     int64_t size[MAX_DIMS], x_stride[MAX_DIMS], offset_stride[MAX_DIMS];
@@ -32,13 +34,14 @@ static void release_key(Key *k) {
 /* --- items
  * ----------------------------------------------------------------------------------------------------- */
 
-/* 1-based or negative positions in dimension d of x, as offsets. */
+/* 1-based or negative positions in a dimension of x, as offsets plus bias. */
 static bool offsets_of_positions(Ctx *c, const char *name, Item *item, const Tensor *x, const Tensor *index) {
+    int64_t bias = item->bias;
     int d = item->first;
     int64_t size = x->size[d], bad;
     Tensor *p = &item->positions, held;
     if (!index_hold(c, name, &held, index, NULL)) return false;
-    if (index_find_outside(&held, size ? -size : 1, size, &bad)) {
+    if (index_find_outside(c, &held, size ? -size : 1, size, &bad)) {
         tensor_release(&held);
         REQUIRE(c, size > 0, "%s: index %lld is out of range: dimension %d is empty", name, (long long)bad,
                 d + 1);
@@ -47,10 +50,14 @@ static bool offsets_of_positions(Ctx *c, const char *name, Item *item, const Ten
     }
     bool ok = tensor_new_like(c, p, I64, &held);
     if (ok) {
+        enum { CHUNK = 1 << 14 };
         const int64_t *from = tensor_data(&held);
-        int64_t *to = tensor_data(p), stride = x->stride[d];
-        for (int64_t i = 0, n = tensor_numel(&held); i < n; i++)
-            to[i] = (from[i] < 0 ? from[i] + size : from[i] - 1) * stride;
+        int64_t *to = tensor_data(p), n = tensor_numel(&held);
+        int threads = ctx_threads(c, n);
+#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
+        for (int64_t i = 0; i < n; i += CHUNK)
+            cpu_index_kernels()->offsets(to + i, from + i, n - i < CHUNK ? n - i : CHUNK, size, x->stride[d],
+                                         bias);
     }
     tensor_release(&held);
     return ok;
@@ -82,7 +89,7 @@ static bool offsets_of_mask(Ctx *c, const char *name, Item *item, const Tensor *
     if (ok) {
         const uint8_t *flag = tensor_data(&held);
         const int64_t *stride = x->stride + item->first, row = mask->size[last];
-        int64_t *to = tensor_data(&item->positions), offset = 0, at[MAX_DIMS] = {0};
+        int64_t *to = tensor_data(&item->positions), offset = item->bias, at[MAX_DIMS] = {0};
         item->positions.size[0] = count;
         for (int64_t i = 0; i < n; i += row) {
             to += offsets_of_row(to, flag + i, row, offset, stride[last]);
@@ -107,7 +114,8 @@ static bool read_items(Ctx *c, Key *k, const Tensor *x, int items, const Tensor 
                 SHAPE(x));
         if (t) {
             Item *it = &k->item[k->items];
-            *it = (Item){.first = d, .dims = dims};
+            *it = (Item){.first = d, .dims = dims, .bias = k->items == 0};
+            REQUIRE(c, dims > 0, "%s: a mask has at least one dimension, got a 0-dim one", k->name);
             if (!require_same_device(c, k->name, x, t)) return false;
             bool ok = t->dtype == BOOL ? offsets_of_mask(c, k->name, it, x, t)
                                        : offsets_of_positions(c, k->name, it, x, t);
@@ -146,8 +154,12 @@ static bool sum_items(Ctx *c, Key *k) {
         shape.ndim = (int8_t)ndim;
         memcpy(shape.size, size, sizeof *size * (size_t)ndim);
     }
+    if (k->items == 1) {
+        tensor_alias(&k->offset, &k->item[0].positions);
+        return true;
+    }
     if (!tensor_new(c, &k->offset, I64, shape.ndim, shape.size)) return false;
-    if (!op_fill_int_(c, &k->offset, 1)) return false;
+    if (!op_fill_int_(c, &k->offset, 0)) return false;
     for (int i = 0; i < k->items; i++) {
         Tensor wide;
         if (!tensor_expand(c, &wide, &k->item[i].positions, shape.ndim, shape.size, k->name)) return false;

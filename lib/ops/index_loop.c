@@ -26,21 +26,25 @@ bool index_hold(Ctx *c, const char *op, Tensor *held, const Tensor *index, const
     return op_contiguous(c, held, index, I64);
 }
 
-bool index_find_outside(const Tensor *held, int64_t low, int64_t high, int64_t *bad) {
+bool index_find_outside(Ctx *c, const Tensor *held, int64_t low, int64_t high, int64_t *bad) {
+    enum { CHUNK = 1 << 14 };
+    const IndexKernels *k = cpu_index_kernels();
     const int64_t *index = tensor_data(held);
     int64_t n = tensor_numel(held);
-    if (low >= 0 && cpu_index_kernels()->in_range(index, n, low, high)) return false;
-    for (int64_t i = 0; i < n; i++) {
-        if (index[i] >= low && index[i] <= high && (index[i] != 0 || low == 0)) continue;
-        *bad = index[i];
-        return true;
-    }
-    return false;
+    bool inside = true;
+    int threads = ctx_threads(c, n);
+#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static) reduction(&& : inside)
+    for (int64_t i = 0; i < n; i += CHUNK)
+        inside = inside && k->in_range(index + i, n - i < CHUNK ? n - i : CHUNK, low, high);
+    if (inside) return false;
+    while (*index >= low && *index <= high && *index != 0) index++;
+    *bad = *index;
+    return true;
 }
 
 bool index_check(Ctx *c, const char *op, const Tensor *held, int dim, int64_t size) {
     int64_t bad;
-    if (!index_find_outside(held, 1, size, &bad)) return true;
+    if (!index_find_outside(c, held, 1, size, &bad)) return true;
     REQUIRE(c, size > 0, "%s: index %lld is out of range: dimension %d is empty", op, (long long)bad,
             dim + 1);
     return ctx_fail(c, "%s: index %lld is out of range: positions in dimension %d run 1..%lld%s", op,
@@ -154,7 +158,8 @@ static bool walk(Ctx *c, Walk *w, const Tensor *dense, const Tensor *index, cons
     w->c = c;
     w->bytes = (int64_t)dtype_size((DType)x->dtype);
     for (int k = 0; k < SIDES; k++) w->base[k] = tensor_data(sides[k]);
-    int threads = ctx_threads(c, l.numel * ELEMENT_COST);
+    bool whole_rows = l.stride[INDEX][l.ndim - 1] == 0;
+    int threads = ctx_threads(c, l.numel * (whole_rows ? 1 : ELEMENT_COST));
     int d = threads > 1 ? divided(&l, w->write != NULL, threads, w->bytes) : -1;
     if (d < 0) {
         run_part(w, &l, 0, 0, l.size[0]);
@@ -177,6 +182,19 @@ static bool walk(Ctx *c, Walk *w, const Tensor *dense, const Tensor *index, cons
 bool index_read(Ctx *c, Tensor *dense, const Tensor *index, const Tensor *x, int64_t scale) {
     Walk w = {.scale = scale, .read = cpu_index_kernels()->read[size_class((DType)x->dtype)]};
     return walk(c, &w, dense, index, x);
+}
+
+bool strided_copy(Ctx *c, Tensor *dst, const Tensor *x) {
+    /* Operand INDEX is there for the walk's sake: one position that never moves and nobody reads. */
+    static int64_t first = 1;
+    static const int64_t still[MAX_DIMS] = {0};
+    Storage storage = {.data = &first};
+    Tensor place = index_view(x, x->ndim, x->size, still);
+    Walk w = {.read = cpu_index_kernels()->copy[size_class((DType)x->dtype)]};
+    place.storage = &storage;
+    place.offset = 0;
+    place.dtype = I64;
+    return walk(c, &w, dst, &place, x);
 }
 
 bool index_write(Ctx *c, Tensor *x, const Tensor *index, const Tensor *dense, int64_t scale, WriteOp op) {

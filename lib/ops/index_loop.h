@@ -13,9 +13,8 @@
 bool index_hold(Ctx *c, const char *op, Tensor *held, const Tensor *index, const Tensor *target);
 /* Fails unless every position in `held` lies in 1..size, naming `dim` (0-based). */
 bool index_check(Ctx *c, const char *op, const Tensor *held, int dim, int64_t size);
-/* The first position that lies outside low..high (0 is a hole where low is negative); false if there is none.
- */
-bool index_find_outside(const Tensor *held, int64_t low, int64_t high, int64_t *bad);
+/* The first position that is 0 or lies outside low..high; false if there is none. */
+bool index_find_outside(Ctx *c, const Tensor *held, int64_t low, int64_t high, int64_t *bad);
 
 /* A tensor seen with other sizes and strides, without a reference of its own: never release it. */
 Tensor index_view(const Tensor *t, int ndim, const int64_t *size, const int64_t *stride);
@@ -28,6 +27,8 @@ bool index_unalias(Ctx *c, Tensor *copy, const Tensor **t, const Tensor *target)
 /* dense[...] = x[... + (index[...] - 1) * scale], over the shape that all three have. Strides of 0 in x mark
  * the dimensions that positions take the place of. Positions are not checked here. */
 bool index_read(Ctx *c, Tensor *dense, const Tensor *index, const Tensor *x, int64_t scale);
+/* dst[...] = x[...], of one shape, dtype and device (the CPU), in separate memory. */
+bool strided_copy(Ctx *c, Tensor *dst, const Tensor *x);
 /* x[... + (index[...] - 1) * scale] op= dense[...]. Where positions repeat, the writes come in the order of
  * the index: the result is the same on any number of threads. */
 bool index_write(Ctx *c, Tensor *x, const Tensor *index, const Tensor *dense, int64_t scale, WriteOp op);

@@ -218,22 +218,50 @@ bool op_masked_scatter_(Ctx *c, const char *name, Tensor *x, const Tensor *mask,
     return ok;
 }
 
+/* The columns (from 1) of a row's elements that are true; returns how many. Branch-free, so it writes one
+ * more.
+ */
+static int64_t true_columns(int64_t *to, const uint8_t *flag, int64_t n) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i++) {
+        to[count] = i + 1;
+        count += flag[i] != 0;
+    }
+    return count;
+}
+
+/* Writes the positions of all true elements, row by row; column is room for one row's. */
+static void write_positions(int64_t *to, const Tensor *flags, int64_t *column) {
+    const uint8_t *flag = tensor_data(flags);
+    int last = flags->ndim - 1;
+    int64_t at[MAX_DIMS], n = tensor_numel(flags), row = flags->size[last];
+    for (int d = 0; d < last; d++) at[d] = 1;
+    for (int64_t i = 0; i < n; i += row) {
+        int64_t count = true_columns(column, flag + i, row);
+        for (int64_t k = 0; k < count; k++) {
+            for (int d = 0; d < last; d++) *to++ = at[d];
+            *to++ = column[k];
+        }
+        for (int d = last - 1; d >= 0; d--) {
+            if (++at[d] <= flags->size[d]) break;
+            at[d] = 1;
+        }
+    }
+}
+
 bool op_nonzero(Ctx *c, Tensor *out, const Tensor *x) {
     Tensor flags;
     out->storage = NULL;
     if (!require_cpu(c, "nonzero", x) || !op_contiguous(c, &flags, x, BOOL)) return false;
-    const uint8_t *flag = tensor_data(&flags);
-    int ndim = x->ndim;
-    int64_t at[MAX_DIMS], n = tensor_numel(x);
-    bool ok = tensor_new(c, out, I64, 2, (int64_t[]){mask_count(&flags), ndim});
-    int64_t *to = ok ? tensor_data(out) : NULL;
-    for (int d = 0; d < ndim; d++) at[d] = 1;
-    for (int64_t i = 0; ok && i < n; i++) {
-        if (flag[i])
-            for (int d = 0; d < ndim; d++) *to++ = at[d];
-        for (int d = ndim - 1; d >= 0; d--) {
-            if (++at[d] <= x->size[d]) break;
-            at[d] = 1;
+    bool ok = tensor_new(c, out, I64, 2, (int64_t[]){mask_count(&flags), x->ndim});
+    if (ok && x->ndim && tensor_numel(x)) {
+        int64_t *column = ctx_scratch(c, (x->size[x->ndim - 1] + 1) * (int64_t)sizeof *column);
+        ok = column != NULL;
+        if (ok) {
+            write_positions(tensor_data(out), &flags, column);
+            ctx_scratch_free(c, column);
+        } else {
+            tensor_release(out);
         }
     }
     tensor_release(&flags);

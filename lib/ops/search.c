@@ -16,30 +16,31 @@ enum { SEARCH_COST = 32 }; /* of one binary search, in adds */
  * at the end. */
 #define SEARCH(T)                                                                                            \
     static int64_t search_##T(const T *row, int64_t n, T v, bool right) {                                    \
-        int64_t low = 0, high = n;                                                                           \
-        while (low < high) {                                                                                 \
-            int64_t middle = low + (high - low) / 2;                                                         \
-            if (right ? row[middle] > v : row[middle] >= v)                                                  \
-                high = middle;                                                                               \
-            else                                                                                             \
-                low = middle + 1;                                                                            \
-        }                                                                                                    \
-        return low;                                                                                          \
+        const T *at = row;                                                                                   \
+        if (n == 0) return 0;                                                                                \
+        /* Without branches: which half a value falls into cannot be guessed. */                             \
+        for (; n > 1; n -= n / 2) at += (right ? at[n / 2 - 1] > v : at[n / 2 - 1] >= v) ? 0 : n / 2;        \
+        return at - row + !(right ? *at > v : *at >= v);                                                     \
     }
+SEARCH(float)
 SEARCH(double)
 SEARCH(int64_t)
 
-/* Both as contiguous f64 (where one is floating) or i64. */
+/* Both as contiguous f32 (where both are), f64 (where one is floating) or i64. */
 static bool as_comparable(Ctx *c, Tensor *a_out, Tensor *b_out, const Tensor *a, const Tensor *b) {
     bool floating = dtype_is_float((DType)a->dtype) || dtype_is_float((DType)b->dtype);
-    if (!op_contiguous(c, a_out, a, floating ? F64 : I64)) return false;
-    if (op_contiguous(c, b_out, b, floating ? F64 : I64)) return true;
+    DType dtype = a->dtype == F32 && b->dtype == F32 ? F32 : floating ? F64 : I64;
+    if (!op_contiguous(c, a_out, a, dtype)) return false;
+    if (op_contiguous(c, b_out, b, dtype)) return true;
     tensor_release(a_out);
     return false;
 }
 
 static int64_t search_in(const Tensor *sorted, int64_t first, int64_t n, const Tensor *values, int64_t i,
                          bool right) {
+    if (sorted->dtype == F32)
+        return search_float((const float *)tensor_data(sorted) + first, n,
+                            ((const float *)tensor_data(values))[i], right);
     if (sorted->dtype == F64)
         return search_double((const double *)tensor_data(sorted) + first, n,
                              ((const double *)tensor_data(values))[i], right);
@@ -77,19 +78,39 @@ bool op_searchsorted(Ctx *c, Tensor *out, const char *name, const Tensor *sorted
     return ok;
 }
 
+/* Two rows of w elements differ in some place; a nan differs from everything. */
+static bool rows_differ(const char *a, const char *b, int64_t w, DType t) {
+#define COMPARE(T)                                                                                           \
+    for (int64_t i = 0; i < w; i++)                                                                          \
+        if (!(((const T *)a)[i] == ((const T *)b)[i])) return true;                                          \
+    return false;
+    switch (t) {
+    case F32:
+        COMPARE(float)
+    case F64:
+        COMPARE(double)
+    case I64:
+        COMPARE(int64_t)
+    case I32:
+        COMPARE(int32_t)
+    default:
+        COMPARE(uint8_t)
+    }
+#undef COMPARE
+}
+
 /* out[i]: x's element is in the sorted row. */
 static void mark_members(Ctx *c, Tensor *out, const Tensor *x, const Tensor *sorted, bool invert) {
     int64_t n = tensor_numel(sorted), count = tensor_numel(x);
+    int64_t bytes = (int64_t)dtype_size((DType)x->dtype);
     uint8_t *to = tensor_data(out);
-    const double *xf = tensor_data(x), *sf = tensor_data(sorted);
-    const int64_t *xi = tensor_data(x), *si = tensor_data(sorted);
-    bool floating = x->dtype == F64;
+    const char *values = tensor_data(x), *data = tensor_data(sorted);
     int threads = ctx_threads(c, count * SEARCH_COST);
 #pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
     for (int64_t i = 0; i < count; i++) {
         if (ctx_stopping(c)) continue;
         int64_t at = search_in(sorted, 0, n, x, i, false);
-        bool found = at < n && (floating ? sf[at] == xf[i] : si[at] == xi[i]);
+        bool found = at < n && !rows_differ(data + at * bytes, values + i * bytes, 1, (DType)x->dtype);
         to[i] = found != invert;
     }
 }
@@ -120,27 +141,6 @@ bool op_isin(Ctx *c, Tensor *out, const Tensor *x, const Tensor *test, bool inve
 
 /* --- unique
  * ---------------------------------------------------------------------------------------------------- */
-
-/* Two rows of w elements differ in some place; a nan differs from everything. */
-static bool rows_differ(const char *a, const char *b, int64_t w, DType t) {
-#define COMPARE(T)                                                                                           \
-    for (int64_t i = 0; i < w; i++)                                                                          \
-        if (!(((const T *)a)[i] == ((const T *)b)[i])) return true;                                          \
-    return false;
-    switch (t) {
-    case F32:
-        COMPARE(float)
-    case F64:
-        COMPARE(double)
-    case I64:
-        COMPARE(int64_t)
-    case I32:
-        COMPARE(int32_t)
-    default:
-        COMPARE(uint8_t)
-    }
-#undef COMPARE
-}
 
 /* order[0..n): the rows of the matrix (n, w) in lexicographic order: stable sorts by each column, from the
  * last to the first. */
@@ -277,7 +277,7 @@ bool op_bincount(Ctx *c, Tensor *out, const Tensor *x, const Tensor *weights, in
             (long long)minlength);
     DType dtype = !weights ? I64 : weights->dtype == F32 ? F32 : F64;
     if (!op_contiguous(c, &held, x, I64)) return false;
-    bool ok = !index_find_outside(&held, 1, INT64_MAX, &bad) ||
+    bool ok = !index_find_outside(c, &held, 1, INT64_MAX, &bad) ||
               ctx_fail(c, "bincount: value %lld: values run from 1%s", (long long)bad,
                        bad == 0 ? "; add 1 to 0-based ones" : "");
     size = ok ? largest(&held) : 0;
@@ -307,7 +307,7 @@ bool op_one_hot(Ctx *c, Tensor *out, const Tensor *x, int64_t classes) {
     if (!index_hold(c, "one_hot", &held, x, NULL)) return false;
     bool all = classes < 0;
     if (all) classes = largest(&held);
-    bool ok = !index_find_outside(&held, 1, classes, &bad);
+    bool ok = !index_find_outside(c, &held, 1, classes, &bad);
     if (!ok && all)
         ctx_fail(c, "one_hot: class %lld: classes run from 1%s", (long long)bad,
                  bad == 0 ? "; add 1 to 0-based labels" : "");
