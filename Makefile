@@ -54,7 +54,9 @@ endif
 ALL_CFLAGS = $(CODEGEN) $(WARN) $(CFLAGS) $(CPPFLAGS) -MMD -MP
 LIBS     := $(LUA_LIBS) $(BLIS_LIBS) $(ZLIB_LIBS) -lm -ldl -lpthread
 
-# Kernel files are compiled once an instruction set; lib/cpu/isa.c chooses at run time.
+# Kernel files are compiled once an instruction set; lib/cpu/isa.c chooses at run time. Integer elements wrap around
+# there, as PyTorch's do.
+KERNEL_FLAGS := -fwrapv
 MACHINE := $(firstword $(subst -, ,$(if $(COMPILER),$(shell $(CC) -dumpmachine),$(shell uname -m))))
 ifeq ($(MACHINE),x86_64)
 ISAS := base avx2 avx512
@@ -130,7 +132,7 @@ define isa_rule
 $(BUILD)/lib/cpu/%.$(1).o: lib/cpu/%.c $(BUILD)/flags
 	$$(call step,CC,$$< ($(1)))
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(ISA_FLAGS_$(1)) -DISA=$(1) -c -o $$@ $$<
+	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(KERNEL_FLAGS) $$(ISA_FLAGS_$(1)) -DISA=$(1) -c -o $$@ $$<
 endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
