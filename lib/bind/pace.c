@@ -4,9 +4,10 @@
 #include "bind/state.h"
 
 /* A collection costs about as much as a few thousand small ops, so it runs at most once per that many handles
- * and at most once per 32 MB; beyond these floors garbage may reach a quarter of the live bytes (the peak
- * stays under 1.3 times the live memory) and the number of live handles. */
-enum { HANDLES_FLOOR = 8192, BYTES_FLOOR = 32 << 20 };
+ * and at most once per 8 MB (what a cache holds is written faster than fresh memory); beyond these floors
+ * garbage may reach a quarter of the live bytes (the peak stays under 1.3 times the live memory) and the
+ * number of live handles. */
+enum { HANDLES_FLOOR = 8192, BYTES_FLOOR = 8 << 20 };
 
 /* Lua's own collector, in percent: a cycle starts when the heap has grown by half, and works twice as fast as
  * by default. With the defaults (200, 100) a small network's training loop kept up to 3,000 dead tensors and

@@ -13,7 +13,7 @@ enum {
     SMALL_WORK = 1 << 15,           /* multiplications up to which our kernels beat BLIS */
     PANEL_BYTES = 1 << 15,          /* of a packed B on the stack */
     GEMV_WORK = 16,                 /* what an element of A costs in elementary operations, from memory */
-    PART_STEP = 48,                 /* parts of a product end at whole tiles of the kernels */
+    PART_STEP = 16,                 /* parts of a product end at whole tiles of the kernels */
     LEAST_ROWS = 256,               /* of a slice of a long product: enough for BLIS to run at full speed */
     FMA_PER_OPERATION = 8,          /* multiplications in the time of one elementary operation */
     LAST_AMD_FAMILY_OF_BLIS = 0x19, /* Zen 4; BLIS 0.9 takes later families for unknown */
