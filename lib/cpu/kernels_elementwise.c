@@ -157,8 +157,9 @@ LOAD_STORE_DTYPES(i64, int64_t, SAME)
 #define BINARY(name, rule, fx, ix, params) [EW_##name] = TABLE_##rule(name),
 #define EACH(prefix, dtype)                [dtype] = {prefix##_##dtype##_f32, prefix##_##dtype##_f64, prefix##_##dtype##_i64}
 #define EACH_DTYPE(prefix)                                                                                   \
-    EACH(prefix, F32), EACH(prefix, F64), EACH(prefix, F16), EACH(prefix, BF16), EACH(prefix, I8),           \
-        EACH(prefix, U8), EACH(prefix, I16), EACH(prefix, I32), EACH(prefix, I64), EACH(prefix, BOOL)
+    EACH (prefix, F32)                                                                                       \
+    , EACH (prefix, F64), EACH (prefix, F16), EACH (prefix, BF16), EACH (prefix, I8), EACH (prefix, U8),     \
+        EACH (prefix, I16), EACH (prefix, I32), EACH (prefix, I64), EACH (prefix, BOOL)
 
 const struct ElementwiseKernels ISA_NAME(elementwise_kernels) = {
     .op =
