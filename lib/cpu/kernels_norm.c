@@ -7,9 +7,13 @@
 enum {
     BLOCK = 4096,   /* elements that are summed in their own type */
     ROW_BLOCK = 32, /* rows that are */
-    SHORT_ROW = 24, /* elements below which vectors gain nothing, */
-    LONG_ROW = 512, /* and from which on four streams of them gain */
-    VECTOR = 16     /* elements of the widest vector */
+#if defined __AVX512F__
+    LANE_BYTES = 64 /* of a vector */
+#elif defined __AVX__
+    LANE_BYTES = 32
+#else
+    LANE_BYTES = 16
+#endif
 };
 
 #define T     float

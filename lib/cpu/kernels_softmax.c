@@ -9,10 +9,11 @@
 #include <tgmath.h>
 
 enum {
-    TILE = 4096,     /* elements that are worked on together: they fit the first cache */
-    SHORT_ROW = 128, /* below this rows share the vectors of exp */
-    TILE_ROWS = 256, /* rows of one tile at most */
-    VECTOR = 16      /* elements of the widest vector */
+    TILE = 4096,      /* elements that are worked on together: they fit the first cache */
+    SHORT_ROW = 24,   /* up to here rows go side by side, each in a lane */
+    MIDDLE_ROW = 128, /* below this they share the vectors of exp */
+    TILE_ROWS = 256,  /* rows of one tile at most */
+    VECTOR = 16       /* elements of the widest vector */
 };
 
 static inline int64_t least(int64_t a, int64_t b) {

@@ -1,6 +1,6 @@
 /* The normalisation kernels of one element type: included by kernels_norm.c with T and FN defined. No include
- * guard: it is included once a type. Sums run in T over blocks of BLOCK elements, on four streams of vector
- * lanes, and in double over the blocks. */
+ * guard: it is included once a type. Sums run in T on vector lanes over blocks of BLOCK
+ * elements, and in double over the blocks. */
 
 /* Distances from a mean that T cannot hold exactly: first from its nearest T, which loses nothing where x is
  * near, then what is left of it. */
@@ -15,36 +15,49 @@ static inline FN(Mean) FN(mean_of)(double mean) {
 
 #define DISTANCE(x, mean) (((x) - (mean).whole) - (mean).rest)
 
-/* s[0], s[1] += the sums of two terms that see i, over i in 0..n-1. What it costs to join lanes and streams
- * decides how many there are. */
-#define SUM_OF_TWO(n, s, term0, term1)                                                                       \
+/* A vector of elements, anywhere in memory. */
+typedef T FN(Lanes) __attribute__((vector_size(LANE_BYTES), aligned(sizeof(T)), may_alias));
+
+static inline T FN(sum_lanes)(const FN(Lanes) * v) {
+    T s[LANE_BYTES / sizeof(T)];
+    __builtin_memcpy(s, v, sizeof s);
+    for (size_t width = LANE_BYTES / sizeof(T) / 2; width > 0; width /= 2)
+        for (size_t j = 0; j < width; j++) s[j] += s[j + width];
+    return s[0];
+}
+
+/* s[0], s[1] += the sums of two terms over n elements. `loads` takes what the terms see from AT(array), once
+ * as vectors, once as single elements: their type is E. */
+#define AT(array) (*(const E *)((array) + i))
+#define SUM_OF_TWO(n, s, loads, term0, term1)                                                                \
     for (int64_t from = 0; from < (n); from += BLOCK) {                                                      \
-        const int64_t end = (n)-from < BLOCK ? (n) : from + BLOCK;                                           \
-        const int64_t quarter = end - from < LONG_ROW ? 0 : (end - from) / (4 * VECTOR) * VECTOR;            \
+        const int64_t lanes = LANE_BYTES / sizeof(T), end = (n)-from < BLOCK ? (n) : from + BLOCK;           \
+        int64_t i = from;                                                                                    \
         T s0 = 0, s1 = 0;                                                                                    \
-        if (end - from < SHORT_ROW)                                                                          \
-            for (int64_t i = from; i < end; i++) s0 += term0, s1 += term1;                                   \
-        else {                                                                                               \
-            _Pragma("omp simd reduction(+ : s0, s1)") for (int64_t i = from + 4 * quarter; i < end; i++)     \
-                s0 += term0,                                                                                 \
-                s1 += term1;                                                                                 \
-        }                                                                                                    \
-        if (quarter > 0) {                                                                                   \
-            T a0 = 0, a1 = 0, b0 = 0, b1 = 0, c0 = 0, c1 = 0, d0 = 0, d1 = 0;                                \
-            _Pragma("omp simd reduction(+ : a0, a1, b0, b1, c0, c1, d0, d1)") for (int64_t k = from;         \
-                                                                                   k < from + quarter;       \
-                                                                                   k++) {                    \
-                int64_t i = k;                                                                               \
-                a0 += term0, a1 += term1;                                                                    \
-                i = k + quarter;                                                                             \
+        if (end - from >= lanes) {                                                                           \
+            typedef FN(Lanes) E;                                                                             \
+            E a0 = {0}, a1 = {0}, b0 = {0}, b1 = {0};                                                        \
+            for (; i + 2 * lanes <= end; i += lanes) {                                                       \
+                {                                                                                            \
+                    loads;                                                                                   \
+                    a0 += term0, a1 += term1;                                                                \
+                }                                                                                            \
+                i += lanes;                                                                                  \
+                loads;                                                                                       \
                 b0 += term0, b1 += term1;                                                                    \
-                i = k + 2 * quarter;                                                                         \
-                c0 += term0, c1 += term1;                                                                    \
-                i = k + 3 * quarter;                                                                         \
-                d0 += term0, d1 += term1;                                                                    \
             }                                                                                                \
-            (s)[0] += ((double)a0 + (double)b0) + ((double)c0 + (double)d0);                                 \
-            (s)[1] += ((double)a1 + (double)b1) + ((double)c1 + (double)d1);                                 \
+            if (i + lanes <= end) {                                                                          \
+                loads;                                                                                       \
+                a0 += term0, a1 += term1;                                                                    \
+                i += lanes;                                                                                  \
+            }                                                                                                \
+            a0 += b0, a1 += b1;                                                                              \
+            s0 = FN(sum_lanes)(&a0), s1 = FN(sum_lanes)(&a1);                                                \
+        }                                                                                                    \
+        for (; i < end; i++) {                                                                               \
+            typedef T E;                                                                                     \
+            loads;                                                                                           \
+            s0 += term0, s1 += term1;                                                                        \
         }                                                                                                    \
         (s)[0] += (double)s0;                                                                                \
         (s)[1] += (double)s1;                                                                                \
@@ -54,13 +67,13 @@ static inline FN(Mean) FN(mean_of)(double mean) {
 static double FN(sum)(const void *x_, int64_t n) {
     const T *x = x_;
     double s[2] = {0, 0};
-    SUM_OF_TWO(n, s, x[i], 0)
+    SUM_OF_TWO(n, s, const E xi = AT(x), xi, (E){0})
     return s[0];
 }
 
 static void FN(distances)(double sums[2], const void *x_, int64_t n, double near_) {
     const T *x = x_, near = (T)near_;
-    SUM_OF_TWO(n, sums, x[i] - near, (x[i] - near) * (x[i] - near))
+    SUM_OF_TWO(n, sums, const E d = AT(x) - near, d, d * d)
 }
 
 static void FN(affine)(void *y_, const void *x_, int64_t n, double mean_, double scale_, double shift_) {
@@ -74,7 +87,7 @@ static void FN(affine)(void *y_, const void *x_, int64_t n, double mean_, double
 static void FN(grad_sums)(double sums[2], const void *g_, const void *x_, int64_t n, double mean_) {
     const T *g = g_, *x = x_;
     const FN(Mean) mean = FN(mean_of)(mean_);
-    SUM_OF_TWO(n, sums, g[i], g[i] * DISTANCE(x[i], mean))
+    SUM_OF_TWO(n, sums, const E gi = AT(g), gi, gi * DISTANCE(AT(x), mean))
 }
 
 static void FN(grad_affine)(void *gx_, const void *g_, const void *x_, int64_t n, double mean_,
@@ -167,6 +180,22 @@ static void FN(flush)(double *restrict to, T *restrict from, int64_t n) {
     }
 }
 
+/* One row of gx; and where near_w is not NULL near_w += g x_hat, near_b += g. Inlined with NULL or not. */
+static inline __attribute__((always_inline)) void FN(row_gradient)(T *restrict gx, T *restrict near_w,
+                                                                   T *restrict near_b, const T *restrict g,
+                                                                   const T *restrict x, const T *restrict w,
+                                                                   int64_t n, FN(Mean) mean, T scale, T tilt,
+                                                                   T level) {
+    for (int64_t i = 0; i < n; i++) {
+        const T gi = g[i], d = DISTANCE(x[i], mean);
+        gx[i] = scale * (w ? gi * w[i] : gi) + tilt * d + level;
+        if (near_w) {
+            near_w[i] += gi * (d * scale);
+            near_b[i] += gi;
+        }
+    }
+}
+
 /* With h = g w and x_hat = (x - mean) scale: gx = scale (h - mean(h) - x_hat mean(h x_hat)). The sums over
  * rows run in T over ROW_BLOCK rows. */
 static void FN(rows_grad)(void *gx_, double *gw, double *gb, const void *g_, const void *x_, int64_t rows,
@@ -178,23 +207,18 @@ static void FN(rows_grad)(void *gx_, double *gw, double *gb, const void *g_, con
         double exact, h[2] = {0, 0};
         const double scale = FN(row_scale)(x, n, eps, centre, &exact), count = (double)n;
         const FN(Mean) mean = FN(mean_of)(exact);
-        const T slope = (T)scale;
-        if (w) {
-            SUM_OF_TWO(n, h, g[i] * w[i], g[i] * w[i] * DISTANCE(x[i], mean))
-        } else {
-            SUM_OF_TWO(n, h, g[i], g[i] * DISTANCE(x[i], mean))
-        }
-        const T tilt = (T)(-h[1] / count * scale * scale * scale),
-                level = (T)(centre ? -h[0] / count * scale : 0);
-        if (gw)
-            for (int64_t i = 0; i < n; i++) near_w[i] += g[i] * (DISTANCE(x[i], mean) * slope);
-        if (gb)
-            for (int64_t i = 0; i < n; i++) near_b[i] += g[i];
         if (w)
-            for (int64_t i = 0; i < n; i++)
-                gx[i] = slope * (g[i] * w[i]) + tilt * DISTANCE(x[i], mean) + level;
+            SUM_OF_TWO(n, h, const E hi = AT(g) * AT(w), hi, hi * DISTANCE(AT(x), mean))
         else
-            for (int64_t i = 0; i < n; i++) gx[i] = slope * g[i] + tilt * DISTANCE(x[i], mean) + level;
+            SUM_OF_TWO(n, h, const E gi = AT(g), gi, gi * DISTANCE(AT(x), mean))
+        const T tilt = (T)(-h[1] / count * scale * scale * scale);
+        const T level = (T)(centre ? -h[0] / count * scale : 0);
+        if (!gw && !gb)
+            FN(row_gradient)(gx, NULL, NULL, g, x, w, n, mean, (T)scale, tilt, level);
+        else if (w)
+            FN(row_gradient)(gx, near_w, near_b, g, x, w, n, mean, (T)scale, tilt, level);
+        else
+            FN(row_gradient)(gx, near_w, near_b, g, x, NULL, n, mean, (T)scale, tilt, level);
         if (r % ROW_BLOCK == ROW_BLOCK - 1 || r == rows - 1) {
             if (gw) FN(flush)(gw, near_w, n);
             if (gb) FN(flush)(gb, near_b, n);
@@ -204,3 +228,4 @@ static void FN(rows_grad)(void *gx_, double *gw, double *gb, const void *g_, con
 
 #undef DISTANCE
 #undef SUM_OF_TWO
+#undef AT

@@ -67,49 +67,9 @@ static void FN(exp_tile)(T *e, const T *x, int64_t k, int64_t n, T *m, double *s
     for (int64_t j = 0; j < k; j++) s[j] = FN(total)(e + j * n, n);
 }
 
-/* m and s of k rows; e: NULL, or room for what exp_tile writes. */
-static void FN(sums)(T *e, const T *x, int64_t k, int64_t n, T *m, double *s) {
-    if (e && n < SHORT_ROW) {
-        FN(exp_tile)(e, x, k, n, m, s);
-        return;
-    }
-    for (int64_t j = 0; j < k; j++) {
-        m[j] = FN(largest)(x + j * n, n);
-        if (e) {
-            FN(exp_all)(e + j * n, x + j * n, n, m[j]);
-            s[j] = FN(total)(e + j * n, n);
-        } else {
-            s[j] = FN(exp_total)(x + j * n, n, m[j]);
-        }
-    }
-}
-
-static void FN(rows)(void *y_, const void *x_, int64_t rows, int64_t n, const double *scale,
-                     SoftmaxForm form) {
-    T scratch[TILE], m[TILE_ROWS];
-    double s[TILE_ROWS];
-    const int64_t step = n > TILE ? 1 : least(TILE / n, TILE_ROWS);
-    for (int64_t r = 0; r < rows; r += step) {
-        const int64_t k = least(step, rows - r);
-        const T *x = (const T *)x_ + r * n;
-        T *y = form == FORM_LOGSUMEXP ? NULL : (T *)y_ + r * n;
-        FN(sums)(form == FORM_SOFTMAX ? y : n < SHORT_ROW ? scratch : NULL, x, k, n, m, s);
-        if (form == FORM_SOFTMAX) {
-            for (int64_t j = 0; j < k; j++)
-                FN(multiply)(y + j * n, n, (T)((scale ? scale[r + j] : 1) / s[j]));
-            continue;
-        }
-        for (int64_t j = 0; j < k; j++) s[j] = log(s[j]);
-        if (form == FORM_LOGSUMEXP)
-            for (int64_t j = 0; j < k; j++) ((double *)y_)[r + j] = (double)m[j] + s[j];
-        else
-            for (int64_t j = 0; j < k; j++)
-                for (int64_t i = 0; i < n; i++) y[j * n + i] = (x[j * n + i] - m[j]) - (T)s[j];
-    }
-}
-
-static void FN(columns)(void *y_, const void *x_, int64_t n, int64_t stride, int64_t w, const double *scale,
-                        SoftmaxForm form) {
+static inline __attribute__((always_inline)) void FN(columns_body)(void *y_, const void *x_, int64_t n,
+                                                                   int64_t stride, int64_t w,
+                                                                   const double *scale, SoftmaxForm form) {
     T scratch[TILE], m[SOFTMAX_COLUMNS];
     double s[SOFTMAX_COLUMNS];
     const T *x = x_;
@@ -144,6 +104,79 @@ static void FN(columns)(void *y_, const void *x_, int64_t n, int64_t stride, int
             for (int64_t j = 0; j < w; j++) y[r * stride + j] = (x[r * stride + j] - m[j]) - (T)s[j];
 }
 
+static void FN(columns)(void *y, const void *x, int64_t n, int64_t stride, int64_t w, const double *scale,
+                        SoftmaxForm form) {
+    FN(columns_body)(y, x, n, stride, w, scale, form);
+}
+
+/* Rows too short for vectors: VECTOR of them at a time as the columns of a small matrix. */
+static void FN(short_rows)(void *y_, const void *x_, int64_t rows, int64_t n, const double *scale,
+                           SoftmaxForm form) {
+    T x[SHORT_ROW * VECTOR] = {0}, y[SHORT_ROW * VECTOR];
+    double top[VECTOR], factor[VECTOR] = {0};
+    for (int64_t r = 0; r < rows; r += VECTOR) {
+        const int64_t k = least(VECTOR, rows - r);
+        const T *from = (const T *)x_ + r * n;
+        for (int64_t j = 0; j < k; j++)
+            for (int64_t i = 0; i < n; i++) x[i * VECTOR + j] = from[j * n + i];
+        for (int64_t j = 0; scale && j < k; j++) factor[j] = scale[r + j];
+        FN(columns_body)
+        (form == FORM_LOGSUMEXP ? (void *)top : y, x, n, VECTOR, VECTOR, scale ? factor : NULL, form);
+        if (form == FORM_LOGSUMEXP) {
+            for (int64_t j = 0; j < k; j++) ((double *)y_)[r + j] = top[j];
+        } else {
+            T *to = (T *)y_ + r * n;
+            for (int64_t j = 0; j < k; j++)
+                for (int64_t i = 0; i < n; i++) to[j * n + i] = y[i * VECTOR + j];
+        }
+    }
+}
+
+/* m and s of k rows; e: NULL, or room for what exp_tile writes. */
+static void FN(sums)(T *e, const T *x, int64_t k, int64_t n, T *m, double *s) {
+    if (e && n < MIDDLE_ROW) {
+        FN(exp_tile)(e, x, k, n, m, s);
+        return;
+    }
+    for (int64_t j = 0; j < k; j++) {
+        m[j] = FN(largest)(x + j * n, n);
+        if (e) {
+            FN(exp_all)(e + j * n, x + j * n, n, m[j]);
+            s[j] = FN(total)(e + j * n, n);
+        } else {
+            s[j] = FN(exp_total)(x + j * n, n, m[j]);
+        }
+    }
+}
+
+static void FN(rows)(void *y_, const void *x_, int64_t rows, int64_t n, const double *scale,
+                     SoftmaxForm form) {
+    if (n <= SHORT_ROW) {
+        FN(short_rows)(y_, x_, rows, n, scale, form);
+        return;
+    }
+    T scratch[TILE], m[TILE_ROWS];
+    double s[TILE_ROWS];
+    const int64_t step = n > TILE ? 1 : least(TILE / n, TILE_ROWS);
+    for (int64_t r = 0; r < rows; r += step) {
+        const int64_t k = least(step, rows - r);
+        const T *x = (const T *)x_ + r * n;
+        T *y = form == FORM_LOGSUMEXP ? NULL : (T *)y_ + r * n;
+        FN(sums)(form == FORM_SOFTMAX ? y : n < MIDDLE_ROW ? scratch : NULL, x, k, n, m, s);
+        if (form == FORM_SOFTMAX) {
+            for (int64_t j = 0; j < k; j++)
+                FN(multiply)(y + j * n, n, (T)((scale ? scale[r + j] : 1) / s[j]));
+            continue;
+        }
+        for (int64_t j = 0; j < k; j++) s[j] = log(s[j]);
+        if (form == FORM_LOGSUMEXP)
+            for (int64_t j = 0; j < k; j++) ((double *)y_)[r + j] = (double)m[j] + s[j];
+        else
+            for (int64_t j = 0; j < k; j++)
+                for (int64_t i = 0; i < n; i++) y[j * n + i] = (x[j * n + i] - m[j]) - (T)s[j];
+    }
+}
+
 /* softmax: gx = y (g - sum(g y)); its logarithm: gx = g - exp(y) sum(g). */
 static void FN(grad_rows)(void *gx_, const void *g_, const void *y_, int64_t rows, int64_t n,
                           SoftmaxForm form) {
@@ -156,7 +189,7 @@ static void FN(grad_rows)(void *gx_, const void *g_, const void *y_, int64_t row
         }
         return;
     }
-    const int64_t step = n < SHORT_ROW ? TILE / n : 1;
+    const int64_t step = n < MIDDLE_ROW ? TILE / n : 1;
     for (int64_t r = 0; r < rows; r += step) {
         const int64_t k = least(step, rows - r);
         FN(exp_all)(gx, y, k * n, 0);
