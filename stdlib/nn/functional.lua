@@ -8,7 +8,7 @@ local F = {}
 
 -- Core ops that PyTorch's users look for in torch.nn.functional.
 local NAMES = {
-  "linear", "bilinear", "embedding", "one_hot",
+  "linear", "embedding", "one_hot",
   "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d",
   "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d", "adaptive_avg_pool2d", "interpolate", "pad",
   "relu", "leaky_relu", "elu", "gelu", "silu", "mish", "sigmoid", "logsigmoid", "tanh", "softplus", "softsign",
@@ -45,31 +45,6 @@ local function check_tensor(function_name, position, x)
 end
 
 local function shape_text(x) return "(" .. table.concat(x:size(), "x") .. ")" end
-
--- Defined here until the core has them as ops.
-local function define(name, f) F[name] = F[name] or f end
-
---- x W^T + b over the last dimension.
----@param x Tensor (*, in)
----@param weight Tensor (out, in)
----@param bias? Tensor (out)
----@return Tensor (*, out)
-define("linear", function(x, weight, bias)
-  local y = x:matmul(weight:t())
-  return bias and y + bias or y
-end)
-
---- In training, zeroes elements with probability p and divides the others by 1 - p.
----@param x Tensor
----@param p? number default 0.5
----@param training? boolean default true
----@return Tensor
-define("dropout", function(x, p, training)
-  p = p or 0.5
-  if training == false or p == 0 then return x end
-  if p == 1 then return x * 0 end
-  return x * (core.rand(x:size()):to(x.dtype):ge(p):to(x.dtype) / (1 - p))
-end)
 
 -- --- activations -------------------------------------------------------------------------------------------------
 
