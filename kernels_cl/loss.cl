@@ -9,6 +9,7 @@
  *   NORMALISED 1: the scores are logarithms of probabilities already
  * class_weights: only the samples' weights. sum_pairs: sums (loss, weight). */
 #include "common.h"
+#include "fault.h"
 #include "lanes.h"
 
 typedef COMPUTED(COMPUTE) T;
@@ -144,7 +145,8 @@ static inline REAL log_sum(TENSOR(const X, x), long from, long end, long step, T
 
 #ifdef KERNEL_class_loss
 /* The samples' losses go to `each`, or as (loss, weight) to `pairs`; one of the two is NULL. */
-__kernel GROUPED void class_loss(__global REAL *restrict pairs, TENSOR(X, each), OPERANDS) {
+__kernel GROUPED void class_loss(__global REAL *restrict pairs, TENSOR(X, each), __global Fault *fault,
+                                 const long op, OPERANDS) {
     LANE_ROOM(room);
     const long sample = TASK;
     if (sample >= v.samples) return;
@@ -166,6 +168,9 @@ __kernel GROUPED void class_loss(__global REAL *restrict pairs, TENSOR(X, each),
     }
     if (LANE) return;
     if (own < 0) loss = own == IGNORED ? 0 : NAN;
+#if BY_CLASS
+    if (own == INVALID) note_fault(fault, 1, AT(target, sample), v.n, op);
+#endif
     if (each) {
         AT(each, sample) = ENCODE(X, T, (T)loss);
     } else {

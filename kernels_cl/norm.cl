@@ -33,10 +33,11 @@ static inline Moments merge_moments(Moments a, Moments b) {
 
 /* Of n elements from sums of their distances from `near`, one of them. */
 static inline Moments moments_of(REAL n, REAL near, REAL sum, REAL squares) {
+    const REAL m2 = squares - sum * (sum / n);
     Moments m;
     m.n = n;
     m.mean = n > 0 ? near + sum / n : 0;
-    m.m2 = n > 0 ? squares - sum * (sum / n) : 0;
+    m.m2 = n == 0 || m2 < 0 ? 0 : m2;
     return m;
 }
 
@@ -74,8 +75,7 @@ static inline void row_statistics(__global const X *x, long n, REAL eps, REAL *m
 #if CENTRE
     const Moments m = moments_of((REAL)n, near, SUM_LANES(room, sum), squares);
     *mean = m.mean;
-    *scale = 1 / sqrt(fmax(m.m2, (REAL)0) / (REAL)n + eps);
-    if (squares != squares) *scale = squares;
+    *scale = 1 / sqrt(m.m2 / (REAL)n + eps);
 #else
     *mean = 0;
     *scale = 1 / sqrt(squares / (REAL)n + eps);

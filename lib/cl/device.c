@@ -168,6 +168,7 @@ static void close_queue(ClQueue *q) {
     cl_release_kernels(q);
     cl_trim_queue(q);
     cl_close_stages(q);
+    cl_close_faults(q);
     if (q->fence) cl_api.ReleaseEvent(q->fence);
     if (q->queue) cl_api.ReleaseCommandQueue(q->queue);
     free(q);
@@ -246,10 +247,11 @@ bool cl_require_dtype(Ctx *c, const char *op, Device device, DType dtype) {
 bool cl_synchronize(Ctx *c, Device device) {
     const ClState *state = c->cl;
     for (int i = 1; state && i <= CL_MAX_DEVICES; i++) {
-        const ClQueue *q = state->queue[i];
+        ClQueue *q = state->queue[i];
         if (!q || (device && device != i)) continue;
         cl_int error = cl_api.Finish(q->queue);
         if (error) return cl_fail(c, q, "synchronize", "waiting failed", error);
+        if (!cl_check_faults(c, q)) return false;
     }
     return ctx_stopping(c) ? ctx_interrupted(c) : true;
 }

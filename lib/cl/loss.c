@@ -113,10 +113,13 @@ bool cl_class_loss(Ctx *c, const ClClassLoss *l, const Tensor *out, bool each, b
     const int lanes = lanes_of(c, l);
     const Classes v = classes_of(l);
     ClKernel *k = lanes ? class_kernel(c, l, &class_loss, lanes) : NULL;
+    ClFaults faults;
+    if (!cl_open_faults(c, l->op, out->device, &faults)) return false;
     Storage *pairs = !k || each ? NULL : new_pairs(c, out->device, l->samples);
     if (!k || (!each && !pairs)) return false;
-    bool ok = cl_launch_rows(c, k, l->samples, lanes,
-                             CL_ARGS(arg_storage(pairs), arg_tensor(each ? out : NULL), OPERANDS(l, v)));
+    bool ok = cl_launch_rows(
+        c, k, l->samples, lanes,
+        CL_ARGS(arg_storage(pairs), arg_tensor(each ? out : NULL), ARG_FAULTS(faults), OPERANDS(l, v)));
     if (each) return ok;
     if (ok) return add_up(c, l, out, mean, pairs, l->samples, NULL);
     storage_release(pairs);

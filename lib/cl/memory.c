@@ -216,7 +216,8 @@ bool cl_download(Ctx *c, void *to, const Storage *from, int64_t offset, int64_t 
         }
         if (ctx_stopping(c)) return ctx_interrupted(c);
     }
-    return error ? cl_fail(c, q, "to", "the transfer from the device failed", error) : true;
+    if (error) return cl_fail(c, q, "to", "the transfer from the device failed", error);
+    return cl_check_faults(c, q);
 }
 
 bool cl_copy_bytes(Ctx *c, Storage *to, int64_t to_offset, const Storage *from, int64_t from_offset,

@@ -112,6 +112,20 @@ bool cl_launch(Ctx *c, ClKernel *k, const ClGrid *grid, int count, const ClArg *
 /* The same with the kernel's usual group for one work-item an element: `n` of them. */
 bool cl_launch_flat(Ctx *c, ClKernel *k, int64_t n, int count, const ClArg *args);
 
+/* --- faults: what a kernel finds wrong with its input --------------------------------------------------- */
+
+/* A kernel that meets an index out of range notes it (kernels_cl/fault.h) and goes on with something
+ * harmless. The next download or synchronize fails with the text. Parameters in the kernel: __global Fault
+ * *fault, const long op. */
+typedef enum { CL_FAULT_CLASS = 1, CL_FAULT_INDEX } ClFaultKind;
+typedef struct ClFaults {
+    cl_mem buffer;
+    const char *op;
+} ClFaults;
+/* The queue's faults for one launch; `op` must live on. */
+bool cl_open_faults(Ctx *c, const char *op, Device device, ClFaults *faults);
+#define ARG_FAULTS(f) arg_struct(&(f).buffer, sizeof(f).buffer), arg_int64((int64_t)(intptr_t)(f).op)
+
 /* --- what the files of the runtime share --------------------------------------------------------------- */
 
 typedef struct ClProgram ClProgram;
@@ -152,6 +166,8 @@ typedef struct ClQueue {
     int kernel_count, kernel_room;
     int launches;   /* since the last fence */
     cl_event fence; /* limits how far the host runs ahead */
+    cl_mem faults;  /* NULL until a kernel wants it */
+    bool may_fault; /* such a kernel was launched since they were looked at */
     ClStage stage[CL_STAGES];
     int stage_at;
 } ClQueue;
@@ -173,6 +189,10 @@ bool cl_fail(Ctx *c, const ClQueue *q, const char *op, const char *what, cl_int 
 struct Storage *cl_alloc(Ctx *c, Device device, int64_t nbytes);
 void cl_trim_queue(ClQueue *q);
 void cl_close_stages(ClQueue *q);
+
+/* fault.c: fails where a kernel noted a fault. */
+bool cl_check_faults(Ctx *c, ClQueue *q);
+void cl_close_faults(ClQueue *q);
 
 /* program.c: a built program from the caches or the compiler; process-wide, never released. */
 cl_program cl_build(Ctx *c, const char *op, ClDevice *d, Device number, const char *file,

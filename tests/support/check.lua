@@ -161,7 +161,7 @@ end
 --- raises: fails unless f raises an error whose text matches the Lua pattern. Returns the text.
 local function raises(pattern, f, ...)
   if type(pattern) == "function" then fail("raises: the pattern comes first") end
-  local ok, e = pcall(f, ...)
+  local ok, e = pcall(require("support.device").settled, f, ...)
   if ok then fail("expected an error like '%s', got none", pattern) end
   local text = type(e) == "table" and e.check or tostring(e)
   if not text:find(pattern) then fail("expected an error like '%s', got '%s'", pattern, text) end

@@ -19,6 +19,15 @@ local function called_from_tests(level)
   return info and info.source:find "tests/[^\n]*%.lua$" ~= nil
 end
 
+-- Modules create their parameters and buffers on the CPU; those of tests shall lie on the device.
+local function install_modules(name)
+  local core, Parameter, Module = require "apsis", require "apsis.nn.Parameter", require "apsis.nn.Module"
+  local new, register_buffer = Parameter.new, Module.register_buffer
+  local function placed(t) return core.is_tensor(t) and moved(t, name) or t end
+  function Parameter.new(t, ...) return new(placed(t), ...) end
+  function Module:register_buffer(key, t, ...) return register_buffer(self, key, placed(t), ...) end
+end
+
 --- From now on tests create their tensors on the device `name`.
 function device.install(name)
   local core = require "apsis"
@@ -31,7 +40,16 @@ function device.install(name)
       end
     end
   end
+  install_modules(name)
   device.name = name
+end
+
+--- Calls f and waits: what kernels find wrong with their input shows when the device is waited for.
+function device.settled(f, ...)
+  if not device.name then return f(...) end
+  local results = table.pack(f(...))
+  require("apsis").synchronize()
+  return table.unpack(results, 1, results.n)
 end
 
 --- A tensor of a golden file, on the device of the tests.
