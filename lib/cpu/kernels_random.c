@@ -110,37 +110,40 @@ static void words(uint32_t *restrict w, int64_t blocks, uint64_t seed, uint64_t 
 #define AND       ,
 #define MIN(v, w) ((v) < (w) ? (v) : (w))
 
-EACH(uniform_1, float, float,
-     float a = (float)p->a AND b = (float)p->b AND top = (float)p->top AND scale = (float)ldexp(1,
-                                                                                                p->drop - 32);
-     int drop = p->drop, MIN(a + uniform_f32(w[i], drop, scale) * b, top))
-EACH(uniform_2, double, double, double a = p->a AND b = p->b AND top = p->top,
-     MIN(a + uniform_f64(w[2 * i], w[2 * i + 1]) * b, top))
-EACH(exponential_1, float, float, float a = (float)p->a, exponential_f32(w[i]) * a)
-EACH(exponential_2, double, double, double a = p->a, exponential_f64(w[2 * i], w[2 * i + 1]) * a)
-EACH(bernoulli_1, uint8_t, float, (void)p, uniform_f32(w[i], 8, 0x1p-24f) < x[i])
-EACH(bernoulli_2, uint8_t, double, (void)p, uniform_f64(w[2 * i], w[2 * i + 1]) < x[i])
-EACH(dropout_1, float, float, uint64_t threshold = p->threshold;
-     float b = (float)p->b, x[i] * (w[i] < threshold ? 0 : b))
-EACH(dropout_2, double, double, uint64_t threshold = p->threshold;
-     double b = p->b, x[i] * (w[i] < threshold ? 0 : b))
-EACH(event, uint8_t, uint8_t, uint64_t threshold = p->threshold, w[i] < threshold)
-EACH(small, uint64_t, uint64_t, uint64_t low = p->low;
-     word range = (word)p->range, low + below_small(w[i], range))
-EACH(large, uint64_t, uint64_t, uint64_t low = p->low AND range = p->range,
-     low + below_large(w[2 * i], w[2 * i + 1], range))
+EACH (uniform_1, float, float,
+      float a = (float)p->a AND b = (float)p->b AND top = (float)p->top AND scale = (float)ldexp(1, p->drop -
+                                                                                                        32);
+      int drop = p->drop, MIN(a + uniform_f32(w[i], drop, scale) * b, top))
+    EACH (uniform_2, double, double, double a = p->a AND b = p->b AND top = p->top,
+          MIN(a + uniform_f64(w[2 * i], w[2 * i + 1]) * b, top))
+        EACH (exponential_1, float, float, float a = (float)p->a, exponential_f32(w[i]) * a)
+            EACH (exponential_2, double, double, double a = p->a, exponential_f64(w[2 * i], w[2 * i + 1]) * a)
+                EACH (bernoulli_1, uint8_t, float, (void)p, uniform_f32(w[i], 8, 0x1p-24f) < x[i])
+                    EACH (bernoulli_2, uint8_t, double, (void)p, uniform_f64(w[2 * i], w[2 * i + 1]) < x[i])
+                        EACH (dropout_1, float, float, uint64_t threshold = p->threshold;
+                              float b = (float)p->b, x[i] * (w[i] < threshold ? 0 : b))
+                            EACH (dropout_2, double, double, uint64_t threshold = p->threshold;
+                                  double b = p->b, x[i] * (w[i] < threshold ? 0 : b))
+                                EACH (event, uint8_t, uint8_t, uint64_t threshold = p->threshold,
+                                      w[i] < threshold)
+                                    EACH (small, uint64_t, uint64_t, uint64_t low = p->low;
+                                          word range = (word)p->range, low + below_small(w[i], range))
+                                        EACH (large, uint64_t, uint64_t,
+                                              uint64_t low = p->low AND range = p->range,
+                                              low + below_large(w[2 * i], w[2 * i + 1], range))
 
-static void normal_1(void *out, const void *in, const uint32_t *restrict w, int64_t n,
-                     const RandomParams *p) {
-    float *restrict y = out, a = (float)p->a, b = (float)p->b;
-    (void)in;
-    for (int64_t i = 0; i < (n + 1) / 2; i++) {
-        float first, second;
-        normal_f32(w[2 * i], w[2 * i + 1], &first, &second);
-        y[2 * i] = a + first * b;
-        y[2 * i + 1] = a + second * b;
-    }
-}
+                                            static void normal_1(void *out, const void *in,
+                                                                 const uint32_t *restrict w, int64_t n,
+                                                                 const RandomParams *p) {
+                                                float *restrict y = out, a = (float)p->a, b = (float)p->b;
+                                                (void)in;
+                                                for (int64_t i = 0; i < (n + 1) / 2; i++) {
+                                                    float first, second;
+                                                    normal_f32(w[2 * i], w[2 * i + 1], &first, &second);
+                                                    y[2 * i] = a + first * b;
+                                                    y[2 * i + 1] = a + second * b;
+                                                }
+                                            }
 
 static void normal_2(void *out, const void *in, const uint32_t *restrict w, int64_t n,
                      const RandomParams *p) {

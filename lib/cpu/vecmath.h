@@ -1,6 +1,7 @@
-/* Vector versions of the C maths functions: declaring them SIMD lets the compiler vectorise plain loops that call
- * them. glibc on x86-64 has them in libmvec (at most 4 ulp off; special values as in libm) since 2.22, all of those
- * below since 2.35. Elsewhere this file declares nothing and such loops stay scalar. Include after math.h. */
+/* Vector versions of the C maths functions: declaring them SIMD lets the compiler vectorise plain loops that
+ * call them. glibc on x86-64 has them in libmvec (at most 4 ulp off; special values as in libm) since 2.22,
+ * all of those below since 2.35. Elsewhere this file declares nothing and such loops stay scalar. Include
+ * after math.h. */
 #ifndef APSIS_CPU_VECMATH_H
 #define APSIS_CPU_VECMATH_H
 
@@ -9,11 +10,11 @@
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
 #if __GLIBC__ > 2 || (__GLIBC__ == 2 && __GLIBC_MINOR__ >= 35)
 #define VECTOR_FUNCTION __attribute__((simd("notinbranch")))
-#define VECTOR_1(name) \
-    VECTOR_FUNCTION double name(double); \
+#define VECTOR_1(name)                                                                                       \
+    VECTOR_FUNCTION double name(double);                                                                     \
     VECTOR_FUNCTION float name##f(float);
-#define VECTOR_2(name) \
-    VECTOR_FUNCTION double name(double, double); \
+#define VECTOR_2(name)                                                                                       \
+    VECTOR_FUNCTION double name(double, double);                                                             \
     VECTOR_FUNCTION float name##f(float, float);
 VECTOR_1(exp)
 VECTOR_1(exp2)
