@@ -87,6 +87,39 @@ test("matmul: every road through the kernels gives the written-out sum, in f32 a
   end
 end)
 
+-- Blocks of k, rests of rows and columns, few rows, few columns, inner products, threads that share k.
+test("matmul: deep, thin and large products give the written-out sum on any number of threads", function()
+  local shapes = {{1, 40, 400}, {5, 33, 400}, {16, 17, 300}, {3, 2, 9000}, {40, 3, 9000}, {70, 9, 193}, {13, 65, 191},
+    {130, 7, 200}, {200, 210, 230}, {64, 96, 40}, {1, 9000, 3}, {9000, 1, 3}, {2, 3, 4097}}
+  local function values(n, m, from) return (ap.arange(1, n * m) * from):to("f64"):sin():reshape(n, m) end
+  local before = ap.get_num_threads()
+  for _, shape in ipairs(shapes) do
+    local m, n, k = shape[1], shape[2], shape[3]
+    local a, b = values(m, k, 3), values(k, n, 7)
+    local expected = (b:t():unsqueeze(1) * a:unsqueeze(2)):sum(3)
+    for _, layout_a in ipairs {"contiguous", "columns", "strided"} do
+      for _, layout_b in ipairs {"contiguous", "columns", "strided"} do
+        local x, y = LAYOUTS[layout_a](a), LAYOUTS[layout_b](b)
+        for _, threads in ipairs {1, 3} do
+          ap.set_num_threads(threads)
+          local what = ("%dx%dx%d, %s x %s, %d threads"):format(m, n, k, layout_a, layout_b, threads)
+          close(x:matmul(y), expected, {atol = 1e-11, what = "f64 " .. what})
+          close(x:to("f32"):matmul(y:to("f32")):to("f64"), expected, {atol = 2e-3, what = "f32 " .. what})
+        end
+      end
+    end
+  end
+  ap.set_num_threads(before)
+end)
+
+test("linear: the bias is added once, however the product is cut up", function()
+  for _, shape in ipairs {{3, 2, 9000}, {40, 30, 500}, {1, 50, 10}, {300, 300, 300}} do
+    local m, n, k = shape[1], shape[2], shape[3]
+    local x, w = ap.ones(m, k, {dtype = "f64"}) * 0.5, ap.ones(n, k, {dtype = "f64"})
+    close(ap.linear(x, w, ap.arange(1, n):to("f64")), (ap.arange(1, n):to("f64") + k / 2):expand(m, n), CLOSE)
+  end
+end)
+
 test("matmul: operands that repeat a row (expanded) are multiplied right, large and small", function()
   for _, n in ipairs {3, 200} do
     local row = (ap.arange(n) * 0.3):to("f64"):sin()

@@ -10,16 +10,24 @@
 #endif
 
 enum {
-    SMALL_WORK = 1 << 15,           /* multiplications up to which our kernels beat BLIS */
-    PANEL_BYTES = 1 << 15,          /* of a packed B on the stack */
-    GEMV_WORK = 16,                 /* what an element of A costs in elementary operations, from memory */
-    PART_STEP = 16,                 /* parts of a product end at whole tiles of the kernels */
-    LEAST_ROWS = 256,               /* of a slice of a long product: enough for BLIS to run at full speed */
-    FMA_PER_OPERATION = 8,          /* multiplications in the time of one elementary operation */
-    LAST_AMD_FAMILY_OF_BLIS = 0x19, /* Zen 4; BLIS 0.9 takes later families for unknown */
+    OWN_SIDE = 64,   /* rows or columns up to which our kernels beat BLIS at any depth */
+    DOT_SIDE = 16,   /* rows or columns up to which inner products beat tiles of C ... */
+    DOT_DEPTH = 256, /* ... where they are at least this long */
+    SPLIT_STEP = 96, /* a product is split at whole tiles of the kernels */
+    ROW_STEP = 12,
+    COLUMN_STEP = 32,                /* and so are the parts of threads, of which there are more */
+    PACKING = 16,                    /* multiplications in the time of packing one element */
+    FMA_PER_OPERATION = 8,           /* multiplications in the time of one elementary operation ... */
+    FMA_PER_OPERATION_OF_VECTOR = 4, /* ... where every element comes from memory for one of them */
+    DEEP = 4096,                     /* of k, where threads share it for want of rows and columns */
+    LAST_AMD_FAMILY_OF_BLIS = 0x19,  /* Zen 4; BLIS 0.9 takes later families for unknown */
 };
-static const int64_t SLICE_WORK =
-    (int64_t)4e9; /* multiplications between two looks for an interrupt: < 0.1 s */
+/* Multiplications up to which our kernels are about as fast as BLIS's or faster: 200 x 200 x 200. Measured on
+ * one core of a Zen 4, in GFLOP/s of ours, of BLIS's zen3 kernels and of its skx kernels: 32x50x10 36, 12,
+ * 11; 64x64x64 101, 95, 59; 64x784x128 109, 109, 84; 256x256x256 104, 114, 103. */
+static const double OWN_WORK = 1 << 23;
+/* Multiplications between two looks for an interrupt: less than 0.1 s. */
+static const double SPLIT_WORK = 4e9;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static const char *chosen_by = "blis";
@@ -86,108 +94,46 @@ const char *cpu_blas_version(void) {
     return bli_info_get_version_str();
 }
 
-/* --- products with a vector --------------------------------------------------------------------------------
+/* --- one thread --------------------------------------------------------------------------------------------
  */
 
-static char *at(const void *data, int64_t elements, size_t size) {
-    return (char *)data + elements * (int64_t)size;
+/* out (m, n) = A (m, k) B (k, n) + beta out */
+typedef struct Product {
+    DType dtype;
+    int64_t m, n, k;
+    Matrix a, b, out;
+    double beta;
+} Product;
+
+static void *at(Matrix x, DType dtype, int64_t i, int64_t j) {
+    return (char *)x.data + (i * x.rs + j * x.cs) * (int64_t)dtype_size(dtype);
 }
 
-/* y (m) = A (m, k) x (k) + beta y, where A has contiguous rows or columns and x and y fit; else false. */
-static bool gemv(const Ctx *c, DType dtype, int64_t m, int64_t k, Matrix a, const void *x, int64_t incx,
-                 double beta, void *y, int64_t incy, int threads) {
-    const GemmKernels *kernels = &ISA_SELECT(gemm_kernels)->type[dtype == F64];
-    size_t size = dtype_size(dtype);
-    bool rows = a.cs == 1 || k == 1, columns = (a.rs == 1 || m == 1) && incy == 1;
-    if ((incx != 1 && k > 1) || !(rows || columns)) return false;
-    int64_t lda = rows ? a.rs : a.cs;
-    if (threads == 0) threads = ctx_threads(c, m * k / GEMV_WORK * 4);
-    if (threads > m) threads = (int)m;
-#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
-    for (int t = 0; t < threads; t++) {
-        int64_t from = m * t / threads, count = m * (t + 1) / threads - from;
-        if (rows)
-            kernels->dots(count, k, at(a.data, from * lda, size), lda, x, beta, at(y, from * incy, size),
-                          incy);
-        else
-            kernels->columns(count, k, at(a.data, from, size), lda, x, beta, at(y, from, size));
-    }
-    return true;
+static Matrix part_of(Matrix x, DType dtype, int64_t i, int64_t j) {
+    return (Matrix){at(x, dtype, i, j), x.rs, x.cs};
 }
 
-/* --- small products ----------------------------------------------------------------------------------------
+static Matrix transposed(Matrix x) {
+    return (Matrix){x.data, x.cs, x.rs};
+}
+
+/* out^T = B^T A^T */
+static Product transposed_product(const Product *p) {
+    return (Product){p->dtype,           p->n,   p->m, p->k, transposed(p->b), transposed(p->a),
+                     transposed(p->out), p->beta};
+}
+
+/* Rows, columns and depth of the part that starts at (i, j) and takes in the inner elements from `from` on.
  */
-
-static bool small(DType dtype, int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, double beta, Matrix out) {
-    _Alignas(GEMM_VECTOR) char panel[PANEL_BYTES];
-    int64_t lanes = GEMM_VECTOR / (int64_t)dtype_size(dtype), ldb = (n + lanes - 1) / lanes * lanes;
-    if (out.cs != 1 && n > 1) return false;
-    if (k * ldb * (int64_t)dtype_size(dtype) > PANEL_BYTES) return false;
-    const GemmKernels *kernels = &ISA_SELECT(gemm_kernels)->type[dtype == F64];
-    kernels->pack(panel, ldb, b.data, k, n, b.rs, b.cs);
-    kernels->small(m, n, k, a.data, a.rs, a.cs, panel, ldb, beta, out.data, out.rs);
-    return true;
-}
-
-/* --- large ones --------------------------------------------------------------------------------------------
- */
-
-/* One product on this thread. BLIS's own threads are not used: they wait for each other in loops that never
- * sleep, several times a product, and where another process holds a core each wait lasts a time slice (a
- * 64x784x128 product took 36 ms instead of 0.1 beside one busy process). */
-static void blis(DType dtype, int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, double beta, Matrix out) {
-    rntm_t runtime = BLIS_RNTM_INITIALIZER;
-    bli_rntm_set_num_threads(1, &runtime);
-    if (dtype == F64) {
-        double one = 1;
-        bli_dgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, m, n, k, &one, a.data, a.rs, a.cs, b.data, b.rs,
-                     b.cs, &beta, out.data, out.rs, out.cs, NULL, &runtime);
-    } else {
-        float one = 1, keep = (float)beta;
-        bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, m, n, k, &one, a.data, a.rs, a.cs, b.data, b.rs,
-                     b.cs, &keep, out.data, out.rs, out.cs, NULL, &runtime);
-    }
-}
-
-/* The cut of out into parts, one a thread: `down` times `across`. */
-typedef struct Cut {
-    int down, across;
-    int64_t rows, cols; /* of one part; the last may be smaller */
-} Cut;
-
-static int64_t part_size(int64_t size, int parts) {
-    int64_t part = (size + parts - 1) / parts;
-    return (part + PART_STEP - 1) / PART_STEP * PART_STEP;
-}
-
-/* Each thread packs the rows and columns of its part: the squarest parts pack least. */
-static Cut cut(int64_t m, int64_t n, int threads) {
-    Cut best = {1, threads, m, part_size(n, threads)};
-    int64_t least = INT64_MAX;
-    for (int down = 1; down <= threads; down++) {
-        if (threads % down) continue;
-        Cut c = {down, threads / down, part_size(m, down), part_size(n, threads / down)};
-        if (c.rows + c.cols >= least) continue;
-        least = c.rows + c.cols;
-        best = c;
-    }
-    return best;
-}
-
-static void blis_parallel(const Ctx *c, DType dtype, int64_t m, int64_t n, int64_t k, Matrix a, Matrix b,
-                          double beta, Matrix out, int threads) {
-    size_t size = dtype_size(dtype);
-    Cut parts = cut(m, n, threads);
-#pragma omp parallel for num_threads(threads) schedule(static, 1)
-    for (int t = 0; t < threads; t++) {
-        int64_t i = t / parts.across * parts.rows, j = t % parts.across * parts.cols;
-        if (i >= m || j >= n || ctx_stopping(c)) continue;
-        int64_t rows = m - i < parts.rows ? m - i : parts.rows,
-                cols = n - j < parts.cols ? n - j : parts.cols;
-        blis(dtype, rows, cols, k, (Matrix){at(a.data, i * a.rs, size), a.rs, a.cs},
-             (Matrix){at(b.data, j * b.cs, size), b.rs, b.cs}, beta,
-             (Matrix){at(out.data, i * out.rs + j * out.cs, size), out.rs, out.cs});
-    }
+static Product part(const Product *p, int64_t i, int64_t j, int64_t from, int64_t m, int64_t n, int64_t k) {
+    return (Product){p->dtype,
+                     m,
+                     n,
+                     k,
+                     part_of(p->a, p->dtype, i, from),
+                     part_of(p->b, p->dtype, from, j),
+                     part_of(p->out, p->dtype, i, j),
+                     from ? 1 : p->beta};
 }
 
 /* A stride that no element uses may be 0 or anything; BLIS wants it plausible. */
@@ -197,37 +143,181 @@ static Matrix with_strides(Matrix x, int64_t rows, int64_t cols) {
     return x;
 }
 
+/* BLIS's own threads are not used: they wait for each other in loops that never sleep, several times a
+ * product, and where another process holds a core each wait lasts a time slice (a 64x784x128 product took 36
+ * ms instead of 0.1 beside one busy process). */
+static void blis(const Product *p) {
+    pthread_once(&once, start);
+    rntm_t runtime = BLIS_RNTM_INITIALIZER;
+    bli_rntm_set_num_threads(1, &runtime);
+    Matrix a = with_strides(p->a, p->m, p->k), b = with_strides(p->b, p->k, p->n),
+           out = with_strides(p->out, p->m, p->n);
+    if (p->dtype == F64) {
+        double one = 1, beta = p->beta;
+        bli_dgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, p->m, p->n, p->k, &one, a.data, a.rs, a.cs, b.data,
+                     b.rs, b.cs, &beta, out.data, out.rs, out.cs, NULL, &runtime);
+    } else {
+        float one = 1, beta = (float)p->beta;
+        bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, p->m, p->n, p->k, &one, a.data, a.rs, a.cs, b.data,
+                     b.rs, b.cs, &beta, out.data, out.rs, out.cs, NULL, &runtime);
+    }
+}
+
+static int64_t smaller(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* A row times a matrix of contiguous rows. */
+static bool by_columns(const GemmKernels *kernels, const Product *p) {
+    if (p->m != 1 || (p->b.cs != 1 && p->n > 1) || (p->out.cs != 1 && p->n > 1)) return false;
+    kernels->columns(p->n, p->k, p->b.data, p->b.rs, p->a.data, p->a.cs, p->beta, p->out.data);
+    return true;
+}
+
+/* Few rows or columns, and both operands contiguous along k. */
+static bool by_dots(const GemmKernels *kernels, const Product *p) {
+    if (p->k > 1 && (p->a.cs != 1 || p->b.rs != 1)) return false;
+    int64_t few = smaller(p->m, p->n);
+    if (few > 1 && (few > DOT_SIDE || p->k < DOT_DEPTH)) return false;
+    kernels->dots(p->m, p->n, p->k, p->a.data, p->a.rs, p->b.data, p->b.cs, p->beta, p->out.data, p->out.rs,
+                  p->out.cs);
+    return true;
+}
+
+static bool by_tiles(const GemmKernels *kernels, const Product *p) {
+    if (p->out.cs != 1 && p->n > 1) return false;
+    kernels->product(p->m, p->n, p->k, p->a.data, p->a.rs, p->a.cs, p->b.data, p->b.rs, p->b.cs, p->beta,
+                     p->out.data, p->out.rs);
+    return true;
+}
+
+/* The road that is fastest for the shape and strides. */
+static void multiply(const Product *p) {
+    const GemmKernels *kernels = &ISA_SELECT(gemm_kernels)->type[p->dtype == F64];
+    Product t = transposed_product(p);
+    if (by_dots(kernels, p->m < p->n ? &t : p) || by_columns(kernels, p) || by_columns(kernels, &t)) return;
+    double work = (double)p->m * (double)p->n * (double)p->k;
+    bool own = work <= OWN_WORK || smaller(p->m, p->n) <= OWN_SIDE;
+    if (!own || (!by_tiles(kernels, p) && !by_tiles(kernels, &t))) blis(p);
+}
+
+static int64_t half(int64_t size) {
+    return (size / 2 + SPLIT_STEP - 1) / SPLIT_STEP * SPLIT_STEP;
+}
+
+/* Halves what would take too long between two looks for an interrupt; along k, where out is taken up again,
+ * only when that is the longest by far. */
+static void multiply_split(const Ctx *c, const Product *p) {
+    if (ctx_stopping(c)) return;
+    int64_t m = p->m, n = p->n, k = p->k, i = half(m), j = half(n), l = half(k);
+    if ((double)m * (double)n * (double)k <= SPLIT_WORK) {
+        multiply(p);
+        return;
+    }
+    Product first = *p, second;
+    if (k / 4 > m && k / 4 > n) {
+        first.k = l;
+        second = part(p, 0, 0, l, m, n, k - l);
+    } else if (m > n) {
+        first.m = i;
+        second = part(p, i, 0, 0, m - i, n, k);
+    } else {
+        first.n = j;
+        second = part(p, 0, j, 0, m, n - j, k);
+    }
+    multiply_split(c, &first);
+    multiply_split(c, &second);
+}
+
+/* --- threads -----------------------------------------------------------------------------------------------
+ */
+
+/* The cut of out into parts, one a thread: `down` times `across`. */
+typedef struct Cut {
+    int down, across;
+    int64_t rows, cols; /* of one part; the last may be smaller, or empty */
+} Cut;
+
+static int64_t part_size(int64_t size, int parts, int64_t step) {
+    int64_t share = (size + parts - 1) / parts;
+    if (parts > 1) share = (share + step - 1) / step * step;
+    return smaller(share, size);
+}
+
+/* Each thread multiplies its part and packs the rows and columns that it takes. */
+static Cut cut(int64_t m, int64_t n, int threads) {
+    Cut best = {0};
+    double least = 0;
+    for (int down = 1; down <= threads; down++) {
+        if (threads % down) continue;
+        Cut c = {down, threads / down, part_size(m, down, ROW_STEP),
+                 part_size(n, threads / down, COLUMN_STEP)};
+        double cost = (double)c.rows * (double)c.cols + PACKING * ((double)c.rows + (double)c.cols);
+        if (best.down && cost >= least) continue;
+        least = cost;
+        best = c;
+    }
+    return best;
+}
+
+static void parallel(const Ctx *c, const Product *p, Cut parts) {
+    int threads = parts.down * parts.across;
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+    for (int t = 0; t < threads; t++) {
+        int64_t i = t / parts.across * parts.rows, j = t % parts.across * parts.cols;
+        if (i >= p->m || j >= p->n) continue;
+        Product mine = part(p, i, j, 0, smaller(p->m - i, parts.rows), smaller(p->n - j, parts.cols), p->k);
+        multiply_split(c, &mine);
+    }
+}
+
+/* Threads share k: each sums its stretch on its own, and the sums are added in order. False where there is no
+ * memory. */
+static bool parallel_deep(const Ctx *c, const Product *p, int threads) {
+    int64_t size = p->m * p->n, depth = (p->k + threads - 1) / threads;
+    char *sums = malloc((size_t)size * dtype_size(p->dtype) * (size_t)threads);
+    if (!sums) return false;
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+    for (int t = 0; t < threads; t++) {
+        int64_t from = smaller(t * depth, p->k);
+        Product mine = part(p, 0, 0, from, p->m, p->n, smaller(p->k - from, depth));
+        mine.out = (Matrix){sums + t * size * (int64_t)dtype_size(p->dtype), p->n, 1};
+        mine.beta = 0;
+        multiply_split(c, &mine);
+    }
+    for (int64_t e = 0; e < size; e++) {
+        void *to = at(p->out, p->dtype, e / p->n, e % p->n);
+        if (p->dtype == F64) {
+            double sum = p->beta == 0 ? 0 : p->beta * *(double *)to;
+            for (int t = 0; t < threads; t++) sum += ((double *)sums)[t * size + e];
+            *(double *)to = sum;
+        } else {
+            float sum = p->beta == 0 ? 0 : (float)p->beta * *(float *)to;
+            for (int t = 0; t < threads; t++) sum += ((float *)sums)[t * size + e];
+            *(float *)to = sum;
+        }
+    }
+    free(sums);
+    return true;
+}
+
 void cpu_gemm(const Ctx *c, DType dtype, int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, double beta,
               Matrix out, int threads) {
-    size_t size = dtype_size(dtype);
     if (m == 0 || n == 0) return;
-    if (n == 1 && gemv(c, dtype, m, k, a, b.data, b.rs, beta, out.data, out.rs, threads)) return;
-    if (m == 1 &&
-        gemv(c, dtype, n, k, (Matrix){b.data, b.cs, b.rs}, a.data, a.cs, beta, out.data, out.cs, threads))
-        return;
+    Product p = {dtype, m, n, k, a, b, out, beta};
     double work = (double)m * (double)n * (double)k;
-    if (work <= SMALL_WORK) {
-        if (small(dtype, m, n, k, a, b, beta, out)) return;
-        /* out^T = B^T A^T */
-        if (small(dtype, n, m, k, (Matrix){b.data, b.cs, b.rs}, (Matrix){a.data, a.cs, a.rs}, beta,
-                  (Matrix){out.data, out.cs, out.rs}))
+    if (threads == 0) {
+        double operations = work / (m == 1 || n == 1 ? FMA_PER_OPERATION_OF_VECTOR : FMA_PER_OPERATION);
+        threads = ctx_threads(c, operations < 1e18 ? (int64_t)operations : (int64_t)1e18);
+    }
+    if (threads > 1) {
+        Cut parts = cut(m, n, threads);
+        bool shared = parts.rows < m || parts.cols < n;
+        if (!shared && k >= DEEP && parallel_deep(c, &p, threads)) return;
+        if (shared) {
+            parallel(c, &p, parts);
             return;
+        }
     }
-    pthread_once(&once, start);
-    a = with_strides(a, m, k);
-    b = with_strides(b, k, n);
-    out = with_strides(out, m, n);
-    if (threads == 0) threads = ctx_threads(c, (int64_t)(work < 1e18 ? work : 1e18) / FMA_PER_OPERATION);
-    double row = (double)n * (double)k;
-    int64_t slice = row * (double)m > (double)SLICE_WORK ? (int64_t)((double)SLICE_WORK / row) : m;
-    if (slice < LEAST_ROWS) slice = LEAST_ROWS;
-    for (int64_t i = 0; i < m && !ctx_stopping(c); i += slice) {
-        int64_t rows = m - i < slice ? m - i : slice;
-        Matrix left = {at(a.data, i * a.rs, size), a.rs, a.cs},
-               to = {at(out.data, i * out.rs, size), out.rs, out.cs};
-        if (threads == 1)
-            blis(dtype, rows, n, k, left, b, beta, to);
-        else
-            blis_parallel(c, dtype, rows, n, k, left, b, beta, to, threads);
-    }
+    multiply_split(c, &p);
 }
