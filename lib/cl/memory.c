@@ -229,3 +229,12 @@ bool cl_copy_bytes(Ctx *c, Storage *to, int64_t to_offset, const Storage *from, 
                                             (size_t)to_offset, (size_t)nbytes, 0, NULL, NULL);
     return error ? cl_fail(c, q, "copy_", "the copy failed", error) : true;
 }
+
+bool cl_zero(Ctx *c, const char *op, Storage *s) {
+    static const cl_uchar zero = 0;
+    const ClQueue *q = cl_queue(c, s->device);
+    if (!q) return false;
+    cl_int error =
+        cl_api.EnqueueFillBuffer(q->queue, s->data, &zero, sizeof zero, 0, (size_t)s->nbytes, 0, NULL, NULL);
+    return error ? cl_fail(c, q, op, "the fill failed", error) : true;
+}

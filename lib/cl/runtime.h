@@ -126,6 +126,9 @@ typedef struct ClFaults {
 bool cl_open_faults(Ctx *c, const char *op, Device device, ClFaults *faults);
 #define ARG_FAULTS(f) arg_struct(&(f).buffer, sizeof(f).buffer), arg_int64((int64_t)(intptr_t)(f).op)
 
+/* All bytes of a device storage become 0; asynchronous. */
+bool cl_zero(Ctx *c, const char *op, Storage *s);
+
 /* --- what the files of the runtime share --------------------------------------------------------------- */
 
 typedef struct ClProgram ClProgram;

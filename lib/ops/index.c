@@ -14,7 +14,7 @@ static Tensor without(const Tensor *x, int dim, const int64_t *size) {
 static bool gather(Ctx *c, Tensor *out, const char *name, const Tensor *x, int dim, const Tensor *index) {
     Tensor held, xs = index_at_least_1d(x);
     out->storage = NULL;
-    if (!require_same_device(c, name, x, index) || !require_cpu(c, name, x)) return false;
+    if (!require_same_device(c, name, x, index)) return false;
     if (!index_hold(c, name, &held, index, NULL)) return false;
     Tensor is = index_at_least_1d(&held);
     bool ok = tensor_numel(index) == 0 || is.ndim == xs.ndim;
@@ -28,7 +28,7 @@ static bool gather(Ctx *c, Tensor *out, const char *name, const Tensor *x, int d
          tensor_new_on(c, out, x->device, (DType)x->dtype, index->ndim, index->size);
     if (ok && tensor_numel(index)) {
         Tensor to = index_at_least_1d(out), from = without(&xs, dim, is.size);
-        ok = index_read(c, &to, &is, &from, xs.stride[dim]);
+        ok = index_read(c, name, &to, &is, &from, xs.stride[dim]);
     }
     tensor_release(&held);
     if (!ok) tensor_release(out);
@@ -68,7 +68,7 @@ bool op_index_select(Ctx *c, Tensor *out, const Tensor *x, int dim, const Tensor
     int64_t size[MAX_DIMS], stride[MAX_DIMS] = {0};
     Tensor held, xs = index_at_least_1d(x);
     out->storage = NULL;
-    if (!require_same_device(c, name, x, index) || !require_cpu(c, name, x)) return false;
+    if (!require_same_device(c, name, x, index)) return false;
     REQUIRE(c, index->ndim <= 1, "%s: expected a vector of positions, got (%s)", name, SHAPE(index));
     int64_t n = tensor_numel(index);
     REQUIRE(c, x->ndim > 0 || n == 1, "%s: a 0-dim tensor has 1 position, got %lld", name, (long long)n);
@@ -81,7 +81,7 @@ bool op_index_select(Ctx *c, Tensor *out, const Tensor *x, int dim, const Tensor
     if (ok) {
         Tensor to = index_at_least_1d(out), is = index_view(&held, xs.ndim, size, stride),
                from = without(&xs, dim, size);
-        ok = index_read(c, &to, &is, &from, xs.stride[dim]);
+        ok = index_read(c, name, &to, &is, &from, xs.stride[dim]);
     }
     tensor_release(&held);
     if (!ok) tensor_release(out);
@@ -94,9 +94,12 @@ bool op_index_select(Ctx *c, Tensor *out, const Tensor *x, int dim, const Tensor
 /* Positions as contiguous i64, all of them rows of the table. */
 static bool hold_ids(Ctx *c, Tensor *held, const Tensor *index, int64_t rows) {
     int64_t bad;
+    bool found;
     if (!index_hold(c, "embedding", held, index, NULL)) return false;
-    if (!index_find_outside(c, held, 1, rows, &bad)) return true;
+    bool ok = index_find_outside(c, "embedding", held, 1, rows, &found, &bad);
+    if (ok && !found) return true;
     tensor_release(held);
+    if (!ok) return false;
     return ctx_fail(c, "embedding: id %lld is out of range: ids run 1..%lld%s", (long long)bad,
                     (long long)rows, bad == 0 ? "; add 1 to 0-based ids" : "");
 }
@@ -110,8 +113,7 @@ bool op_embedding(Ctx *c, Tensor *out, const Tensor *index, const Tensor *weight
     Tensor held;
     int64_t size[MAX_DIMS], n = tensor_numel(index);
     out->storage = NULL;
-    if (!require_same_device(c, "embedding", weight, index) || !require_cpu(c, "embedding", weight))
-        return false;
+    if (!require_same_device(c, "embedding", weight, index)) return false;
     REQUIRE(c, weight->ndim == 2, "embedding: expected a weight of shape (V, D), got (%s)", SHAPE(weight));
     REQUIRE(c, index->ndim < MAX_DIMS, "embedding: the index has at most %d dimensions, got (%s)",
             MAX_DIMS - 1, SHAPE(index));
@@ -124,7 +126,7 @@ bool op_embedding(Ctx *c, Tensor *out, const Tensor *index, const Tensor *weight
         const int64_t rows[] = {n, width};
         Tensor to = index_view(out, 2, rows, (int64_t[]){width, 1}), is = ids_of_rows(&held, n, width),
                from = index_view(weight, 2, rows, (int64_t[]){0, weight->stride[1]});
-        ok = index_read(c, &to, &is, &from, weight->stride[0]);
+        ok = index_read(c, "embedding", &to, &is, &from, weight->stride[0]);
     }
     tensor_release(&held);
     if (!ok) tensor_release(out);
@@ -137,7 +139,7 @@ bool op_embedding_backward(Ctx *c, Tensor *out, const Tensor *g, const Tensor *i
     Tensor held, dense;
     int64_t n = tensor_numel(index), width = g->ndim ? g->size[g->ndim - 1] : 0;
     out->storage = NULL;
-    if (!require_same_device(c, name, g, index) || !require_cpu(c, name, g)) return false;
+    if (!require_same_device(c, name, g, index)) return false;
     REQUIRE(c, dtype_is_float((DType)g->dtype), "%s: expected a floating gradient, got %s", name, DTYPE(g));
     REQUIRE(c,
             g->ndim == index->ndim + 1 &&
@@ -155,7 +157,7 @@ bool op_embedding_backward(Ctx *c, Tensor *out, const Tensor *g, const Tensor *i
             const int64_t shape[] = {n, width};
             Tensor from = index_view(&dense, 2, shape, (int64_t[]){width, 1}),
                    is = ids_of_rows(&held, n, width), to = index_view(&sum, 2, shape, (int64_t[]){0, 1});
-            ok = index_write(c, &to, &is, &from, width, WRITE_ADD);
+            ok = index_write(c, name, &to, &is, &from, width, WRITE_ADD);
         }
         if (ok && padding >= 1 && padding <= rows) {
             Tensor row;

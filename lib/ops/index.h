@@ -63,8 +63,8 @@ bool op_masked_scatter_(Ctx *c, const char *name, Tensor *x, const Tensor *mask,
 /* The positions (N, ndim) of x's elements that are not zero, in order. */
 bool op_nonzero(Ctx *c, Tensor *out, const Tensor *x);
 
-/* How many elements of a contiguous mask are true. */
-int64_t mask_count(const Tensor *held);
+/* How many elements of a contiguous mask on the CPU are true. */
+int64_t count_true(const Tensor *flags);
 
 /* --- shared with other ops in C ---------------------------------------------------------------------------
  */

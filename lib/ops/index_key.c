@@ -1,6 +1,7 @@
 /* t[key] where the key holds tensors: the positions of all items become one offset an element, and the walk
  * of index_loop.c does the rest. */
 #include "ops/index.h"
+#include "cl/index.h"
 #include "ops/index_loop.h"
 #include "core/loop.h"
 #include "ops/ops.h"
@@ -18,6 +19,7 @@ typedef struct Item {
 
 typedef struct Key {
     const char *name; /* of the op, for messages */
+    Device device;
     Item item[ITEMS];
     int items;
     Tensor offset; /* i64: the items' sum, in their broadcast shape */
@@ -41,15 +43,20 @@ static bool offsets_of_positions(Ctx *c, const char *name, Item *item, const Ten
     int64_t size = x->size[d], bad;
     Tensor *p = &item->positions, held;
     if (!index_hold(c, name, &held, index, NULL)) return false;
-    if (index_find_outside(c, &held, size ? -size : 1, size, &bad)) {
+    bool found;
+    bool ok = index_find_outside(c, name, &held, size ? -size : 1, size, &found, &bad);
+    if (!ok || found) {
         tensor_release(&held);
+        if (!ok) return false;
         REQUIRE(c, size > 0, "%s: index %lld is out of range: dimension %d is empty", name, (long long)bad,
                 d + 1);
         return ctx_fail(c, "%s: index %lld is out of range: positions in dimension %d run 1..%lld%s", name,
                         (long long)bad, d + 1, (long long)size, bad == 0 ? "; they count from 1" : "");
     }
-    bool ok = tensor_new_like(c, p, I64, &held);
-    if (ok) {
+    ok = tensor_new_like(c, p, I64, &held);
+    if (ok && x->device != CPU) {
+        ok = cl_key_offsets(c, name, p, &held, size, x->stride[d], bias);
+    } else if (ok) {
         enum { CHUNK = 1 << 14 };
         const int64_t *from = tensor_data(&held);
         int64_t *to = tensor_data(p), n = tensor_numel(&held);
@@ -74,33 +81,39 @@ static int64_t offsets_of_row(int64_t *to, const uint8_t *flag, int64_t n, int64
     return count;
 }
 
+/* Makes `offsets` (N): those by `stride`, plus bias, of the true flags, which are contiguous. */
+static bool list_offsets(Ctx *c, Tensor *offsets, const Tensor *flags, const int64_t *stride, int64_t bias) {
+    const int last = flags->ndim - 1;
+    const int64_t n = tensor_numel(flags), count = count_true(flags), room = count + 1;
+    if (!tensor_new(c, offsets, I64, 1, &room)) return false;
+    const uint8_t *flag = tensor_data(flags);
+    const int64_t row = flags->size[last];
+    int64_t *to = tensor_data(offsets), offset = bias, at[MAX_DIMS] = {0};
+    offsets->size[0] = count;
+    for (int64_t i = 0; i < n; i += row) {
+        to += offsets_of_row(to, flag + i, row, offset, stride[last]);
+        for (int d = last - 1; d >= 0; d--) {
+            offset += stride[d];
+            if (++at[d] < flags->size[d]) break;
+            offset -= at[d] * stride[d];
+            at[d] = 0;
+        }
+    }
+    return true;
+}
+
 /* The offsets of the elements of x where the mask over dimensions first.. is true, in order. */
 static bool offsets_of_mask(Ctx *c, const char *name, Item *item, const Tensor *x, const Tensor *mask) {
     Tensor held;
-    int last = item->dims - 1;
     for (int d = 0; d < item->dims; d++)
         REQUIRE(c, mask->size[d] == x->size[item->first + d],
                 "%s: the mask (%s) does not fit (%s): sizes %lld and %lld differ at dimension %d", name,
                 SHAPE(mask), SHAPE(x), (long long)mask->size[d], (long long)x->size[item->first + d],
                 item->first + d + 1);
     if (!op_contiguous(c, &held, mask, BOOL)) return false;
-    int64_t n = tensor_numel(&held), count = mask_count(&held), room = count + 1;
-    bool ok = tensor_new(c, &item->positions, I64, 1, &room);
-    if (ok) {
-        const uint8_t *flag = tensor_data(&held);
-        const int64_t *stride = x->stride + item->first, row = mask->size[last];
-        int64_t *to = tensor_data(&item->positions), offset = item->bias, at[MAX_DIMS] = {0};
-        item->positions.size[0] = count;
-        for (int64_t i = 0; i < n; i += row) {
-            to += offsets_of_row(to, flag + i, row, offset, stride[last]);
-            for (int d = last - 1; d >= 0; d--) {
-                offset += stride[d];
-                if (++at[d] < mask->size[d]) break;
-                offset -= at[d] * stride[d];
-                at[d] = 0;
-            }
-        }
-    }
+    const int64_t *stride = x->stride + item->first;
+    bool ok = x->device == CPU ? list_offsets(c, &item->positions, &held, stride, item->bias)
+                               : cl_true_places(c, name, &item->positions, &held, stride, item->bias);
     tensor_release(&held);
     return ok;
 }
@@ -146,6 +159,7 @@ static void add_offsets(Tensor *to, const Tensor *from) {
 }
 
 static bool sum_items(Ctx *c, Key *k) {
+    static const double once[2] = {1, 0}; /* add takes a factor */
     Tensor shape = k->item[0].positions;
     for (int i = 1; i < k->items; i++) {
         int ndim;
@@ -158,13 +172,19 @@ static bool sum_items(Ctx *c, Key *k) {
         tensor_alias(&k->offset, &k->item[0].positions);
         return true;
     }
-    if (!tensor_new(c, &k->offset, I64, shape.ndim, shape.size)) return false;
+    if (!tensor_new_on(c, &k->offset, k->device, I64, shape.ndim, shape.size)) return false;
     if (!op_fill_int_(c, &k->offset, 0)) return false;
     for (int i = 0; i < k->items; i++) {
         Tensor wide;
         if (!tensor_expand(c, &wide, &k->item[i].positions, shape.ndim, shape.size, k->name)) return false;
-        if (tensor_numel(&wide)) add_offsets(&k->offset, &wide);
+        bool ok = true;
+        if (k->device != CPU)
+            ok = op_elementwise(c, &k->offset, EW_add, &(Operand){.tensor = &k->offset},
+                                &(Operand){.tensor = &wide}, once, true);
+        else if (tensor_numel(&wide))
+            add_offsets(&k->offset, &wide);
         tensor_release(&wide);
+        if (!ok) return false;
     }
     return true;
 }
@@ -202,10 +222,8 @@ static bool shape_result(Ctx *c, Key *k, const Tensor *x) {
 
 static bool read_key(Ctx *c, const char *name, Key *k, const Tensor *x, int items,
                      const Tensor *const *item) {
-    *k = (Key){.name = name};
-    if (require_cpu(c, name, x) && read_items(c, k, x, items, item) && sum_items(c, k) &&
-        shape_result(c, k, x))
-        return true;
+    *k = (Key){.name = name, .device = x->device};
+    if (read_items(c, k, x, items, item) && sum_items(c, k) && shape_result(c, k, x)) return true;
     release_key(k);
     return false;
 }
@@ -220,7 +238,7 @@ bool op_index(Ctx *c, const char *name, Tensor *out, const Tensor *x, int items,
                at = index_view(&k.offset, k.ndim, k.size, k.offset_stride);
         from = index_at_least_1d(&from);
         at = index_at_least_1d(&at);
-        ok = index_read(c, &to, &at, &from, 1);
+        ok = index_read(c, name, &to, &at, &from, 1);
     }
     release_key(&k);
     if (!ok) tensor_release(out);
@@ -247,7 +265,7 @@ bool op_index_put_(Ctx *c, const char *name, Tensor *x, int items, const Tensor 
             Tensor dense = index_at_least_1d(&wide);
             to = index_at_least_1d(&to);
             at = index_at_least_1d(&at);
-            ok = index_write(c, &to, &at, &dense, 1, accumulate ? WRITE_ADD : WRITE_SET);
+            ok = index_write(c, name, &to, &at, &dense, 1, accumulate ? WRITE_ADD : WRITE_SET);
             tensor_release(&wide);
         }
         tensor_release(&copy);

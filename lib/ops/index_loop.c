@@ -2,6 +2,8 @@
  * shape of dense side, positions and x. Dimensions merge as in elementwise loops (ops/loop.c), the two
  * innermost go to a kernel, and threads divide one dimension of the rest between them. */
 #include "ops/index_loop.h"
+#include "cl/device.h"
+#include "cl/index.h"
 #include "core/loop.h"
 #include "ops/ops.h"
 #include <string.h>
@@ -26,7 +28,7 @@ bool index_hold(Ctx *c, const char *op, Tensor *held, const Tensor *index, const
     return op_contiguous(c, held, index, I64);
 }
 
-bool index_find_outside(Ctx *c, const Tensor *held, int64_t low, int64_t high, int64_t *bad) {
+static bool find_outside(const Ctx *c, const Tensor *held, int64_t low, int64_t high, int64_t *bad) {
     enum { CHUNK = 1 << 14 };
     const IndexKernels *k = cpu_index_kernels();
     const int64_t *index = tensor_data(held);
@@ -42,9 +44,33 @@ bool index_find_outside(Ctx *c, const Tensor *held, int64_t low, int64_t high, i
     return true;
 }
 
+bool index_find_outside(Ctx *c, const char *op, const Tensor *held, int64_t low, int64_t high, bool *found,
+                        int64_t *bad) {
+    Tensor near;
+    if (held->device == CPU) {
+        *found = find_outside(c, held, low, high, bad);
+        return true;
+    }
+    if (!cl_any_position_outside(c, op, held, low, high, found)) return false;
+    if (!*found) return true;
+    if (!op_to(c, &near, held, CPU, I64)) return false;
+    *found = find_outside(c, &near, low, high, bad);
+    tensor_release(&near);
+    return true;
+}
+
+bool index_number(Ctx *c, const Tensor *t, int64_t *value) {
+    if (t->device != CPU)
+        return cl_download(c, value, t->storage, t->offset * (int64_t)sizeof *value, sizeof *value);
+    *value = tensor_get_int(t, 0);
+    return true;
+}
+
 bool index_check(Ctx *c, const char *op, const Tensor *held, int dim, int64_t size) {
     int64_t bad;
-    if (!index_find_outside(c, held, 1, size, &bad)) return true;
+    bool found;
+    if (!index_find_outside(c, op, held, 1, size, &found, &bad)) return false;
+    if (!found) return true;
     REQUIRE(c, size > 0, "%s: index %lld is out of range: dimension %d is empty", op, (long long)bad,
             dim + 1);
     return ctx_fail(c, "%s: index %lld is out of range: positions in dimension %d run 1..%lld%s", op,
@@ -179,7 +205,8 @@ static bool walk(Ctx *c, Walk *w, const Tensor *dense, const Tensor *index, cons
     return ctx_stopping(c) ? ctx_interrupted(c) : true;
 }
 
-bool index_read(Ctx *c, Tensor *dense, const Tensor *index, const Tensor *x, int64_t scale) {
+bool index_read(Ctx *c, const char *op, Tensor *dense, const Tensor *index, const Tensor *x, int64_t scale) {
+    if (x->device != CPU) return cl_index_read(c, op, dense, index, x, scale);
     Walk w = {.scale = scale, .read = cpu_index_kernels()->read[size_class((DType)x->dtype)]};
     return walk(c, &w, dense, index, x);
 }
@@ -197,9 +224,11 @@ bool strided_copy(Ctx *c, Tensor *dst, const Tensor *x) {
     return walk(c, &w, dst, &place, x);
 }
 
-bool index_write(Ctx *c, Tensor *x, const Tensor *index, const Tensor *dense, int64_t scale, WriteOp op) {
+bool index_write(Ctx *c, const char *op, Tensor *x, const Tensor *index, const Tensor *dense, int64_t scale,
+                 WriteOp how) {
+    if (x->device != CPU) return cl_index_write(c, op, x, index, dense, scale, how);
     const IndexKernels *k = cpu_index_kernels();
     Walk w = {.scale = scale,
-              .write = op == WRITE_SET ? k->set[size_class((DType)x->dtype)] : k->write[op][x->dtype]};
+              .write = how == WRITE_SET ? k->set[size_class((DType)x->dtype)] : k->write[how][x->dtype]};
     return walk(c, &w, dense, index, x);
 }

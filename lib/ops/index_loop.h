@@ -13,8 +13,12 @@
 bool index_hold(Ctx *c, const char *op, Tensor *held, const Tensor *index, const Tensor *target);
 /* Fails unless every position in `held` lies in 1..size, naming `dim` (0-based). */
 bool index_check(Ctx *c, const char *op, const Tensor *held, int dim, int64_t size);
-/* The first position that is 0 or lies outside low..high; false if there is none. */
-bool index_find_outside(Ctx *c, const Tensor *held, int64_t low, int64_t high, int64_t *bad);
+/* Looks for positions that are 0 or lie outside low..high: *found, and then *bad is the first one. False,
+ * error set, where the device fails. */
+bool index_find_outside(Ctx *c, const char *op, const Tensor *held, int64_t low, int64_t high, bool *found,
+                        int64_t *bad);
+/* The number in a tensor of one i64, on any device. */
+bool index_number(Ctx *c, const Tensor *t, int64_t *value);
 
 /* A tensor seen with other sizes and strides, without a reference of its own: never release it. */
 Tensor index_view(const Tensor *t, int ndim, const int64_t *size, const int64_t *stride);
@@ -26,11 +30,12 @@ bool index_unalias(Ctx *c, Tensor *copy, const Tensor **t, const Tensor *target)
 
 /* dense[...] = x[... + (index[...] - 1) * scale], over the shape that all three have. Strides of 0 in x mark
  * the dimensions that positions take the place of. Positions are not checked here. */
-bool index_read(Ctx *c, Tensor *dense, const Tensor *index, const Tensor *x, int64_t scale);
+bool index_read(Ctx *c, const char *op, Tensor *dense, const Tensor *index, const Tensor *x, int64_t scale);
 /* dst[...] = x[...], of one shape, dtype and device (the CPU), in separate memory. */
 bool strided_copy(Ctx *c, Tensor *dst, const Tensor *x);
 /* x[... + (index[...] - 1) * scale] op= dense[...]. Where positions repeat, the writes come in the order of
  * the index: the result is the same on any number of threads. */
-bool index_write(Ctx *c, Tensor *x, const Tensor *index, const Tensor *dense, int64_t scale, WriteOp op);
+bool index_write(Ctx *c, const char *op, Tensor *x, const Tensor *index, const Tensor *dense, int64_t scale,
+                 WriteOp how);
 
 #endif

@@ -1,9 +1,11 @@
 /* Choosing by masks: where, masked_fill, masked_select, masked_scatter, nonzero. */
 #include "cpu/kernels_index.h"
 #include "ops/index.h"
+#include "cl/index.h"
 #include "ops/index_loop.h"
 #include "core/loop.h"
 #include "ops/ops.h"
+#include "ops/reduce.h"
 #include <string.h>
 
 bool operand_as(Ctx *c, Tensor *out, const Operand *o, DType dtype, Device device) {
@@ -47,13 +49,15 @@ static void choose_range(const Loop *l, Choose choose, char *const *base, int64_
 }
 
 /* out = mask ? yes : no. All of out's shape, yes and no of its dtype. */
-static bool choose(Ctx *c, Tensor *out, const Tensor *mask, const Tensor *yes, const Tensor *no) {
+static bool choose(Ctx *c, const char *name, Tensor *out, const Tensor *mask, const Tensor *yes,
+                   const Tensor *no) {
     enum { RANGE = 1 << 16 };
     const Tensor *const sides[SIDES] = {out, mask, yes, no};
     char *base[SIDES];
     Loop l;
+    if (tensor_numel(out) == 0) return true;
+    if (out->device != CPU) return cl_choose(c, name, out, mask, yes, no);
     loop_build(&l, SIDES, sides);
-    if (l.numel == 0) return true;
     for (int k = 0; k < SIDES; k++) base[k] = tensor_data(sides[k]);
     int64_t bytes = (int64_t)dtype_size((DType)out->dtype), ranges = (l.numel + RANGE - 1) / RANGE;
     Choose kernel = cpu_index_kernels()->choose[size_class((DType)out->dtype)];
@@ -93,7 +97,7 @@ static bool choose_broadcast(Ctx *c, const char *name, Tensor *out, bool exists,
         return false;
     bool ok = true;
     for (int i = 0; i < 3 && ok; i++) ok = tensor_expand(c, &wide[i], from[i], shape.ndim, shape.size, name);
-    ok = ok && choose(c, out, &wide[0], &wide[1], &wide[2]);
+    ok = ok && choose(c, name, out, &wide[0], &wide[1], &wide[2]);
     for (int i = 0; i < 3; i++) tensor_release(&wide[i]);
     if (!ok && !exists) tensor_release(out);
     return ok;
@@ -104,7 +108,6 @@ bool op_where(Ctx *c, Tensor *out, const Tensor *condition, const Operand *a, co
     out->storage = NULL;
     REQUIRE(c, condition->dtype == BOOL,
             "where: expected a bool condition, got %s; compare first, as in x:ne(0)", DTYPE(condition));
-    if (!require_cpu(c, "where", condition)) return false;
     for (int i = 0; i < 2; i++)
         if (operands[i]->tensor && !require_same_device(c, "where", condition, operands[i]->tensor))
             return false;
@@ -140,7 +143,7 @@ bool op_masked_fill(Ctx *c, Tensor *out, const Tensor *x, const Tensor *mask, co
     static const char name[] = "masked_fill";
     Tensor v;
     out->storage = NULL;
-    if (!require_mask(c, name, mask) || !require_same_device(c, name, x, mask) || !require_cpu(c, name, x) ||
+    if (!require_mask(c, name, mask) || !require_same_device(c, name, x, mask) ||
         !fill_value(c, name, &v, x, value))
         return false;
     bool ok = choose_broadcast(c, name, out, false, mask, &v, x);
@@ -151,7 +154,7 @@ bool op_masked_fill(Ctx *c, Tensor *out, const Tensor *x, const Tensor *mask, co
 bool op_masked_fill_(Ctx *c, const char *name, Tensor *x, const Tensor *mask, const Operand *value) {
     Tensor v, copy;
     const Tensor *m = mask;
-    if (!require_mask(c, name, mask) || !require_same_device(c, name, x, mask) || !require_cpu(c, name, x) ||
+    if (!require_mask(c, name, mask) || !require_same_device(c, name, x, mask) ||
         !require_writable(c, name, x) || !fill_value(c, name, &v, x, value))
         return false;
     bool ok = index_unalias(c, &copy, &m, x);
@@ -166,11 +169,24 @@ bool op_masked_fill_(Ctx *c, const char *name, Tensor *x, const Tensor *mask, co
 /* --- elements where a mask is true
  * ------------------------------------------------------------------------------------------ */
 
-int64_t mask_count(const Tensor *held) {
-    const uint8_t *flag = tensor_data(held);
+int64_t count_true(const Tensor *flags) {
+    const uint8_t *flag = tensor_data(flags);
     int64_t count = 0;
-    for (int64_t i = 0, n = tensor_numel(held); i < n; i++) count += flag[i] != 0;
+    for (int64_t i = 0, n = tensor_numel(flags); i < n; i++) count += flag[i] != 0;
     return count;
+}
+
+/* The same on any device. */
+static bool count_flags(Ctx *c, const char *name, const Tensor *flags, int64_t *count) {
+    Tensor sum;
+    if (flags->device == CPU) {
+        *count = count_true(flags);
+        return true;
+    }
+    if (!op_reduce(c, &sum, flags, REDUCE_sum, name, reduce_all(flags), false)) return false;
+    bool ok = index_number(c, &sum, count);
+    tensor_release(&sum);
+    return ok;
 }
 
 bool op_masked_select(Ctx *c, Tensor *out, const Tensor *x, const Tensor *mask) {
@@ -194,7 +210,7 @@ bool op_masked_select(Ctx *c, Tensor *out, const Tensor *x, const Tensor *mask) 
 
 bool op_masked_scatter_(Ctx *c, const char *name, Tensor *x, const Tensor *mask, const Tensor *src) {
     Tensor flags, wide, values;
-    if (!require_mask(c, name, mask) || !require_same_device(c, name, x, mask) || !require_cpu(c, name, x) ||
+    if (!require_mask(c, name, mask) || !require_same_device(c, name, x, mask) ||
         !require_same_device(c, name, x, src))
         return false;
     REQUIRE(c, x->dtype == src->dtype, "%s: the source is %s and the target %s; convert it: src:to(\"%s\")",
@@ -203,9 +219,11 @@ bool op_masked_scatter_(Ctx *c, const char *name, Tensor *x, const Tensor *mask,
     bool ok = op_contiguous(c, &flags, &wide, BOOL);
     tensor_release(&wide);
     if (!ok) return false;
-    int64_t count = mask_count(&flags), n = tensor_numel(src);
-    ok = count <= n || ctx_fail(c, "%s: the mask is true in %lld places, the source (%s) has %lld elements",
-                                name, (long long)count, SHAPE(src), (long long)n);
+    int64_t count, n = tensor_numel(src);
+    ok = count_flags(c, name, &flags, &count);
+    ok = ok &&
+         (count <= n || ctx_fail(c, "%s: the mask is true in %lld places, the source (%s) has %lld elements",
+                                 name, (long long)count, SHAPE(src), (long long)n));
     if (ok) ok = op_reshape(c, &values, src, 1, &n);
     if (ok) {
         Tensor to = index_at_least_1d(x), at = index_at_least_1d(&flags);
@@ -249,21 +267,26 @@ static void write_positions(int64_t *to, const Tensor *flags, int64_t *column) {
     }
 }
 
+/* Makes `out` (N, ndim): the positions of the true flags, which are contiguous. */
+static bool list_positions(Ctx *c, Tensor *out, const Tensor *flags) {
+    if (!tensor_new(c, out, I64, 2, (int64_t[]){count_true(flags), flags->ndim})) return false;
+    if (flags->ndim == 0 || tensor_numel(flags) == 0) return true;
+    int64_t *column = ctx_scratch(c, (flags->size[flags->ndim - 1] + 1) * (int64_t)sizeof *column);
+    if (!column) {
+        tensor_release(out);
+        return false;
+    }
+    write_positions(tensor_data(out), flags, column);
+    ctx_scratch_free(c, column);
+    return true;
+}
+
 bool op_nonzero(Ctx *c, Tensor *out, const Tensor *x) {
     Tensor flags;
     out->storage = NULL;
-    if (!require_cpu(c, "nonzero", x) || !op_contiguous(c, &flags, x, BOOL)) return false;
-    bool ok = tensor_new(c, out, I64, 2, (int64_t[]){mask_count(&flags), x->ndim});
-    if (ok && x->ndim && tensor_numel(x)) {
-        int64_t *column = ctx_scratch(c, (x->size[x->ndim - 1] + 1) * (int64_t)sizeof *column);
-        ok = column != NULL;
-        if (ok) {
-            write_positions(tensor_data(out), &flags, column);
-            ctx_scratch_free(c, column);
-        } else {
-            tensor_release(out);
-        }
-    }
+    if (!op_contiguous(c, &flags, x, BOOL)) return false;
+    bool ok = x->device == CPU ? list_positions(c, out, &flags)
+                               : cl_true_places(c, "nonzero", out, &flags, NULL, 0);
     tensor_release(&flags);
     return ok;
 }

@@ -8,7 +8,7 @@
 static bool check_operands(Ctx *c, const char *name, const Tensor *x, const Tensor *index,
                            const Tensor *src) {
     if (!require_same_device(c, name, x, index) || !require_same_device(c, name, x, src) ||
-        !require_cpu(c, name, x) || !require_writable(c, name, x))
+        !require_writable(c, name, x))
         return false;
     REQUIRE(c, x->dtype == src->dtype, "%s: the source is %s and the target %s; convert it: src:to(\"%s\")",
             name, DTYPE(src), DTYPE(x), DTYPE(x));
@@ -91,7 +91,7 @@ bool op_scatter_(Ctx *c, const char *name, Tensor *x, int dim, const Tensor *ind
     Write w;
     if (tensor_numel(index) == 0) return check_operands(c, name, x, index, src);
     if (!begin_scatter(c, name, &w, x, dim, index, src)) return false;
-    bool ok = index_write(c, &w.to, &w.at, &w.dense, w.scale, op);
+    bool ok = index_write(c, name, &w.to, &w.at, &w.dense, w.scale, op);
     end_write(&w);
     return ok;
 }
@@ -119,22 +119,23 @@ static bool fill_identity(Ctx *c, Tensor *t, ScatterReduce how) {
 }
 
 /* target[...] op= number wherever w writes. */
-static bool write_number(Ctx *c, Tensor *target, const Write *w, const Tensor *number, WriteOp op) {
+static bool write_number(Ctx *c, const char *name, Tensor *target, const Write *w, const Tensor *number,
+                         WriteOp op) {
     Tensor whole = index_at_least_1d(target), to = addressed(&whole, &w->at, w->dim),
            dense = spread(number, &w->at);
-    return index_write(c, &to, &w->at, &dense, whole.stride[w->dim], op);
+    return index_write(c, name, &to, &w->at, &dense, whole.stride[w->dim], op);
 }
 
-static bool write_identity(Ctx *c, Tensor *x, const Write *w, ScatterReduce how) {
+static bool write_identity(Ctx *c, const char *name, Tensor *x, const Write *w, ScatterReduce how) {
     Tensor identity;
     if (!tensor_new_on(c, &identity, x->device, (DType)x->dtype, 0, x->size)) return false;
-    bool ok = fill_identity(c, &identity, how) && write_number(c, x, w, &identity, WRITE_SET);
+    bool ok = fill_identity(c, &identity, how) && write_number(c, name, x, w, &identity, WRITE_SET);
     tensor_release(&identity);
     return ok;
 }
 
 /* x /= how many elements each of x's came from. */
-static bool divide_by_counts(Ctx *c, Tensor *x, const Write *w, bool include_self) {
+static bool divide_by_counts(Ctx *c, const char *name, Tensor *x, const Write *w, bool include_self) {
     static const double none[2] = {0, 0};
     Tensor counts, number;
     ElementwiseOp divide = dtype_is_float((DType)x->dtype) ? EW_div : EW_floor_divide;
@@ -143,8 +144,8 @@ static bool divide_by_counts(Ctx *c, Tensor *x, const Write *w, bool include_sel
     if (ok) {
         ok = op_fill_int_(c, &counts, 1);
         if (!include_self)
-            ok = ok && op_fill_int_(c, &number, 0) && write_number(c, &counts, w, &number, WRITE_SET);
-        ok = ok && op_fill_int_(c, &number, 1) && write_number(c, &counts, w, &number, WRITE_ADD) &&
+            ok = ok && op_fill_int_(c, &number, 0) && write_number(c, name, &counts, w, &number, WRITE_SET);
+        ok = ok && op_fill_int_(c, &number, 1) && write_number(c, name, &counts, w, &number, WRITE_ADD) &&
              op_elementwise(c, x, divide, &(Operand){.tensor = x}, &(Operand){.tensor = &counts}, none, true);
         tensor_release(&number);
     }
@@ -163,9 +164,9 @@ bool op_scatter_reduce_(Ctx *c, const char *name, Tensor *x, int dim, const Tens
     REQUIRE(c, how != SCATTER_MEAN || x->dtype != BOOL, "%s: bool has no mean", name);
     if (tensor_numel(index) == 0) return check_operands(c, name, x, index, src);
     if (!begin_scatter(c, name, &w, x, dim, index, src)) return false;
-    bool ok = (include_self || write_identity(c, x, &w, how)) &&
-              index_write(c, &w.to, &w.at, &w.dense, w.scale, writes[how]) &&
-              (how != SCATTER_MEAN || divide_by_counts(c, x, &w, include_self));
+    bool ok = (include_self || write_identity(c, name, x, &w, how)) &&
+              index_write(c, name, &w.to, &w.at, &w.dense, w.scale, writes[how]) &&
+              (how != SCATTER_MEAN || divide_by_counts(c, name, x, &w, include_self));
     end_write(&w);
     return ok;
 }
@@ -192,7 +193,7 @@ bool op_index_write_(Ctx *c, const char *name, Tensor *x, int dim, const Tensor 
     stride[dim] = 1;
     Tensor at = index_view(&held, xs.ndim, size, stride), to = addressed(&xs, &at, dim),
            dense = spread(from, &at);
-    bool ok = index_write(c, &to, &at, &dense, xs.stride[dim], op);
+    bool ok = index_write(c, name, &to, &at, &dense, xs.stride[dim], op);
     tensor_release(&held);
     tensor_release(&copy);
     return ok;

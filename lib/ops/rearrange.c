@@ -1,6 +1,7 @@
 /* flip, roll, tile, repeat_interleave, tril and triu: views with other strides where one describes the
  * result, and the common copy. */
 #include "ops/rearrange.h"
+#include "cl/index.h"
 #include "ops/index.h"
 #include "ops/index_loop.h"
 #include "ops/ops.h"
@@ -9,7 +10,6 @@
 bool op_flip(Ctx *c, Tensor *out, const Tensor *x, int n, const int *dims) {
     Tensor view = *x;
     out->storage = NULL;
-    if (!require_cpu(c, "flip", x)) return false;
     for (int i = 0; i < n; i++) {
         int d = dims[i];
         if (x->size[d] > 0) view.offset += (x->size[d] - 1) * x->stride[d];
@@ -142,27 +142,36 @@ bool op_repeat_interleave(Ctx *c, Tensor *out, const Tensor *x, int64_t times, i
     return true;
 }
 
+/* The positions i, count[i] times each, from contiguous counts on the CPU; their sum is checked here. */
+static bool list_repeats(Ctx *c, Tensor *out, const Tensor *counts) {
+    const int64_t *count = tensor_data(counts);
+    int64_t n = tensor_numel(counts), total = 0;
+    for (int64_t i = 0; i < n; i++)
+        REQUIRE(c, count[i] >= 0 && !__builtin_add_overflow(total, count[i], &total),
+                "repeat_interleave: count %lld at position %lld is negative or too large",
+                (long long)count[i], (long long)i + 1);
+    if (!tensor_new(c, out, I64, 1, &total)) return false;
+    int64_t *to = tensor_data(out);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t k = 0; k < count[i]; k++) *to++ = i + 1;
+    return true;
+}
+
 bool op_repeat_positions(Ctx *c, Tensor *out, const Tensor *counts) {
-    Tensor held;
+    Tensor held, near, list;
     out->storage = NULL;
     REQUIRE(c, counts->ndim == 1, "repeat_interleave: expected a vector of counts, got (%s)", SHAPE(counts));
-    if (!require_cpu(c, "repeat_interleave", counts) ||
-        !index_hold(c, "repeat_interleave", &held, counts, NULL))
-        return false;
-    const int64_t *count = tensor_data(&held);
-    int64_t n = tensor_numel(&held), total = 0;
-    bool ok = true;
-    for (int64_t i = 0; i < n && ok; i++)
-        ok = (count[i] >= 0 && !__builtin_add_overflow(total, count[i], &total)) ||
-             ctx_fail(c, "repeat_interleave: count %lld at position %lld is negative or too large",
-                      (long long)count[i], (long long)i + 1);
-    ok = ok && tensor_new(c, out, I64, 1, &total);
-    if (ok) {
-        int64_t *to = tensor_data(out);
-        for (int64_t i = 0; i < n; i++)
-            for (int64_t k = 0; k < count[i]; k++) *to++ = i + 1;
-    }
+    if (!index_hold(c, "repeat_interleave", &held, counts, NULL)) return false;
+    /* The host must know their sum in any case. */
+    bool ok = op_to(c, &near, &held, CPU, I64);
     tensor_release(&held);
+    if (!ok) return false;
+    ok = list_repeats(c, &list, &near);
+    tensor_release(&near);
+    if (!ok) return false;
+    ok = op_to(c, out, &list, counts->device, I64);
+    if (ok) out->is_view = false;
+    tensor_release(&list);
     return ok;
 }
 
@@ -183,9 +192,10 @@ static void kept_columns(bool upper, int64_t diagonal, int64_t r, int64_t column
 }
 
 /* Zeroes what lies outside the triangle of every matrix of y, which is contiguous. */
-static void zero_outside(Ctx *c, Tensor *y, bool upper, int64_t diagonal) {
+static bool zero_outside(Ctx *c, const char *name, Tensor *y, bool upper, int64_t diagonal) {
+    if (tensor_numel(y) == 0) return true;
+    if (y->device != CPU) return cl_triangle(c, name, y, upper, diagonal);
     int64_t rows = y->size[y->ndim - 2], columns = y->size[y->ndim - 1], numel = tensor_numel(y);
-    if (numel == 0) return;
     int64_t all = numel / columns;
     size_t bytes = dtype_size((DType)y->dtype);
     char *data = tensor_data(y);
@@ -198,23 +208,22 @@ static void zero_outside(Ctx *c, Tensor *y, bool upper, int64_t diagonal) {
         memset(row, 0, (size_t)first * bytes);
         memset(row + (size_t)last * bytes, 0, (size_t)(columns - last) * bytes);
     }
+    return true;
 }
 
 static bool triangle(Ctx *c, Tensor *out, const char *name, const Tensor *x, bool upper, int64_t diagonal) {
     out->storage = NULL;
     REQUIRE(c, x->ndim >= 2, "%s: expected at least 2 dimensions, got (%s)", name, SHAPE(x));
-    if (!require_cpu(c, name, x) || !op_to_dtype(c, out, x, (DType)x->dtype)) return false;
-    zero_outside(c, out, upper, diagonal);
-    return true;
+    if (!op_to_dtype(c, out, x, (DType)x->dtype)) return false;
+    if (zero_outside(c, name, out, upper, diagonal)) return true;
+    tensor_release(out);
+    return false;
 }
 
 static bool triangle_(Ctx *c, const char *name, Tensor *x, bool upper, int64_t diagonal) {
     Tensor y;
     if (!require_writable(c, name, x)) return false;
-    if (x->ndim >= 2 && tensor_is_contiguous(x) && require_cpu(c, name, x)) {
-        zero_outside(c, x, upper, diagonal);
-        return true;
-    }
+    if (x->ndim >= 2 && tensor_is_contiguous(x)) return zero_outside(c, name, x, upper, diagonal);
     if (!triangle(c, &y, name, x, upper, diagonal)) return false;
     bool ok = op_copy_(c, x, &y);
     tensor_release(&y);

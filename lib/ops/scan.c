@@ -1,5 +1,6 @@
 /* Scans along one dimension: cumsum, cumprod, logcumsumexp. */
 #include "ops/reduce.h"
+#include "cl/scan.h"
 #include "ops/ops.h"
 
 /* x contiguous and of a native dtype: (outer, rows, w), each outer slice on its own. */
@@ -23,12 +24,26 @@ static bool scan_native(Ctx *c, Tensor *out, const Tensor *x, ScanKernel kernel,
     return ctx_interrupted(c);
 }
 
+static bool scan_on_device(Ctx *c, Tensor *out, const Tensor *x, int kind, const char *name, int dim,
+                           bool reverse) {
+    Tensor dense;
+    DType dtype = (DType)x->dtype;
+    if (!op_contiguous(c, &dense, x, dtype)) return false;
+    bool ok = tensor_new_like(c, out, dtype_is_float(dtype) ? dtype : I64, x);
+    if (ok && !cl_scan(c, name, out, &dense, kind, dim, reverse)) {
+        tensor_release(out);
+        ok = false;
+    }
+    tensor_release(&dense);
+    return ok;
+}
+
 bool op_scan(Ctx *c, Tensor *out, const Tensor *x, int kind, const char *name, int dim, bool reverse) {
     Tensor row, wide;
     out->storage = NULL;
-    if (!require_cpu(c, name, x)) return false;
     REQUIRE(c, kind != SCAN_logsumexp || dtype_is_float((DType)x->dtype),
             "%s: expected a floating-point tensor, got %s; convert it: x:to(\"f32\")", name, DTYPE(x));
+    if (x->device != CPU) return scan_on_device(c, out, x, kind, name, dim, reverse);
     DType from = (DType)x->dtype, native = reduce_native(from);
     if (!op_contiguous(c, &row, x, native)) return false;
     ScanKernel kernel = cpu_reduce_kernels()->scan[kind][reduce_kind(native)];

@@ -1,5 +1,6 @@
 /* Looking values up by binary search and by sorting; counting them. */
 #include "ops/search.h"
+#include "cl/sort.h"
 #include "cpu/sort.h"
 #include "ops/index.h"
 #include "ops/index_loop.h"
@@ -52,7 +53,7 @@ bool op_searchsorted(Ctx *c, Tensor *out, const char *name, const Tensor *sorted
                      bool right) {
     Tensor rows, sought;
     out->storage = NULL;
-    if (!require_same_device(c, name, sorted, values) || !require_cpu(c, name, sorted)) return false;
+    if (!require_same_device(c, name, sorted, values)) return false;
     REQUIRE(c, sorted->ndim >= 1, "%s: expected sorted values of 1 dimension or more, got a 0-dim tensor",
             name);
     bool fits = sorted->ndim == 1 || sorted->ndim == values->ndim;
@@ -62,8 +63,11 @@ bool op_searchsorted(Ctx *c, Tensor *out, const char *name, const Tensor *sorted
         "%s: sorted values (%s) serve values of the same sizes but the last, or have 1 dimension; got (%s)",
         name, SHAPE(sorted), SHAPE(values));
     if (!as_comparable(c, &rows, &sought, sorted, values)) return false;
-    bool ok = tensor_new(c, out, I64, values->ndim, values->size);
-    if (ok) {
+    bool ok = tensor_new_on(c, out, values->device, I64, values->ndim, values->size);
+    if (ok && values->device != CPU) {
+        ok = cl_search_sorted(c, name, out, &rows, &sought, right);
+        if (!ok) tensor_release(out);
+    } else if (ok) {
         int64_t *to = tensor_data(out), n = sorted->size[sorted->ndim - 1], count = tensor_numel(values);
         int64_t row = sorted->ndim > 1 && values->ndim ? values->size[values->ndim - 1] : 0;
         int threads = ctx_threads(c, count * SEARCH_COST);
@@ -100,7 +104,8 @@ static bool rows_differ(const char *a, const char *b, int64_t w, DType t) {
 }
 
 /* out[i]: x's element is in the sorted row. */
-static void mark_members(Ctx *c, Tensor *out, const Tensor *x, const Tensor *sorted, bool invert) {
+static bool mark_members(Ctx *c, Tensor *out, const Tensor *x, const Tensor *sorted, bool invert) {
+    if (x->device != CPU) return cl_is_member(c, "isin", out, sorted, x, invert);
     int64_t n = tensor_numel(sorted), count = tensor_numel(x);
     int64_t bytes = (int64_t)dtype_size((DType)x->dtype);
     uint8_t *to = tensor_data(out);
@@ -113,21 +118,21 @@ static void mark_members(Ctx *c, Tensor *out, const Tensor *x, const Tensor *sor
         bool found = at < n && !rows_differ(data + at * bytes, values + i * bytes, 1, (DType)x->dtype);
         to[i] = found != invert;
     }
+    return !ctx_stopping(c) || ctx_interrupted(c);
 }
 
 bool op_isin(Ctx *c, Tensor *out, const Tensor *x, const Tensor *test, bool invert) {
     Tensor xs, ts, flat, sorted, order;
     int64_t n = tensor_numel(test);
     out->storage = NULL;
-    if (!require_same_device(c, "isin", x, test) || !require_cpu(c, "isin", x)) return false;
+    if (!require_same_device(c, "isin", x, test)) return false;
     if (!as_comparable(c, &xs, &ts, x, test)) return false;
     bool ok = op_reshape(c, &flat, &ts, 1, &n);
     if (ok) {
         ok = op_sort(c, &sorted, &order, &flat, "isin", 0, false);
         if (ok) {
-            ok = tensor_new(c, out, BOOL, x->ndim, x->size);
-            if (ok) mark_members(c, out, &xs, &sorted, invert);
-            ok = ok && (!ctx_stopping(c) || ctx_interrupted(c));
+            ok = tensor_new_on(c, out, x->device, BOOL, x->ndim, x->size) &&
+                 mark_members(c, out, &xs, &sorted, invert);
             if (!ok) tensor_release(out);
             tensor_release(&sorted);
             tensor_release(&order);
@@ -256,18 +261,27 @@ bool op_unique(Ctx *c, Tensor *values, Tensor *inverse, Tensor *counts, const ch
 /* --- counting
  * --------------------------------------------------------------------------------------------------- */
 
-static int64_t largest(const Tensor *held) {
+/* The largest of contiguous i64; 0 where there are none above. */
+static bool largest(Ctx *c, const char *name, const Tensor *held, int64_t *most) {
+    *most = 0;
+    if (held->device != CPU && tensor_numel(held)) {
+        Tensor top;
+        if (!op_reduce(c, &top, held, REDUCE_amax, name, reduce_all(held), false)) return false;
+        bool ok = index_number(c, &top, most);
+        tensor_release(&top);
+        if (*most < 0) *most = 0;
+        return ok;
+    }
     const int64_t *v = tensor_data(held);
-    int64_t most = 0;
-    for (int64_t i = 0, n = tensor_numel(held); i < n; i++) most = v[i] > most ? v[i] : most;
-    return most;
+    for (int64_t i = 0, n = tensor_numel(held); i < n; i++) *most = v[i] > *most ? v[i] : *most;
+    return true;
 }
 
 bool op_bincount(Ctx *c, Tensor *out, const Tensor *x, const Tensor *weights, int64_t minlength) {
     Tensor held, add;
     int64_t bad, size;
     out->storage = NULL;
-    if (!require_cpu(c, "bincount", x)) return false;
+    if (weights && !require_same_device(c, "bincount", x, weights)) return false;
     REQUIRE(c, x->ndim == 1, "bincount: expected a vector, got (%s)", SHAPE(x));
     REQUIRE(c, !dtype_is_float((DType)x->dtype) && x->dtype != BOOL, "bincount: expected integers, got %s",
             DTYPE(x));
@@ -277,12 +291,13 @@ bool op_bincount(Ctx *c, Tensor *out, const Tensor *x, const Tensor *weights, in
             (long long)minlength);
     DType dtype = !weights ? I64 : weights->dtype == F32 ? F32 : F64;
     if (!op_contiguous(c, &held, x, I64)) return false;
-    bool ok = !index_find_outside(c, &held, 1, INT64_MAX, &bad) ||
-              ctx_fail(c, "bincount: value %lld: values run from 1%s", (long long)bad,
-                       bad == 0 ? "; add 1 to 0-based ones" : "");
-    size = ok ? largest(&held) : 0;
-    if (size < minlength) size = minlength;
-    ok = ok && tensor_new(c, out, dtype, 1, &size);
+    bool found = false;
+    bool ok = index_find_outside(c, "bincount", &held, 1, INT64_MAX, &found, &bad) &&
+              (!found || ctx_fail(c, "bincount: value %lld: values run from 1%s", (long long)bad,
+                                  bad == 0 ? "; add 1 to 0-based ones" : ""));
+    ok = ok && largest(c, "bincount", &held, &size);
+    if (ok && size < minlength) size = minlength;
+    ok = ok && tensor_new_on(c, out, x->device, dtype, 1, &size);
     if (ok) {
         const Operand one = {.tensor = weights, .is_integer = true, .integer = 1};
         ok = op_fill_int_(c, out, 0) && operand_as(c, &add, &one, dtype, x->device);
@@ -296,31 +311,42 @@ bool op_bincount(Ctx *c, Tensor *out, const Tensor *x, const Tensor *weights, in
     return ok;
 }
 
+/* out (*, classes) = 1 at each class, 0 elsewhere. */
+static bool write_ones(Ctx *c, Tensor *out, const Tensor *held, int64_t classes) {
+    const int64_t n = tensor_numel(held), one_each[] = {1}, still[] = {0};
+    const Operand number = {.is_integer = true, .integer = 1};
+    Tensor one;
+    if (!op_fill_int_(c, out, 0) || !operand_as(c, &one, &number, I64, out->device)) return false;
+    Tensor to = index_view(out, 1, &n, &classes), at = index_view(held, 1, &n, one_each),
+           ones = index_view(&one, 1, &n, still);
+    bool ok = index_write(c, "one_hot", &to, &at, &ones, 1, WRITE_SET);
+    tensor_release(&one);
+    return ok;
+}
+
 bool op_one_hot(Ctx *c, Tensor *out, const Tensor *x, int64_t classes) {
     Tensor held;
     int64_t bad, size[MAX_DIMS], n = tensor_numel(x);
     out->storage = NULL;
-    if (!require_cpu(c, "one_hot", x)) return false;
     REQUIRE(c, x->ndim < MAX_DIMS, "one_hot: at most %d dimensions, got (%s)", MAX_DIMS - 1, SHAPE(x));
     REQUIRE(c, classes >= -1, "one_hot: expected a number of classes, got %lld", (long long)classes);
     REQUIRE(c, n > 0 || classes > 0, "one_hot: an empty tensor needs num_classes");
     if (!index_hold(c, "one_hot", &held, x, NULL)) return false;
     bool all = classes < 0;
-    if (all) classes = largest(&held);
-    bool ok = !index_find_outside(c, &held, 1, classes, &bad);
-    if (!ok && all)
+    bool found = false, ok = !all || largest(c, "one_hot", &held, &classes);
+    ok = ok && index_find_outside(c, "one_hot", &held, 1, classes, &found, &bad);
+    if (ok && found && all)
         ctx_fail(c, "one_hot: class %lld: classes run from 1%s", (long long)bad,
                  bad == 0 ? "; add 1 to 0-based labels" : "");
-    else if (!ok)
+    else if (ok && found)
         ctx_fail(c, "one_hot: class %lld: classes run 1..%lld%s", (long long)bad, (long long)classes,
                  bad == 0 ? "; add 1 to 0-based labels" : "");
     memcpy(size, x->size, sizeof size);
     size[x->ndim] = classes;
-    ok = ok && tensor_new(c, out, I64, x->ndim + 1, size) && op_fill_int_(c, out, 0);
-    if (ok) {
-        const int64_t *class = tensor_data(&held);
-        int64_t *to = tensor_data(out);
-        for (int64_t i = 0; i < n; i++) to[i * classes + class[i] - 1] = 1;
+    ok = ok && !found && tensor_new_on(c, out, x->device, I64, x->ndim + 1, size);
+    if (ok && !write_ones(c, out, &held, classes)) {
+        tensor_release(out);
+        ok = false;
     }
     tensor_release(&held);
     return ok;

@@ -1,5 +1,5 @@
-/* Ops that look values up, count and compare them: searchsorted, isin, unique, bincount, one_hot. They run on
- * the CPU only. Positions in results count from 1. */
+/* Ops that look values up, count and compare them: searchsorted, isin, unique, bincount, one_hot. unique runs
+ * on the CPU only. Positions in results count from 1. */
 #ifndef APSIS_OPS_SEARCH_H
 #define APSIS_OPS_SEARCH_H
 

@@ -1,5 +1,6 @@
 /* sort, argsort, topk along one dimension. */
 #include "ops/reduce.h"
+#include "cl/sort.h"
 #include "cpu/sort.h"
 #include "ops/ops.h"
 #include <omp.h>
@@ -48,17 +49,35 @@ static bool order(Ctx *c, Tensor *index, Tensor *values, const Tensor *x, int di
     return ctx_stopping(c) ? ctx_interrupted(c) : true;
 }
 
+static bool sorted_on_device(Ctx *c, Tensor *values, Tensor *index, const Tensor *x, const char *name,
+                             int64_t k, int dim, bool descending) {
+    Tensor dense;
+    int64_t size[MAX_DIMS];
+    memcpy(size, x->size, sizeof size);
+    if (x->ndim) size[dim] = k;
+    if (!op_contiguous(c, &dense, x, (DType)x->dtype)) return false;
+    bool ok = tensor_new_on(c, index, x->device, I64, x->ndim, size) &&
+              (!values || tensor_new_on(c, values, x->device, (DType)x->dtype, x->ndim, size)) &&
+              cl_sort(c, name, values, index, &dense, dim, k, descending);
+    if (!ok) {
+        if (values) tensor_release(values);
+        tensor_release(index);
+    }
+    tensor_release(&dense);
+    return ok;
+}
+
 static bool sorted(Ctx *c, Tensor *values, Tensor *index, const Tensor *x, const char *name, int64_t k,
                    int dim, bool descending) {
     Tensor native, v, i;
     int64_t size[MAX_DIMS], n = x->ndim ? x->size[dim] : 1;
     if (values) values->storage = NULL;
     index->storage = NULL;
-    if (!require_cpu(c, name, x)) return false;
     REQUIRE(c, k >= 0 && k <= n, "%s: expected k from 0 to the dimension's size %lld, got %lld", name,
             (long long)n, (long long)k);
     REQUIRE(c, n < UINT32_MAX, "%s: expected fewer than 2^32 elements along the dimension, got %lld", name,
             (long long)n);
+    if (x->device != CPU) return sorted_on_device(c, values, index, x, name, k, dim, descending);
     DType from = (DType)x->dtype, to = reduce_native(from);
     if (to == from)
         tensor_alias(&native, x);

@@ -1,0 +1,11 @@
+/* Scans on a device: what lib/ops/scan.c calls. */
+#ifndef APSIS_CL_SCAN_H
+#define APSIS_CL_SCAN_H
+
+#include "core/tensor.h"
+
+/* y = the scan of x along dim, from its end where `reverse`; both contiguous, of one shape. kind as in
+ * cpu/kernels_reduce.h. */
+bool cl_scan(Ctx *c, const char *op, const Tensor *y, const Tensor *x, int kind, int dim, bool reverse);
+
+#endif
