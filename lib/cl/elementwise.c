@@ -3,6 +3,7 @@
 #include "cl/runtime.h"
 #include "core/loop.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { VECTOR = 4, ANY_DIMS = 3 /* STRIDED in the kernel: not for a fixed number of dimensions */ };
