@@ -1,6 +1,7 @@
 --- Indexing against PyTorch's values: every op in every layout and dtype, with its gradients; what the errors say.
 
 local ap = require "apsis"
+local on_device = require("support.device").name
 
 local all = golden "index"
 
@@ -377,6 +378,10 @@ test("isin agrees with PyTorch, and inverts", function()
 end)
 
 test("unique and unique_consecutive agree with PyTorch: values, inverse, counts, along dims", function()
+  if on_device then -- they run on the CPU
+    raises("unique: has no kernel for f32 on cl:%d+; move the tensor", function() ap.ones(2):unique() end)
+    return
+  end
   for name, dim in pairs {unique = false, ["unique/nan"] = false, ["unique/1"] = 1, ["unique/2"] = 2,
     ["unique/none"] = false, ["unique/scalar"] = false, ["unique_consecutive"] = false,
     ["unique_consecutive/1"] = 1} do

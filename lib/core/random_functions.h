@@ -125,7 +125,7 @@ static inline double log_f64(double x) {
     /* The exponent as the upper word sees it: x = 2^e * (1 + f). */
     int e = (int)(word)(offset >> 32) >> 20;
     double f = AS_DOUBLE(bits - (offset & 0xfff0000000000000ul)) - 1.0, n = (double)e;
-    double s = f / (2.0 + f), z = s * s, half = 0.5 * f * f;
+    double s = f / (2.0 + f), z = s * s, halved = 0.5 * f * f;
     double r = 1.479819860511658591e-01;
     r = r * z + 1.531383769920937332e-01;
     r = r * z + 1.818357216161805012e-01;
@@ -134,7 +134,7 @@ static inline double log_f64(double x) {
     r = r * z + 3.999999999940941908e-01;
     r = r * z + 6.666666666666735130e-01;
     return n * 6.93147180369123816490e-01 -
-           (half - (s * (half + r * z) + n * 1.90821492927058770002e-10) - f);
+           (halved - (s * (halved + r * z) + n * 1.90821492927058770002e-10) - f);
 }
 
 /* As normal_f32, from a whole block. Sine and cosine are fdlibm's k_sin.c and k_cos.c. */

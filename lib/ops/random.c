@@ -1,5 +1,7 @@
 /* Random numbers: which kernel, how many words an element takes, and the split over threads. */
 #include "ops/random.h"
+#include "cl/index.h"
+#include "cl/random.h"
 #include "cpu/isa.h"
 #include "cpu/kernels_random.h"
 #include "ops/ops.h"
@@ -15,8 +17,11 @@ enum {
     NUMBER_COST = 8 /* of one number, in elementary operations */
 };
 
-/* One draw: kernel, words an element, bytes of what goes in and comes out. */
+/* One draw: which it is (as cl_draw takes it) and in what numbers are made; the CPU's kernel, words an
+ * element, bytes of what goes in and comes out. */
 typedef struct Draw {
+    int which;
+    DType compute;
     RandomKernel kernel;
     RandomParams params;
     int words;
@@ -50,19 +55,34 @@ static bool run(Ctx *c, const Draw *d, void *y, const void *x, int64_t n, uint64
     return !ctx_stopping(c) || ctx_interrupted(c);
 }
 
-/* Draws into t, through a dense tensor of `dtype` on the CPU where t is not one: so other devices get the
- * same numbers. x as for run. */
+/* Draws into t on its device, through a dense tensor where t is not one. x as for run. */
+static bool draw_on_device(Ctx *c, const char *op, Tensor *t, const Draw *d, const Tensor *x,
+                           uint64_t offset) {
+    Tensor dense;
+    bool direct = tensor_is_contiguous(t);
+    if (direct)
+        tensor_alias(&dense, t);
+    else if (!tensor_new_like(c, &dense, (DType)t->dtype, t))
+        return false;
+    bool ok = cl_draw(c, op, &dense, x, d->which, d->compute, &d->params, c->rng.seed, offset) &&
+              (direct || op_copy_(c, t, &dense));
+    tensor_release(&dense);
+    return ok;
+}
+
+/* Draws into t, through a dense tensor of `dtype` where t is not one. x as for run. */
 static bool draw_into(Ctx *c, const char *op, Tensor *t, DType dtype, const Draw *d, const Tensor *x) {
     Tensor dense;
     REQUIRE(c, !tensor_overlaps_itself(t),
             "%s: elements of the tensor share memory (it was expanded); clone it first", op);
     int64_t n = tensor_numel(t);
-    bool direct = t->device == CPU && t->dtype == dtype && tensor_is_contiguous(t);
+    uint64_t offset = rng_take(&c->rng, random_blocks(n * d->words));
+    if (t->device != CPU) return draw_on_device(c, op, t, d, x, offset);
+    bool direct = t->dtype == dtype && tensor_is_contiguous(t);
     if (direct)
         tensor_alias(&dense, t);
     else if (!tensor_new(c, &dense, dtype, t->ndim, t->size))
         return false;
-    uint64_t offset = rng_take(&c->rng, random_blocks(n * d->words));
     bool ok = run(c, d, tensor_data(&dense), x ? tensor_data(x) : NULL, n, c->rng.seed, offset) &&
               (direct || op_copy_(c, t, &dense));
     tensor_release(&dense);
@@ -76,10 +96,21 @@ static bool require_floating(Ctx *c, const char *op, const Tensor *t) {
 
 static Draw real_draw(RandomReal which, DType dtype, RandomParams params) {
     bool wide = dtype == F64;
-    return (Draw){.kernel = kernels()->real[which][wide],
+    return (Draw){.which = (int)which,
+                  .compute = dtype,
+                  .kernel = kernels()->real[which][wide],
                   .params = params,
                   .words = wide ? 2 : 1,
                   .out_bytes = wide ? sizeof(double) : sizeof(float)};
+}
+
+static Draw whole_draw(RandomWhole which, int words, int64_t out_bytes, RandomParams params) {
+    return (Draw){.which = RANDOM_REAL_COUNT + (int)which,
+                  .compute = I64,
+                  .kernel = kernels()->whole[which],
+                  .params = params,
+                  .words = words,
+                  .out_bytes = out_bytes};
 }
 
 static DType real_dtype(const Tensor *t) {
@@ -147,10 +178,8 @@ bool op_randint_(Ctx *c, Tensor *t, int64_t low, int64_t high, const char *op) {
     if (!require_range(c, op, (DType)t->dtype, low, high)) return false;
     uint64_t range = (uint64_t)high - (uint64_t)low + 1;
     bool small = range && range <= 1 << 16;
-    Draw d = {.kernel = kernels()->whole[small ? RANDOM_SMALL : RANDOM_LARGE],
-              .params = {.low = (uint64_t)low, .range = range},
-              .words = small ? 1 : 2,
-              .out_bytes = sizeof(int64_t)};
+    Draw d = whole_draw(small ? RANDOM_SMALL : RANDOM_LARGE, small ? 1 : 2, sizeof(int64_t),
+                        (RandomParams){.low = (uint64_t)low, .range = range});
     return draw_into(c, op, t, I64, &d, NULL);
 }
 
@@ -160,18 +189,18 @@ static uint64_t threshold_of(double p) {
 
 bool op_bernoulli_(Ctx *c, Tensor *t, double p) {
     REQUIRE(c, p >= 0 && p <= 1, "bernoulli_: expected a probability from 0 to 1, got %g", p);
-    Draw d = {.kernel = kernels()->whole[RANDOM_EVENT],
-              .params = {.threshold = threshold_of(p)},
-              .words = 1,
-              .out_bytes = 1};
+    Draw d = whole_draw(RANDOM_EVENT, 1, 1, (RandomParams){.threshold = threshold_of(p)});
     return draw_into(c, "bernoulli_", t, BOOL, &d, NULL);
 }
 
-static bool are_probabilities(const Tensor *p) {
-    for (int64_t i = 0, n = tensor_numel(p); i < n; i++) {
+static bool require_probabilities(Ctx *c, const Tensor *p) {
+    bool outside = false;
+    if (p->device != CPU && !cl_any_outside(c, "bernoulli", p, 0, 1, &outside)) return false;
+    for (int64_t i = 0, n = p->device == CPU ? tensor_numel(p) : 0; i < n; i++) {
         double v = tensor_get_double(p, i);
-        if (!(v >= 0 && v <= 1)) return false;
+        outside |= !(v >= 0 && v <= 1);
     }
+    REQUIRE(c, !outside, "bernoulli: expected probabilities from 0 to 1, got others");
     return true;
 }
 
@@ -180,14 +209,13 @@ bool op_bernoulli_each_(Ctx *c, Tensor *t, const Tensor *p) {
     if (!require_floating(c, "bernoulli", p) || !require_same_device(c, "bernoulli", t, p)) return false;
     if (!tensor_expand(c, &view, p, t->ndim, t->size, "bernoulli")) return false;
     DType dtype = real_dtype(p);
-    bool ok = op_to(c, &dense, &view, CPU, dtype);
+    bool ok = op_contiguous(c, &dense, &view, dtype);
     tensor_release(&view);
     if (!ok) return false;
     Draw d = real_draw(RANDOM_BERNOULLI, dtype, (RandomParams){0});
     d.in_bytes = (int64_t)dtype_size(dtype);
     d.out_bytes = 1;
-    ok = are_probabilities(&dense) ? draw_into(c, "bernoulli", t, BOOL, &d, &dense)
-                                   : ctx_fail(c, "bernoulli: expected probabilities from 0 to 1, got others");
+    ok = require_probabilities(c, &dense) && draw_into(c, "bernoulli", t, BOOL, &d, &dense);
     tensor_release(&dense);
     return ok;
 }
@@ -203,8 +231,7 @@ bool op_randperm(Ctx *c, Tensor *out, int64_t n, DType dtype) {
         return false;
     }
     /* 64 random bits a position; its remainder is off by less than n / 2^64. */
-    const Draw d = {
-        .kernel = kernels()->whole[RANDOM_LARGE], .params = {0}, .words = 2, .out_bytes = sizeof(int64_t)};
+    const Draw d = whole_draw(RANDOM_LARGE, 2, sizeof(int64_t), (RandomParams){0});
     bool ok = draw_into(c, "randperm", &draws, I64, &d, NULL);
     if (ok) {
         int64_t *at = tensor_data(&order);
@@ -221,20 +248,34 @@ bool op_randperm(Ctx *c, Tensor *out, int64_t n, DType dtype) {
     return ok;
 }
 
+static bool dropout_on_device(Ctx *c, Tensor *out, const Tensor *x, const Draw *d, uint64_t seed,
+                              uint64_t offset) {
+    Tensor dense;
+    if (!op_contiguous(c, &dense, x, (DType)x->dtype)) return false;
+    bool ok = tensor_new_like(c, out, (DType)x->dtype, x);
+    if (ok && !cl_draw(c, "dropout", out, &dense, d->which, d->compute, &d->params, seed, offset)) {
+        tensor_release(out);
+        ok = false;
+    }
+    tensor_release(&dense);
+    return ok;
+}
+
 bool op_dropout(Ctx *c, Tensor *out, const Tensor *x, double p, uint64_t seed, uint64_t offset) {
     Tensor dense, y;
     out->storage = NULL;
     DType dtype = real_dtype(x);
     if (!require_floating(c, "dropout", x)) return false;
     REQUIRE(c, p >= 0 && p < 1, "dropout: expected a probability from 0 to below 1, got %g", p);
-    if (!op_to(c, &dense, x, CPU, dtype)) return false;
     Draw d = real_draw(RANDOM_DROPOUT, dtype, (RandomParams){.threshold = threshold_of(p), .b = 1 / (1 - p)});
     d.words = 1;
     d.in_bytes = (int64_t)dtype_size(dtype);
+    if (x->device != CPU) return dropout_on_device(c, out, x, &d, seed, offset);
+    if (!op_contiguous(c, &dense, x, dtype)) return false;
     bool ok = tensor_new_like(c, &y, dtype, &dense);
     if (ok) {
         ok = run(c, &d, tensor_data(&y), tensor_data(&dense), tensor_numel(x), seed, offset) &&
-             op_to(c, out, &y, x->device, (DType)x->dtype);
+             op_contiguous(c, out, &y, (DType)x->dtype);
         if (ok) out->is_view = false;
         tensor_release(&y);
     }

@@ -1,4 +1,5 @@
---- Looking values up, comparing sets, counting. None of them has a gradient. They run on the CPU.
+--- Looking values up, comparing sets, counting. None of them has a gradient. unique and unique_consecutive run on the
+--- CPU only.
 local core = require "apsis.core"
 local no_gradient = core.no_gradient
 
