@@ -198,3 +198,14 @@ test("matmul: errors name the op, both shapes and the reason", function()
   raises("linear: the weight %(5x6%) takes 6 features, the input %(3x4%) has 4", ap.linear, a, ap.ones(5, 6))
   raises("linear: expected a bias of 5 elements, got %(4%)", ap.linear, a, ap.ones(5, 4), ap.ones(4))
 end)
+
+test("matmul: where memory is too short for BLIS, the product is right or an error, never a crash", function()
+  local code = "local ap = require(\"apsis\") local a = ap.ones(600, 600) " ..
+    "local ok, y = pcall(a.matmul, a, a) assert(not ok or y:sum():item() == 600 ^ 3) os.exit(0)"
+  for kilobytes = 20000, 60000, 4000 do
+    local command = ("ulimit -v %d; OMP_NUM_THREADS=1 '%s' -e '%s' 2>/dev/null"):format(kilobytes, arg[-1], code)
+    local _, how, status = os.execute(command)
+    -- Below some limit the program does not load or not start, and says so.
+    assert(how == "exit" and status < 128, ("%s %d with %d KB"):format(how, status, kilobytes))
+  end
+end)

@@ -3,8 +3,10 @@
 #include "cpu/kernels_gemm.h"
 #include <blis.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #ifdef __x86_64__
 #include <cpuid.h>
 #endif
@@ -20,6 +22,7 @@ enum {
     FMA_PER_OPERATION = 8,           /* multiplications in the time of one elementary operation ... */
     FMA_PER_OPERATION_OF_VECTOR = 4, /* ... where every element comes from memory for one of them */
     DEEP = 4096,                     /* of k, where threads share it for want of rows and columns */
+    BLIS_BYTES = 24 << 20,           /* more than a thread of BLIS packs into */
     LAST_AMD_FAMILY_OF_BLIS = 0x19,  /* Zen 4; BLIS 0.9 takes later families for unknown */
 };
 /* Multiplications up to which our kernels are about as fast as BLIS's or faster: 200 x 200 x 200. Measured on
@@ -143,10 +146,29 @@ static Matrix with_strides(Matrix x, int64_t rows, int64_t cols) {
     return x;
 }
 
+static _Atomic int inside, provided; /* threads in BLIS now, and the most that it has had memory for */
+
+/* BLIS packs into memory that it takes on the first call of a thread more than ever before and keeps for
+ * good; where there is none, it writes to address 0. So that a process at its limit does not end there, ask
+ * first. False: BLIS must not be called. */
+static bool enter_blis(void) {
+    int now = atomic_fetch_add(&inside, 1) + 1;
+    if (now <= atomic_load(&provided)) return true;
+    void *probe = mmap(NULL, BLIS_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (probe == MAP_FAILED) {
+        atomic_fetch_sub(&inside, 1);
+        return false;
+    }
+    munmap(probe, BLIS_BYTES);
+    atomic_store(&provided, now);
+    return true;
+}
+
 /* BLIS's own threads are not used: they wait for each other in loops that never sleep, several times a
  * product, and where another process holds a core each wait lasts a time slice (a 64x784x128 product took 36
  * ms instead of 0.1 beside one busy process). */
-static void blis(const Product *p) {
+static bool blis(const Product *p) {
+    if (!enter_blis()) return false;
     pthread_once(&once, start);
     rntm_t runtime = BLIS_RNTM_INITIALIZER;
     bli_rntm_set_num_threads(1, &runtime);
@@ -161,6 +183,8 @@ static void blis(const Product *p) {
         bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, p->m, p->n, p->k, &one, a.data, a.rs, a.cs, b.data,
                      b.rs, b.cs, &beta, out.data, out.rs, out.cs, NULL, &runtime);
     }
+    atomic_fetch_sub(&inside, 1);
+    return true;
 }
 
 static int64_t smaller(int64_t a, int64_t b) {
@@ -198,7 +222,12 @@ static void multiply(const Product *p) {
     if (by_dots(kernels, p->m < p->n ? &t : p) || by_columns(kernels, p) || by_columns(kernels, &t)) return;
     double work = (double)p->m * (double)p->n * (double)p->k;
     bool own = work <= OWN_WORK || smaller(p->m, p->n) <= OWN_SIDE;
-    if (!own || (!by_tiles(kernels, p) && !by_tiles(kernels, &t))) blis(p);
+    if (own && (by_tiles(kernels, p) || by_tiles(kernels, &t))) return;
+    if (blis(p) || by_tiles(kernels, p) || by_tiles(kernels, &t)) return;
+    for (int64_t j = 0; j < p->n; j++) { /* no memory, and a result whose rows and columns both have gaps */
+        Product column = part(p, 0, j, 0, p->m, 1, p->k);
+        by_tiles(kernels, &column);
+    }
 }
 
 static int64_t half(int64_t size) {
