@@ -1,8 +1,10 @@
-# Apsis: build, test, install. `make help` lists the goals.
+# Apsis: build, test, install. `make help` lists the goals. To cross-compile, give CC, HOSTCC=gcc (it builds the
+# tool that embeds the standard library) and PKG_CONFIG_LIBDIR.
 BUILD    ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 CC       := $(if $(filter default,$(origin CC)),gcc,$(CC))
+HOSTCC   ?= $(CC)
 SANITIZE ?=
 comma    := ,
 
@@ -138,7 +140,7 @@ $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
 $(BUILD)/embed: vm/embed.c $(BUILD)/flags
 	$(call step,CC,$<)
-	$(Q)$(CC) -std=gnu17 $(WARN) -O1 -o $@ $<
+	$(Q)$(HOSTCC) -std=gnu17 $(WARN) -O1 -o $@ $<
 $(BUILD)/bundle_data.c: $(BUILD)/embed $(BUILD)/bundle.list $(BUNDLE)
 	$(call step,EMBED,$@)
 	$(Q)$(BUILD)/embed $(BUNDLE) > $@.new && mv $@.new $@
