@@ -90,7 +90,14 @@ static int l_embedding_backward(lua_State *L) {
 static int l_take_along_dim(lua_State *L) {
     const Tensor *x = check_tensor(L, 1), *index = check_tensor(L, 2);
     options(L, 3, "dim", NULL);
-    if (lua_isnoneornil(L, 3)) return result(L, op_take(ctx(L), op_name(L), new_tensor(L), x, index));
+    if (lua_isnoneornil(L, 3)) {
+        Tensor row, *out = new_tensor(L);
+        if (!op_reshape(ctx(L), &row, index, 1, (const int64_t[]){tensor_numel(index)}))
+            return raise_error(L);
+        bool ok = op_take(ctx(L), op_name(L), out, x, &row);
+        tensor_release(&row);
+        return result(L, ok);
+    }
     int dim = check_dim(L, 3, x);
     return result(L, op_take_along_dim(ctx(L), new_tensor(L), x, index, dim));
 }

@@ -3,6 +3,7 @@
 #include "ops/norm.h"
 #include "bind/bind.h"
 #include "ops/softmax.h"
+#include <math.h>
 
 /* NAME(x, dim, dtype) */
 static int softmax(lua_State *L, const char *name, SoftmaxForm form) {
@@ -59,7 +60,7 @@ static int l_rms_norm(lua_State *L) {
     options(L, 2, "normalized_shape", "weight", "eps", NULL);
     const Tensor *weight = opt_tensor(L, 3);
     const RowNorm r = {
-        .name = "rms_norm", .ndim = check_sizes(L, 2, size), .size = size, .eps = opt_number(L, 4, -1)};
+        .name = "rms_norm", .ndim = check_sizes(L, 2, size), .size = size, .eps = opt_number(L, 4, NAN)};
     return result(L, op_row_norm(ctx(L), new_tensor(L), x, weight, NULL, &r));
 }
 
@@ -88,7 +89,7 @@ static int l_rms_norm_grad(lua_State *L) {
     int64_t size[MAX_DIMS];
     const Tensor *g = check_tensor(L, 1), *x = check_tensor(L, 2), *weight = opt_tensor(L, 4);
     const RowNorm r = {
-        .name = "rms_norm", .ndim = check_sizes(L, 3, size), .size = size, .eps = opt_number(L, 5, -1)};
+        .name = "rms_norm", .ndim = check_sizes(L, 3, size), .size = size, .eps = opt_number(L, 5, NAN)};
     Tensor *gx = new_tensor(L), *gw = wanted(L, 6);
     return results(L, op_row_norm_grad(ctx(L), gx, gw, NULL, g, x, weight, &r), 2);
 }

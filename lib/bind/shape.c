@@ -205,18 +205,20 @@ static int l_narrow(lua_State *L) {
 /* unfold(x, dim, size, step): windows along a dimension, as a new last one */
 static int l_unfold(lua_State *L) {
     const Tensor *x = check_tensor(L, 1);
-    if (x->ndim == 0 || x->ndim == MAX_DIMS) raise(L, "unfold: (%s) cannot be unfolded", SHAPE(x));
+    if (x->ndim == MAX_DIMS) raise(L, "unfold: (%s) cannot be unfolded", SHAPE(x));
     int dim = check_dim(L, 2, x);
-    int64_t size = check_int(L, 3), step = check_int(L, 4);
-    if (size < 0 || size > x->size[dim] || step < 1)
+    int64_t size = check_int(L, 3), step = check_int(L, 4), all = x->ndim ? x->size[dim] : 1;
+    if (size < 0 || size > all || step < 1)
         raise(L, "unfold: windows of %lld by steps of %lld do not fit dimension %d of (%s)", (long long)size,
               (long long)step, dim + 1, SHAPE(x));
     Tensor *y = new_tensor(L);
     tensor_alias(y, x);
-    y->size[dim] = (x->size[dim] - size) / step + 1;
-    y->stride[dim] = x->stride[dim] * step;
+    if (x->ndim) {
+        y->size[dim] = (all - size) / step + 1;
+        y->stride[dim] = x->stride[dim] * step;
+    }
     y->size[y->ndim] = size;
-    y->stride[y->ndim++] = x->stride[dim];
+    y->stride[y->ndim++] = x->ndim ? x->stride[dim] : 1;
     return 1;
 }
 

@@ -4,6 +4,7 @@
 #include "cpu/norm.h"
 #include "ops/float_operand.h"
 #include <float.h>
+#include <math.h>
 
 static bool check_gradient(Ctx *c, const char *name, const Tensor *g, const Tensor *x) {
     if (!require_floating(c, name, x) || !require_same_device(c, name, g, x)) return false;
@@ -92,7 +93,7 @@ static bool check_rows(Ctx *c, const Tensor *x, const Tensor *weight, const Tens
 }
 
 static double row_eps(const RowNorm *r, DType compute) {
-    return r->eps >= 0 ? r->eps : compute == F64 ? DBL_EPSILON : (double)FLT_EPSILON;
+    return !isnan(r->eps) ? r->eps : compute == F64 ? DBL_EPSILON : (double)FLT_EPSILON;
 }
 
 static ClRowNorm device_rows(const RowNorm *r, int64_t rows, int64_t n, DType dtype) {

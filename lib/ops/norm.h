@@ -6,7 +6,7 @@
 #include "core/tensor.h"
 
 /* Over the last `ndim` dimensions, which must have the sizes `size`; weight and bias have that shape.
- * `centre`: layer_norm, about the mean; else rms_norm, by the root mean square. A negative eps stands for
+ * `centre`: layer_norm, about the mean; else rms_norm, by the root mean square. An eps of NAN stands for
  * that of the dtype. */
 typedef struct RowNorm {
     const char *name;

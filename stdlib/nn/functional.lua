@@ -186,6 +186,10 @@ function F.cosine_similarity(a, b, dim, eps)
   check_tensor("cosine_similarity", 2, b)
   dim, eps = keywords("cosine_similarity", {"dim", "eps"}, dim, eps)
   dim, eps = dim or 2, eps or 1e-8
+  -- A size of 1 along dim counts as often as the other's elements do.
+  if a.ndim ~= b.ndim or a.ndim > 0 and a:size(dim) ~= b:size(dim) then
+    a, b = a + core.zeros_like(b), b + core.zeros_like(a)
+  end
   local function unit(x) return x / x:norm(2, dim, true):clamp(eps) end
   return (unit(a) * unit(b)):sum(dim)
 end

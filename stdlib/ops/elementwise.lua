@@ -195,7 +195,9 @@ rule("sigmoid", "y", function(g, y) return core.sigmoid_grad(g, y) end)
 --- logit: log(x / (1 - x)), the inverse of sigmoid.
 ---@param x Tensor any shape, floating, in (0, 1)
 ---@return Tensor same shape
-rule("logit", "1", function(g, _, x) return g / (x * (1 - x)) end)
+rule("logit", "1", function(g, _, x)
+  return core.where(x:ge(0) & x:le(1), g / (x * (1 - x)), 0 / 0)
+end)
 
 --- relu: max(x, 0).
 ---@param x Tensor any shape, numeric
@@ -385,23 +387,23 @@ end, function(g, y, a, b)
 end)
 
 -- Where both are equal, each gets half, as in PyTorch.
-local function share(chosen, g, a, b)
-  return g * (chosen(a, b):to(g.dtype) + core.eq(a, b):to(g.dtype) * 0.5)
+local function share(hidden, g, a, b)
+  return g * (1 - hidden(a, b):to(g.dtype) - core.eq(a, b):to(g.dtype) * 0.5)
 end
 
 --- maximum: the larger of two elements, broadcast; nan if either is.
 ---@param a Tensor|number
 ---@param b Tensor|number broadcasts with a
 ---@return Tensor the broadcast shape, promoted dtype
-rule("maximum", "12", function(g, _, a, b) return share(core.gt, g, a, b) end,
-  function(g, _, a, b) return share(core.lt, g, a, b) end)
+rule("maximum", "12", function(g, _, a, b) return share(core.lt, g, a, b) end,
+  function(g, _, a, b) return share(core.gt, g, a, b) end)
 
 --- minimum: the smaller of two elements, broadcast; nan if either is.
 ---@param a Tensor|number
 ---@param b Tensor|number broadcasts with a
 ---@return Tensor the broadcast shape, promoted dtype
-rule("minimum", "12", function(g, _, a, b) return share(core.lt, g, a, b) end,
-  function(g, _, a, b) return share(core.gt, g, a, b) end)
+rule("minimum", "12", function(g, _, a, b) return share(core.gt, g, a, b) end,
+  function(g, _, a, b) return share(core.lt, g, a, b) end)
 
 -- Of a tensor or a number, beside the gradient g.
 local function is_nan(b, g)
@@ -409,19 +411,24 @@ local function is_nan(b, g)
   return core.full({}, b ~= b, {device = g.device})
 end
 
+-- The share of a: all of it where it was chosen or b is nan, half of it among equals.
+local function share_number(chosen, g, a, b)
+  return (chosen(a, b) | is_nan(b, g)):to(g.dtype) - core.eq(a, b):to(g.dtype) * 0.5
+end
+
 --- fmax: the larger of two elements, broadcast; the other one where one is nan.
 ---@param a Tensor|number
 ---@param b Tensor|number broadcasts with a
 ---@return Tensor the broadcast shape, promoted dtype
-rule("fmax", "12", function(g, _, a, b) return g * (core.ge(a, b) | is_nan(b, g)):to(g.dtype) end,
-  function(g, _, a, b) return g * (~(core.ge(a, b) | is_nan(b, g))):to(g.dtype) end)
+rule("fmax", "12", function(g, _, a, b) return g * share_number(core.ge, g, a, b) end,
+  function(g, _, a, b) return g * (1 - share_number(core.ge, g, a, b)) end)
 
 --- fmin: the smaller of two elements, broadcast; the other one where one is nan.
 ---@param a Tensor|number
 ---@param b Tensor|number broadcasts with a
 ---@return Tensor the broadcast shape, promoted dtype
-rule("fmin", "12", function(g, _, a, b) return g * (core.le(a, b) | is_nan(b, g)):to(g.dtype) end,
-  function(g, _, a, b) return g * (~(core.le(a, b) | is_nan(b, g))):to(g.dtype) end)
+rule("fmin", "12", function(g, _, a, b) return g * share_number(core.le, g, a, b) end,
+  function(g, _, a, b) return g * (1 - share_number(core.le, g, a, b)) end)
 
 --- atan2: the angle of the point (b, a), in radians, in (-pi, pi].
 ---@param a Tensor|number the y coordinate

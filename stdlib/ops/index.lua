@@ -218,7 +218,10 @@ rule("index_copy", "3",
 rule("index_fill", "3",
   function(g, _, _, dim, index) return g:index_fill(dim, index, 0) end,
   nil, nil,
-  function(g, _, _, dim, index) return g:index_select(dim, index):sum() end)
+  function(g, _, _, dim, index) -- each place once, however often its position stands in the index
+    local filled = core.zeros(g:size(), {dtype = "bool", device = g.device}):index_fill(dim, index, 1)
+    return core.where(filled, g, 0):sum()
+  end)
 
 --- take: elements of x, as one flat row, at the positions.
 ---@param x Tensor
@@ -230,11 +233,11 @@ rule("take", "2", function(g, _, x, index) return zeros(x, g):put(index, g, true
 --- take_along_dim: gather whose x and index broadcast to each other outside dim.
 ---@param x Tensor
 ---@param index Tensor i64 or i32, as many dimensions as x
----@param dim? integer nil: take
----@return Tensor
+---@param dim? integer nil: of x as one flat row
+---@return Tensor the broadcast shape; a vector without a dim
 --- Source: torch.take_along_dim.  Example: x:take_along_dim(x:argsort(2), 2) sorts rows
 rule("take_along_dim", "2", function(g, _, x, index, dim)
-  if dim == nil then return zeros(x, g):put(index, g, true) end
+  if dim == nil then return zeros(x, g):put(index:reshape(-1), g, true) end
   local x_size, size = x:size(), index:size()
   if x.ndim == 0 then return g:sum() end
   local d = dim < 0 and dim + x.ndim + 1 or dim

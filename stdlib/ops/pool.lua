@@ -97,13 +97,20 @@ end
 ---@param padding integer|nil default 0
 ---@param dilation integer|nil default 1
 ---@param ceil_mode boolean|nil default false
+---@param return_indices boolean|nil default false
 ---@return Tensor shape (N, C, OT)
+---@return Tensor|nil with return_indices: the places in the sequence, from 1, i64
+--- Source: torch.nn.functional.max_pool1d.
 define("max_pool1d", function(x, ...)
-  local kernel_size, stride, padding, dilation, ceil_mode = named("max_pool1d", MAX, ...)
-  return (batched("max_pool1d", 3, x, function(sequence)
-    return max_pool2d(sequence:unsqueeze(3), across(kernel_size, 1), across(stride, 1), across(padding, 0),
-      across(dilation, 1), ceil_mode):squeeze(3)
-  end))
+  local kernel_size, stride, padding, dilation, ceil_mode, return_indices = named("max_pool1d", MAX, ...)
+  return batched("max_pool1d", 3, x, function(sequence)
+    local function pooled(pool)
+      return pool(sequence:unsqueeze(3), across(kernel_size, 1), across(stride, 1), across(padding, 0),
+        across(dilation, 1), ceil_mode):squeeze(3)
+    end
+    if not return_indices then return pooled(max_pool2d) end
+    return pooled(max_pool2d), pooled(core.max_pool2d_indices)
+  end)
 end)
 
 --- avg_pool1d: the mean of each window of a sequence.
@@ -143,7 +150,12 @@ local function pad_dim(x, dim, before, after, mode)
     error(("pad: %s padding {%d, %d} is too large for dimension %d of size %d"):format(mode, before, after,
       dim, n), 4)
   end
-  for i = 1 - before, n + after do positions[#positions + 1] = READ[mode](i, n) end
+  -- What circular padding repeats is what a negative width left.
+  local first, kept = 0, n
+  if mode == "circular" then
+    first, kept = math.max(-before, 0), n + math.min(before, 0) + math.min(after, 0)
+  end
+  for i = 1 - before, n + after do positions[#positions + 1] = READ[mode](i - first, kept) + first end
   return x:index_select(dim, core.tensor(positions, {dtype = "i64", device = x.device}))
 end
 
@@ -162,7 +174,7 @@ local function pad_constant(x, pads, value)
     items[d] = {before + 1, before + x:size(d)}
   end
   local y = core.full(size, value, {dtype = x.dtype, device = x.device})
-  if x:numel() == 0 then return y end
+  if x:numel() == 0 then return x.requires_grad and y + x:sum() or y end -- a sum of nothing, for the tape
   return y:setitem_(x, table.unpack(items))
 end
 
@@ -202,15 +214,18 @@ local function source_position(i, scale, align_corners)
   return math.max((i + 0.5) * scale - 0.5, 0)
 end
 
-local function resize_nearest(x, dim, size)
+local function resize_nearest(x, dim, size, _, factor)
   local n, positions = x:size(dim), {}
-  for i = 0, size - 1 do positions[i + 1] = math.min(i * n // size, n - 1) + 1 end
+  for i = 0, size - 1 do
+    local at = factor and math.floor(i / factor) or i * n // size
+    positions[i + 1] = math.min(at, n - 1) + 1
+  end
   return x:index_select(dim, core.tensor(positions, {dtype = "i64", device = x.device}))
 end
 
-local function resize_linear(x, dim, size, align_corners)
+local function resize_linear(x, dim, size, align_corners, factor)
   local n = x:size(dim)
-  local scale = align_corners and (size > 1 and (n - 1) / (size - 1) or 0) or n / size
+  local scale = align_corners and (size > 1 and (n - 1) / (size - 1) or 0) or factor and 1 / factor or n / size
   local low, high, share, shape = {}, {}, {}, {}
   for i = 0, size - 1 do
     local at = source_position(i, scale, align_corners)
@@ -252,7 +267,9 @@ define("interpolate", function(x, ...)
     if math.type(size) ~= "integer" or size < 1 then
       error(("interpolate: expected sizes of at least 1, got %s"):format(tostring(size)), 2)
     end
-    if size ~= x:size(d) then x = resize(x, d, size, align_corners) end
+    -- As in PyTorch the factor itself says where to read, not the sizes, which were rounded down.
+    local same = size == x:size(d) and (factor == nil or factor == 1 or mode == "nearest" or align_corners)
+    if not same then x = resize(x, d, size, align_corners, factor) end
   end
   return x
 end)

@@ -1,7 +1,7 @@
 --- Gradients and docs of the views and reshapes.
 
 local core = require "apsis.core"
-local rule = core.rule
+local rule, define = core.rule, core.define
 
 local function restore(g, _, x) return g:reshape(x:size()) end
 
@@ -67,12 +67,49 @@ rule("permute", "", function(g, _, x, ...)
   return g:permute(inverse)
 end)
 
---- movedim: one dimension moved to another place.
----@param x Tensor
----@param from integer
----@param to integer
----@return Tensor a view
 rule("movedim", "", function(g, _, _, from, to) return g:movedim(to, from) end)
+
+-- {dimension, ...} as numbers from 1, each once.
+local function dimensions(list, ndim)
+  local dims, seen = {}, {}
+  for i, d in ipairs(list) do
+    local whole = math.type(d) == "integer" and (d < 0 and d + ndim + 1 or d)
+    if not whole or whole < 1 or whole > ndim or seen[whole] then
+      error(("movedim: %s: expected each of the dimensions 1..%d at most once"):format(tostring(d), ndim), 4)
+    end
+    dims[i], seen[whole] = whole, true
+  end
+  return dims
+end
+
+-- The order in which permute puts dimensions `from` at the places `to`, the others where they fit.
+local function moved_order(from, to, ndim)
+  local order, taken, next_free = {}, {}, 1
+  for i, d in ipairs(from) do order[to[i]], taken[d] = d, true end
+  for place = 1, ndim do
+    if not order[place] then
+      while taken[next_free] do next_free = next_free + 1 end
+      order[place], next_free = next_free, next_free + 1
+    end
+  end
+  return order
+end
+
+local movedim = core.movedim
+
+--- movedim: dimensions moved to other places; the others keep their order.
+---@param x Tensor
+---@param from integer|integer[]
+---@param to integer|integer[] as many as from
+---@return Tensor a view
+--- Source: torch.movedim.  Example: ap.zeros(2, 3, 4):movedim(1, 3).shape --> {3, 4, 2}
+define("movedim", function(x, from, to)
+  if type(from) ~= "table" and type(to) ~= "table" or not core.is_tensor(x) then return movedim(x, from, to) end
+  if type(from) ~= "table" or type(to) ~= "table" or #from ~= #to then
+    error("movedim: expected two dimensions, or two tables of equally many", 2)
+  end
+  return x:permute(moved_order(dimensions(from, x.ndim), dimensions(to, x.ndim), x.ndim))
+end)
 
 --- expand: dimensions of size 1 repeated to the sizes given, without a copy.
 ---@param x Tensor
