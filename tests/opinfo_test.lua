@@ -1,0 +1,209 @@
+--- PyTorch's own sample inputs (its OpInfo database): results and gradients of every op that both have. What is called
+--- with what is in tests/golden/opinfo_FAMILY.safetensors; tests/golden/opinfo.py made them and says how they read.
+
+local ap = require "apsis"
+local F = require "apsis.nn.functional"
+local place = require "support.device".place
+
+local FAMILIES = {"elementwise", "reduce", "shape", "index", "nn", "matrix"}
+
+-- Relative to each value, and absolute relative to the largest of the result, where sums cancel.
+local RTOL, GRADIENT_RTOL, CANCEL = 1e-10, 1e-7, 1e-13
+
+-- The looser ones: name -> {rtol of results, rtol of gradients, why}.
+local LOOSER = {}
+
+-- Where PyTorch's gradient is nan and ours is not: at infinity its formula divides infinity by itself.
+local FINITE = {["F.softsign"] = true}
+
+-- What these give depends on where x lies in memory: one layout only.
+local MEMORY = {as_strided = true}
+
+-- --- reading the files -------------------------------------------------------------------------------------------
+
+local function product(size)
+  local n = 1
+  for _, s in ipairs(size) do n = n * s end
+  return n
+end
+
+-- The values of a stream, from where the last reading of it ended.
+local function reader(stream)
+  local values, at = stream:totable(), 0
+  return function(size)
+    local n = product(size)
+    at = at + n
+    return table.move(values, at - n + 1, at, 1, {})
+  end
+end
+
+local function to_tensor(values, size, dtype)
+  if dtype == "bool" then
+    for i, v in ipairs(values) do values[i] = v ~= 0 end
+  elseif dtype == "i64" then
+    for i, v in ipairs(values) do values[i] = math.tointeger(v) end
+  end
+  if #values == 0 then return place(ap.zeros(size, {dtype = dtype})) end
+  return place(ap.tensor(values, {dtype = dtype}):reshape(size):clone())
+end
+
+-- The calls of a file by op, and the ops in order. A call is {line =, arguments =, results =, gradients =}, the first two
+-- from table.pack; what is a tensor there is {tensor =, wants = true where a gradient is to be checked, weighted =}.
+local function read(family)
+  local file = golden("opinfo_" .. family)
+  local bytes = file.cases:totable()
+  local text = {}
+  for i = 1, #bytes, 4096 do
+    text[#text + 1] = string.char(table.unpack(bytes, i, math.min(i + 4095, #bytes)))
+  end
+  local inputs, values = reader(file.inputs), reader(file.values)
+  local calls, order, wanted, line = {}, {}, {}, nil
+  local function entry(from, dtype, flags)
+    return function(size)
+      local e = {is_entry = true, size = size, tensor = to_tensor(from(size), size, dtype), wants = flags == "g",
+        weighted = flags == "w"}
+      if e.wants then wanted[#wanted + 1] = e end
+      return e
+    end
+  end
+  local environment = {
+    inf = math.huge, nan = 0 / 0, n = table.pack,
+    x = entry(inputs, "f64"), g = entry(inputs, "f64", "g"), i = entry(inputs, "i64"), b = entry(inputs, "bool"),
+    y = entry(values, "f64"), w = entry(values, "f64", "w"),
+    call = function(name, arguments, results)
+      local gradients = {}
+      for k, e in ipairs(wanted) do gradients[k] = to_tensor(values(e.size), e.size, "f64") end
+      if not calls[name] then
+        calls[name] = {}
+        order[#order + 1] = name
+      end
+      table.insert(calls[name], {line = line, arguments = arguments, results = results, gradients = gradients})
+      wanted = {}
+    end,
+  }
+  for each in table.concat(text):gmatch "[^\n]+" do
+    line = each
+    assert(load(line, "=" .. line, "t", environment))()
+  end
+  return calls, order
+end
+
+-- --- one call ----------------------------------------------------------------------------------------------------
+
+-- Every other element of a wider tensor.
+local function strided(x)
+  if x.ndim == 0 or x.ndim > 6 then return x end
+  local wide = x:unsqueeze(-1):tile(2):clone()
+  wide:select(-1, 2):zero_()
+  return wide:select(-1, 1)
+end
+
+-- An argument as the op takes it; adds the tensors whose gradients are wanted to `leaves`.
+local function built(v, layout, leaves)
+  if type(v) ~= "table" then return v end
+  if not v.is_entry then
+    local list = {}
+    for k, item in pairs(v) do list[k] = built(item, layout, leaves) end
+    return list
+  end
+  -- What gives a gradient is a leaf: an op that writes in place or asks for contiguous memory gets what is made of it.
+  if v.wants and leaves then
+    local leaf = v.tensor:detach():clone():requires_grad_()
+    leaves[#leaves + 1] = leaf
+    return leaf
+  end
+  local x = v.tensor:detach():clone()
+  return layout == "strided" and strided(x) or x
+end
+
+local function flatten(results, list)
+  for k = 1, results.n or #results do
+    local v = results[k]
+    if type(v) == "table" then
+      flatten(v, list)
+    elseif v ~= nil then
+      list[#list + 1] = v
+    end
+  end
+  return list
+end
+
+local function largest(x)
+  if x:numel() == 0 then return 0 end
+  local finite = x:abs():masked_fill(~x:isfinite(), 0)
+  return finite:amax():item()
+end
+
+local function agrees(got, expected, rtol, what)
+  if not ap.is_tensor(got) then got = ap.tensor(got, {dtype = expected.dtype}) end
+  if not expected:is_floating_point() then
+    return close(got, expected, {rtol = 0, atol = 0, what = what})
+  end
+  close(got:detach(), expected, {rtol = rtol, atol = CANCEL * math.max(largest(expected), 1) * math.max(rtol / RTOL, 1), what = what})
+end
+
+local function weights(y, k)
+  return place(ap.arange(k, k + y:numel() - 1)):to("f64"):cos():reshape(y:size())
+end
+
+local function resolve(name)
+  local module, rest = name:match "^(.-)%.(.*)$"
+  if not module then return ap[name] end
+  return (module == "F" and F or ap[module])[rest]
+end
+
+local function replay(name, call, layout)
+  local looser = LOOSER[name] or {}
+  local differentiate = layout == "contiguous" and #call.gradients > 0
+  local leaves = {}
+  local arguments = {}
+  for k = 1, call.arguments.n do arguments[k] = built(call.arguments[k], layout, differentiate and leaves) end
+  local f = resolve(name)
+  local ys = flatten(table.pack(f(table.unpack(arguments, 1, call.arguments.n))), {})
+  local total, k = 0, 1
+  truth(#ys == call.results.n, ("%d results, expected %d"):format(#ys, call.results.n))
+  for i, y in ipairs(ys) do
+    local expected = call.results[i]
+    if expected then
+      agrees(y, expected.tensor, looser[1] or RTOL, "result " .. i)
+      if differentiate and expected.weighted and y:numel() > 0 then total = total + (y * weights(y, k)):sum() end
+      if expected.weighted then k = k + y:numel() end
+    end
+  end
+  if not differentiate or total == 0 then return end
+  truth(total.requires_grad, "the result has no gradient")
+  total:backward()
+  for i, leaf in ipairs(leaves) do
+    local x, got, expected = leaf:detach(), leaf.grad or ap.zeros_like(leaf:detach()), call.gradients[i]
+    -- At nan nothing is differentiable; PyTorch's own answer changes with the length of the tensor.
+    local undefined = x:isnan()
+    if FINITE[name] then undefined = undefined | expected:isnan() end
+    agrees(got:masked_fill(undefined, 0), expected:masked_fill(undefined, 0), looser[2] or GRADIENT_RTOL,
+      ("gradient of tensor %d"):format(i))
+  end
+end
+
+-- --- the tests ---------------------------------------------------------------------------------------------------
+
+-- Ops that have no kernel beyond the CPU's say so; anything else is a failure.
+local function refused(message) return message:find "has no kernel for %w+ on cl" end
+
+for _, family in ipairs(FAMILIES) do
+  local calls, order = read(family)
+  for _, name in ipairs(order) do
+    test(("%s: %d samples of PyTorch's"):format(name, #calls[name]), function()
+      local failures, count = {}, 0
+      for _, call in ipairs(calls[name]) do
+        for _, layout in ipairs {"contiguous", not MEMORY[name] and "strided" or nil} do
+          local ok, e = pcall(replay, name, call, layout)
+          local message = ok or type(e) == "table" and e.check or tostring(e)
+          if not ok and not refused(message) then
+            count = count + 1
+            if count <= 3 then failures[count] = ("%s, %s: %s"):format(call.line, layout, message) end
+          end
+        end
+      end
+      truth(count == 0, ("%d of %d differ:\n%s"):format(count, 2 * #calls[name], table.concat(failures, "\n")))
+    end)
+  end
+end
