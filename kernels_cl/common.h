@@ -52,6 +52,19 @@ static inline float decode_f16(ushort bits) {
     return vload_half(0, (const __private half *)&bits);
 }
 
+/* An element in memory is a NaN. */
+#define IS_NAN_AS(type, bits) JOIN(is_nan_, type)(bits)
+#define is_nan_f32(b)         ((b) != (b))
+#define is_nan_f64(b)         ((b) != (b))
+#define is_nan_f16(b)         (((b) & 0x7fff) > 0x7c00)
+#define is_nan_bf16(b)        (((b) & 0x7fff) > 0x7f80)
+#define is_nan_i8(b)          0
+#define is_nan_u8(b)          0
+#define is_nan_i16(b)         0
+#define is_nan_i32(b)         0
+#define is_nan_i64(b)         0
+#define is_nan_boolean(b)     0
+
 /* --- an element of a value ------------------------------------------------------------------------------- */
 /* A float outside int64 (or NaN) becomes the least integer, as on the CPU; narrower ones wrap from there. */
 #define TO_LONG(v) ((v) >= -0x1p63f && (v) < 0x1p63f ? (long)(v) : LONG_MIN)

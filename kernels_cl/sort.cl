@@ -130,6 +130,31 @@ __kernel void sort_finish(TENSOR(X, values), TENSOR(long, index), TENSOR(const X
 }
 #endif
 
+#ifdef KERNEL_pick_rank
+enum { RANK_KTH, RANK_MEDIAN, RANK_NANMEDIAN }; /* as in lib/ops/reduce.h */
+/* values and index (lanes) from sorted and order (outer, n, w). index may be NULL. */
+__kernel void pick_rank(TENSOR(X, values), TENSOR(long, index), TENSOR(const X, sorted), TENSOR(const long, order),
+                        const Lanes l, const int rank, const long kth) {
+    const long lane = (long)get_global_id(0);
+    if (lane >= l.lanes) return;
+    const long first = lane / l.w * l.n * l.w + lane % l.w;
+    long k = kth;
+    if (rank != RANK_KTH) {
+        long low = 0, high = l.n; /* how many are not NaN */
+        while (low < high) {
+            const long middle = low + (high - low) / 2;
+            if (IS_NAN_AS(X, AT(sorted, first + middle * l.w)))
+                high = middle;
+            else
+                low = middle + 1;
+        }
+        k = low == 0 || (low < l.n && rank == RANK_MEDIAN) ? low + 1 : (low + 1) / 2;
+    }
+    AT(values, lane) = AT(sorted, first + (k - 1) * l.w);
+    if (index) AT(index, lane) = AT(order, first + (k - 1) * l.w);
+}
+#endif
+
 /* How many of the n elements come before v, or before and at it where `right`. */
 static inline long rank_of(__global const X *row, long n, X v, int right) {
     long low = 0, high = n;

@@ -6,8 +6,8 @@
 local core = require "apsis.core"
 
 -- Rules, docs and composites of the ops, one file a family.
-for _, family in ipairs {"elementwise", "shape", "join", "reduce", "index", "rearrange", "search", "matmul", "conv",
-                         "pool", "norm", "loss", "random"} do
+for _, family in ipairs {"elementwise", "shape", "join", "reduce", "order", "index", "rearrange", "search",
+                         "statistics", "matmul", "conv", "pool", "norm", "loss", "random"} do
   require("apsis.ops." .. family)
 end
 require "apsis.tensor"

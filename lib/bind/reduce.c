@@ -10,6 +10,7 @@ static uint32_t check_mask(lua_State *L, int arg, const Tensor *x) {
     if (lua_isnoneornil(L, arg)) return reduce_all(x);
     int count = check_dims(L, arg, x, dims);
     uint32_t mask = 0;
+    if (lua_istable(L, arg) && lua_rawlen(L, arg) == 0) return reduce_all(x); /* as PyTorch's dim=() */
     for (int i = 0; i < count; i++) mask |= 1u << dims[i];
     return mask & reduce_all(x);
 }
@@ -43,6 +44,9 @@ static int reduce_as(lua_State *L, ReduceOp op, const char *name) {
 
 static int l_sum(lua_State *L) {
     return reduce_as(L, REDUCE_sum, "sum");
+}
+static int l_nansum(lua_State *L) {
+    return reduce_as(L, REDUCE_nansum, "nansum");
 }
 static int l_prod(lua_State *L) {
     return reduce_as(L, REDUCE_prod, "prod");
@@ -91,11 +95,16 @@ static int l_norm(lua_State *L) {
     return result(L, op_norm(ctx(L), new_tensor(L), x, p, mask, keepdim));
 }
 
-/* NAME(x, dim, correction, keepdim) */
+/* NAME(x, dim, correction, keepdim, unbiased): unbiased false is a correction of 0, PyTorch's older way. */
 static int variance(lua_State *L, const char *name, bool root, bool with_mean) {
     Tensor *x = check_tensor(L, 1);
-    options(L, 2, "dim", "correction", "keepdim", NULL);
+    options(L, 2, "dim", "correction", "keepdim", "unbiased", NULL);
     uint32_t mask = check_mask(L, 2, x);
+    if (!lua_isnoneornil(L, 5)) {
+        if (!lua_isnil(L, 3)) raise(L, "%s: give correction or unbiased, not both", name);
+        lua_pushinteger(L, opt_bool(L, 5, true)); /* the gradient's rule reads it there */
+        lua_replace(L, 3);
+    }
     double correction = opt_number(L, 3, 1);
     bool keepdim = opt_bool(L, 4, false);
     Tensor *out = new_tensor(L), *mean = with_mean ? new_tensor(L) : NULL;
@@ -152,13 +161,16 @@ static int l_sum_to_size(lua_State *L) {
     return result(L, op_sum_to_size(ctx(L), new_tensor(L), x, ndim, size));
 }
 
-/* NAME(x, dim, reverse): reverse sums from the last position back. */
+/* NAME(x, dim, reverse, dtype): reverse sums from the last position back; dtype converts x first. */
 static int scan(lua_State *L, int kind, const char *name) {
     Tensor *x = check_tensor(L, 1);
-    options(L, 2, "dim", "reverse", NULL);
+    options(L, 2, "dim", "reverse", "dtype", NULL);
     int dim = check_dim(L, 2, x);
-    bool reverse = opt_bool(L, 3, false);
-    return result(L, op_scan(ctx(L), new_tensor(L), x, kind, name, dim, reverse));
+    bool reverse = opt_bool(L, 3, false), given = !lua_isnoneornil(L, 4);
+    DType dtype = opt_dtype(L, 4, (DType)x->dtype);
+    Tensor *out = new_tensor(L);
+    if (given) return result(L, op_scan_as(ctx(L), out, x, kind, name, dim, reverse, dtype));
+    return result(L, op_scan(ctx(L), out, x, kind, name, dim, reverse));
 }
 static int l_cumsum(lua_State *L) {
     return scan(L, SCAN_sum, "cumsum");
@@ -168,6 +180,21 @@ static int l_cumprod(lua_State *L) {
 }
 static int l_logcumsumexp(lua_State *L) {
     return scan(L, SCAN_logsumexp, "logcumsumexp");
+}
+
+/* NAME(x, dim) -> values, positions */
+static int cumulative_extreme(lua_State *L, const char *name, bool smallest) {
+    Tensor *x = check_tensor(L, 1);
+    options(L, 2, "dim", NULL);
+    int dim = check_dim(L, 2, x);
+    Tensor *values = new_tensor(L), *index = new_tensor(L);
+    return results(L, op_cumulative_extreme(ctx(L), values, index, x, name, dim, smallest), 2);
+}
+static int l_cummax(lua_State *L) {
+    return cumulative_extreme(L, "cummax", false);
+}
+static int l_cummin(lua_State *L) {
+    return cumulative_extreme(L, "cummin", true);
 }
 
 /* sort(x, dim, descending) -> values, positions; argsort -> positions. Always stable. */
@@ -197,9 +224,48 @@ static int l_topk(lua_State *L) {
     return results(L, op_topk(ctx(L), values, index, x, k, dim, largest), 2);
 }
 
+/* kthvalue(x, k, dim, keepdim) -> values, positions */
+static int l_kthvalue(lua_State *L) {
+    Tensor *x = check_tensor(L, 1);
+    options(L, 2, "k", "dim", "keepdim", NULL);
+    int64_t k = check_int(L, 2);
+    int dim = dim_or_last(L, 3, x);
+    bool keepdim = opt_bool(L, 4, false);
+    Tensor *values = new_tensor(L), *index = new_tensor(L);
+    return results(L, op_select_rank(ctx(L), values, index, x, "kthvalue", RANK_KTH, k, dim, keepdim), 2);
+}
+
+/* NAME_dim(x, dim, keepdim) -> values, positions; NAME_all(x, keepdim) -> the value: what median and
+ * nanmedian are with a dim and without (stdlib/ops/statistics.lua). */
+static int median_dim(lua_State *L, const char *name, Rank rank) {
+    Tensor *x = check_tensor(L, 1);
+    int dim = check_dim(L, 2, x);
+    bool keepdim = opt_bool(L, 3, false);
+    Tensor *values = new_tensor(L), *index = new_tensor(L);
+    return results(L, op_select_rank(ctx(L), values, index, x, name, rank, 0, dim, keepdim), 2);
+}
+static int median_all(lua_State *L, const char *name, Rank rank) {
+    Tensor *x = check_tensor(L, 1);
+    bool keepdim = opt_bool(L, 2, false);
+    return result(L, op_select_rank(ctx(L), new_tensor(L), NULL, x, name, rank, 0, -1, keepdim));
+}
+static int l_median_dim(lua_State *L) {
+    return median_dim(L, "median", RANK_MEDIAN);
+}
+static int l_nanmedian_dim(lua_State *L) {
+    return median_dim(L, "nanmedian", RANK_NANMEDIAN);
+}
+static int l_median_all(lua_State *L) {
+    return median_all(L, "median", RANK_MEDIAN);
+}
+static int l_nanmedian_all(lua_State *L) {
+    return median_all(L, "nanmedian", RANK_NANMEDIAN);
+}
+
 void open_reduce(lua_State *L) {
     static const OpReg ops[] = {
         {"sum", l_sum},
+        {"nansum", l_nansum},
         {"prod", l_prod},
         {"mean", l_mean},
         {"amax", l_amax},
@@ -224,6 +290,13 @@ void open_reduce(lua_State *L) {
         {"sort", l_sort},
         {"argsort", l_argsort},
         {"topk", l_topk},
+        {"cummax", l_cummax},
+        {"cummin", l_cummin},
+        {"kthvalue", l_kthvalue},
+        {"median_dim", l_median_dim},
+        {"median_all", l_median_all},
+        {"nanmedian_dim", l_nanmedian_dim},
+        {"nanmedian_all", l_nanmedian_all},
         {NULL, NULL},
     };
     register_ops(L, ops);

@@ -11,6 +11,7 @@ typedef struct Lanes {
 static const ClSpec sort_runs = {"sort.cl", "sort_runs", 1, {"X", "WIDE"}};
 static const ClSpec merge_runs = {"sort.cl", "merge_runs", 1, {"X", "WIDE"}};
 static const ClSpec sort_finish = {"sort.cl", "sort_finish", 1, {"X", "WIDE"}};
+static const ClSpec pick_rank = {"sort.cl", "pick_rank", 1, {"X", "WIDE"}};
 static const ClSpec search_sorted = {"sort.cl", "search_sorted", 1, {"X", "WIDE"}};
 static const ClSpec is_member = {"sort.cl", "is_member", 1, {"X", "WIDE"}};
 
@@ -61,14 +62,19 @@ static Storage *sort_words(Ctx *c, const char *op, const Tensor *x, Lanes l, int
     return NULL;
 }
 
-bool cl_sort(Ctx *c, const char *op, const Tensor *values, const Tensor *index, const Tensor *x, int dim,
-             int64_t k, bool descending) {
+static Lanes lanes_of(const Tensor *x, int dim) {
     Lanes l = {.lanes = 1, .n = x->ndim ? x->size[dim] : 1, .w = 1};
-    int64_t sorted;
     for (int d = 0; d < x->ndim; d++) {
         if (d != dim) l.lanes *= x->size[d];
         if (d > dim) l.w *= x->size[d];
     }
+    return l;
+}
+
+bool cl_sort(Ctx *c, const char *op, const Tensor *values, const Tensor *index, const Tensor *x, int dim,
+             int64_t k, bool descending) {
+    Lanes l = lanes_of(x, dim);
+    int64_t sorted;
     if (l.lanes == 0 || k == 0) return true;
     ClKernel *finish = kernel(c, op, x->device, &sort_finish, x->dtype);
     Storage *words = finish ? sort_words(c, op, x, l, k, descending, &sorted) : NULL;
@@ -78,6 +84,16 @@ bool cl_sort(Ctx *c, const char *op, const Tensor *values, const Tensor *index, 
                                      arg_struct(&l, sizeof l), arg_int64(k), arg_int64(sorted)));
     storage_release(words);
     return ok;
+}
+
+bool cl_pick_rank(Ctx *c, const char *op, const Tensor *values, const Tensor *index, const Tensor *sorted,
+                  const Tensor *order, int dim, int rank, int64_t k) {
+    const Lanes l = lanes_of(sorted, dim);
+    ClKernel *pick = kernel(c, op, sorted->device, &pick_rank, sorted->dtype);
+    return pick &&
+           cl_launch_flat(c, pick, l.lanes,
+                          CL_ARGS(arg_tensor(values), arg_tensor(index), arg_tensor(sorted),
+                                  arg_tensor(order), arg_struct(&l, sizeof l), arg_int(rank), arg_int64(k)));
 }
 
 Storage *cl_sort_keys(Ctx *c, const char *op, const Tensor *keys) {

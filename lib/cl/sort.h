@@ -11,6 +11,10 @@ bool cl_sort(Ctx *c, const char *op, const Tensor *values, const Tensor *index, 
 /* The keys (n) of dtype i32 in order as words: the key with its sign bit flipped in the upper half, its
  * position from 0 in the lower. NULL on failure. */
 Storage *cl_sort_keys(Ctx *c, const char *op, const Tensor *keys);
+/* values and index (may be NULL): of every lane along dim of `sorted`, in ascending order with NaN last, one
+ * element, and what `order` has at its place. rank is a Rank of ops/reduce.h. All contiguous. */
+bool cl_pick_rank(Ctx *c, const char *op, const Tensor *values, const Tensor *index, const Tensor *sorted,
+                  const Tensor *order, int dim, int rank, int64_t k);
 /* out[i]: 1 + how many elements of its sorted row come before values[i] (before and at it where `right`). All
  * contiguous; sorted and values of one dtype: f32, f64 or i64. */
 bool cl_search_sorted(Ctx *c, const char *op, const Tensor *out, const Tensor *sorted, const Tensor *values,

@@ -97,4 +97,9 @@ const ReduceKernels ISA_NAME(reduce_kernels) = {
             {scan_prod_f32, scan_prod_f64, scan_prod_i64, scan_prod_i32, scan_prod_u8},
             {scan_logsumexp_f32, scan_logsumexp_f64},
         },
+    .extreme_scan =
+        {
+            {scan_largest_f32, scan_largest_f64, scan_largest_i64, scan_largest_i32, scan_largest_u8},
+            {scan_smallest_f32, scan_smallest_f64, scan_smallest_i64, scan_smallest_i32, scan_smallest_u8},
+        },
 };

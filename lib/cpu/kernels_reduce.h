@@ -46,11 +46,14 @@ typedef struct ExtremeKernel {
 /* y and x contiguous (rows, w): along the rows, each column on its own; backwards where `reverse`. */
 typedef void (*ScanKernel)(void *y, const void *x, int64_t rows, int64_t w, bool reverse);
 enum { SCAN_sum, SCAN_prod, SCAN_logsumexp, SCAN_COUNT };
+/* The extreme so far, and which row (from 1) it stands in. */
+typedef void (*ExtremeScanKernel)(void *y, int64_t *index, const void *x, int64_t rows, int64_t w);
 
 typedef struct ReduceKernels {
     ReduceKernel reduce[REDUCE_COUNT][KIND_COUNT];
     ExtremeKernel extreme[2][KIND_COUNT]; /* 0: the largest, 1: the smallest */
     ScanKernel scan[SCAN_COUNT][KIND_COUNT];
+    ExtremeScanKernel extreme_scan[2][KIND_COUNT]; /* as extreme */
 } ReduceKernels;
 
 /* The table for the instruction set that this machine runs. */

@@ -264,6 +264,33 @@ static inline double JOIN(log_add_exp, TAG)(double a, double x) {
 SCAN_KERNEL(logsumexp, -(double)INFINITY, JOIN(log_add_exp, TAG)(a, x))
 #endif
 #undef SCAN_KERNEL
+
+/* The latest among equals, and a NaN is followed by later NaNs alone. */
+#define EXTREME_SCAN(NAME, START, BEATS)                                                                     \
+    static void JOIN(scan_##NAME, TAG)(void *y_, int64_t *index_, const void *x_, int64_t rows, int64_t w) { \
+        for (int64_t from = 0; from < w; from += SCAN_BLOCK) {                                               \
+            const int64_t block = w - from < SCAN_BLOCK ? w - from : SCAN_BLOCK;                             \
+            const SRC *restrict xs = (const SRC *)x_ + from;                                                 \
+            SRC *restrict ys = (SRC *)y_ + from;                                                             \
+            int64_t *restrict index = index_ + from;                                                         \
+            SRC acc[SCAN_BLOCK];                                                                             \
+            int64_t at[SCAN_BLOCK];                                                                          \
+            for (int64_t j = 0; j < block; j++) {                                                            \
+                acc[j] = START;                                                                              \
+                at[j] = 1;                                                                                   \
+            }                                                                                                \
+            for (int64_t i = 0; i < rows; i++)                                                               \
+                for (int64_t j = 0; j < block; j++) {                                                        \
+                    const SRC x = xs[i * w + j], a = acc[j];                                                 \
+                    const int better = BEATS;                                                                \
+                    ys[i * w + j] = acc[j] = better ? x : a;                                                 \
+                    index[i * w + j] = at[j] = better ? i + 1 : at[j];                                       \
+                }                                                                                            \
+        }                                                                                                    \
+    }
+EXTREME_SCAN(largest, LOWEST, (x >= a) | IS_NAN(x))
+EXTREME_SCAN(smallest, HIGHEST, (x <= a) | IS_NAN(x))
+#undef EXTREME_SCAN
 #undef SCAN_BLOCK
 
 #undef SRC

@@ -1,6 +1,7 @@
 /* Sorting by unsigned 64-bit keys that carry the order of every element type: least-significant-digit radix
- * sort for long rows, insertion sort for short ones. Keys whose order needs 32 bits carry the position in the
- * other 32, so that one word moves; the others travel beside their position. */
+ * sort for long rows, insertion sort for short ones; quickselect where only some are wanted. Keys whose order
+ * needs 32 bits carry the position in the other 32, so that one word moves; the others travel beside their
+ * position. */
 #include "cpu/sort.h"
 #include <string.h>
 
@@ -9,6 +10,8 @@ enum {
     DIGIT_BITS = 8, /* of one radix pass: its 256 counters stay in the first cache */
     DIGITS = 1 << DIGIT_BITS,
     HELD = 512,      /* candidates that a selection holds at least */
+    LONG = 4096,     /* rows from here on are thinned out by their leading bits before a selection */
+    LEADING = 11,    /* of them: 2^11 counters of 4 bytes stay in the first cache */
     MAX_ROUNDS = 100 /* of a selection: far above what 2^32 elements with fair pivots need */
 };
 
@@ -17,7 +20,7 @@ typedef struct Item {
 } Item;
 
 int64_t cpu_sort_scratch(int64_t n) {
-    return 2 * n * (int64_t)sizeof(Item);
+    return 2 * (n + 1) * (int64_t)sizeof(Item);
 }
 
 /* Ordered as the float is, -0 equal to 0, every NaN last. */
@@ -237,4 +240,78 @@ void cpu_topk_row(int64_t *index, const void *x, DType dtype, int64_t n, int64_t
     default:
         first_words(index, x, U8, n, stride, k, flip, scratch);
     }
+}
+
+/* --- the k-th element
+ * ------------------------------------------------------------------------------------------ */
+
+static uint64_t *order_words(uint64_t *a, int64_t n) {
+    return sort_words(a, a + n, n, 0);
+}
+static Item *order_items(Item *a, int64_t n) {
+    Item *by_position = sort_positions(a, a + n, n, 0);
+    return sort_items(by_position, by_position == a ? a + n : a, n, 0);
+}
+
+/* thin writes what shares the leading bits of the k-th element, which becomes the *k-th of those, and returns
+ * how many they are. It may write one past them. */
+#define KTH(TYPE, NAME, POSITION)                                                                            \
+    static inline __attribute__((always_inline))                                                             \
+    int64_t thin_##NAME(TYPE *a, const void *x, DType t, int64_t n, int64_t stride, int bits, int64_t *k) {  \
+        uint32_t count[1 << LEADING] = {0}, bucket = 0;                                                      \
+        const int shift = bits > LEADING ? bits - LEADING : 0;                                               \
+        int64_t kept = 0;                                                                                    \
+        for (int64_t i = 0; i < n; i++) count[key_at(x, t, i * stride, 0) >> shift]++;                       \
+        while (*k > count[bucket]) *k -= count[bucket++];                                                    \
+        for (int64_t i = 0; i < n; i++) {                                                                    \
+            const uint64_t key = key_at(x, t, i * stride, 0);                                                \
+            a[kept] = make_##NAME(key, i);                                                                   \
+            kept += key >> shift == bucket;                                                                  \
+        }                                                                                                    \
+        return kept;                                                                                         \
+    }                                                                                                        \
+    static inline __attribute__((always_inline)) int64_t kth_##NAME(                                         \
+        const void *x, DType t, int64_t n, int64_t stride, int64_t k, int bits, void *scratch) {             \
+        TYPE *a = scratch;                                                                                   \
+        int64_t kept = n;                                                                                    \
+        if (n < LONG)                                                                                        \
+            fill_##NAME(a, x, t, n, stride, 0);                                                              \
+        else                                                                                                 \
+            kept = thin_##NAME(a, x, t, n, stride, bits, &k);                                                \
+        if (!select_##NAME(a, kept, k)) a = order_##NAME(a, kept);                                           \
+        return (int64_t)POSITION(a[k - 1]);                                                                  \
+    }
+#define WORD_POSITION(e) ((e)&UINT32_MAX)
+KTH(uint64_t, words, WORD_POSITION)
+KTH(Item, items, ITEM_POSITION)
+
+int64_t cpu_kth_of_row(const void *x, DType dtype, int64_t n, int64_t stride, int64_t k, void *scratch) {
+    switch (dtype) {
+    case F32:
+        return kth_words(x, F32, n, stride, k, 32, scratch);
+    case I32:
+        return kth_words(x, I32, n, stride, k, 32, scratch);
+    case F64:
+        return kth_items(x, F64, n, stride, k, 64, scratch);
+    case I64:
+        return kth_items(x, I64, n, stride, k, 64, scratch);
+    default:
+        return kth_words(x, U8, n, stride, k, 8, scratch);
+    }
+}
+
+#define COUNT_NAN(T)                                                                                         \
+    {                                                                                                        \
+        const T *row = x;                                                                                    \
+        int64_t count = 0;                                                                                   \
+        for (int64_t i = 0; i < n; i++) count += row[i * stride] != row[i * stride];                         \
+        for (*first = 0; count && row[*first * stride] == row[*first * stride];) ++*first;                   \
+        return count;                                                                                        \
+    }
+
+int64_t cpu_count_nan(const void *x, DType dtype, int64_t n, int64_t stride, int64_t *first) {
+    *first = 0;
+    if (dtype == F32) COUNT_NAN(float)
+    if (dtype == F64) COUNT_NAN(double)
+    return 0;
 }

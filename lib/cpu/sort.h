@@ -1,4 +1,4 @@
-/* Stable sorting of one row of keys, and the choice of its k first. */
+/* Stable sorting of one row of keys, the choice of its k first, and of the k-th. */
 #ifndef APSIS_CPU_SORT_H
 #define APSIS_CPU_SORT_H
 
@@ -14,5 +14,9 @@ void cpu_sort_row(int64_t *index, const void *x, DType dtype, int64_t n, int64_t
 /* The same for the first k only. */
 void cpu_topk_row(int64_t *index, const void *x, DType dtype, int64_t n, int64_t stride, int64_t k,
                   bool descending, void *scratch);
+/* The 0-based position of the element that comes k-th (from 1) in ascending order, in linear time. */
+int64_t cpu_kth_of_row(const void *x, DType dtype, int64_t n, int64_t stride, int64_t k, void *scratch);
+/* How many elements are NaN; *first: the position of the first one. */
+int64_t cpu_count_nan(const void *x, DType dtype, int64_t n, int64_t stride, int64_t *first);
 
 #endif

@@ -43,6 +43,7 @@ static int result_shape(const Tensor *x, uint32_t mask, bool keepdim, int64_t *s
 static DType result_dtype(ReduceOp op, DType x) {
     switch (op) {
     case REDUCE_sum:
+    case REDUCE_nansum:
     case REDUCE_prod:
         return dtype_is_float(x) ? x : I64;
     case REDUCE_count_nonzero:
@@ -186,8 +187,13 @@ bool op_var(Ctx *c, Tensor *out, Tensor *mean, const Tensor *x, const char *name
 
 bool op_logsumexp(Ctx *c, Tensor *out, const Tensor *x, uint32_t mask, bool keepdim) {
     out->storage = NULL;
-    if (!require_float(c, x, "logsumexp")) return false;
-    return reduce(c, out, x, REDUCE_logsumexp, REDUCE_finite_max, "logsumexp", mask, keepdim, 0);
+    if (dtype_is_float((DType)x->dtype))
+        return reduce(c, out, x, REDUCE_logsumexp, REDUCE_finite_max, "logsumexp", mask, keepdim, 0);
+    Tensor converted;
+    if (!op_to_dtype(c, &converted, x, F32)) return false;
+    bool ok = op_logsumexp(c, out, &converted, mask, keepdim);
+    tensor_release(&converted);
+    return ok;
 }
 
 static bool extreme_on_device(Ctx *c, Tensor *value, Tensor *index, const Tensor *x, const char *name,

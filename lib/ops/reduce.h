@@ -35,6 +35,13 @@ bool op_sum_to_size(Ctx *c, Tensor *out, const Tensor *x, int ndim, const int64_
 /* --- scans (ops/scan.c): kind is SCAN_sum, SCAN_prod or SCAN_logsumexp
  * ---------------------------------------- */
 bool op_scan(Ctx *c, Tensor *out, const Tensor *x, int kind, const char *name, int dim, bool reverse);
+/* The same, x converted to `dtype` first. */
+bool op_scan_as(Ctx *c, Tensor *out, const Tensor *x, int kind, const char *name, int dim, bool reverse,
+                DType dtype);
+/* The largest (or smallest) element so far along dim and its position: the latest of equal ones. A NaN stays.
+ */
+bool op_cumulative_extreme(Ctx *c, Tensor *values, Tensor *index, const Tensor *x, const char *name, int dim,
+                           bool smallest);
 
 /* --- order (ops/sort.c)
  * ------------------------------------------------------------------------------------------ */
@@ -43,6 +50,12 @@ bool op_sort(Ctx *c, Tensor *values, Tensor *index, const Tensor *x, const char 
              bool descending);
 /* The k largest (or smallest), in order, and their positions; ties: the first ones. */
 bool op_topk(Ctx *c, Tensor *values, Tensor *index, const Tensor *x, int64_t k, int dim, bool largest);
+/* One element of each lane along dim (-1: of all of x, flat) by its place in ascending order, NaN last, and
+ * its position, which may be NULL: the k-th from 1; the lower median, or the first NaN where there is one;
+ * the lower median of what is not NaN. */
+typedef enum { RANK_KTH, RANK_MEDIAN, RANK_NANMEDIAN } Rank;
+bool op_select_rank(Ctx *c, Tensor *values, Tensor *index, const Tensor *x, const char *name, Rank rank,
+                    int64_t k, int dim, bool keepdim);
 
 /* The kernel kind of a dtype, -1 where it must be converted first (f16, bf16, i8, i16); and the dtype it
  * becomes. */

@@ -1,4 +1,4 @@
-/* Scans along one dimension: cumsum, cumprod, logcumsumexp. */
+/* Scans along one dimension: cumsum, cumprod, logcumsumexp; cummax and cummin with positions. */
 #include "ops/reduce.h"
 #include "cl/scan.h"
 #include "ops/ops.h"
@@ -56,5 +56,62 @@ bool op_scan(Ctx *c, Tensor *out, const Tensor *x, int kind, const char *name, i
     }
     ok = op_to_dtype(c, out, &wide, from);
     tensor_release(&wide);
+    return ok;
+}
+
+bool op_scan_as(Ctx *c, Tensor *out, const Tensor *x, int kind, const char *name, int dim, bool reverse,
+                DType dtype) {
+    Tensor converted, wide;
+    out->storage = NULL;
+    if (!op_to_dtype(c, &converted, x, dtype)) return false;
+    bool ok = op_scan(c, &wide, &converted, kind, name, dim, reverse);
+    tensor_release(&converted);
+    if (!ok || wide.dtype == dtype) {
+        *out = wide;
+        return ok;
+    }
+    ok = op_to_dtype(c, out, &wide, dtype);
+    tensor_release(&wide);
+    return ok;
+}
+
+/* --- cummax, cummin
+ * -------------------------------------------------------------------------------------------- */
+
+/* As scan_native. values and index are made by the caller. */
+static bool extreme_native(Ctx *c, Tensor *values, Tensor *index, const Tensor *x, int dim, bool smallest) {
+    int64_t outer = 1, rows = x->ndim ? x->size[dim] : 1, w = 1;
+    for (int d = 0; d < dim; d++) outer *= x->size[d];
+    for (int d = dim + 1; d < x->ndim; d++) w *= x->size[d];
+    if (tensor_numel(x) == 0) return true;
+    ExtremeScanKernel kernel = cpu_reduce_kernels()->extreme_scan[smallest][reduce_kind((DType)x->dtype)];
+    const char *from = tensor_data(x);
+    char *to = tensor_data(values);
+    int64_t *at = tensor_data(index), step = rows * w * (int64_t)dtype_size((DType)x->dtype);
+    int threads = outer > 1 ? ctx_threads(c, 2 * tensor_numel(x)) : 1;
+#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
+    for (int64_t o = 0; o < outer; o++)
+        if (!ctx_stopping(c)) kernel(to + o * step, at + o * rows * w, from + o * step, rows, w);
+    return ctx_stopping(c) ? ctx_interrupted(c) : true;
+}
+
+bool op_cumulative_extreme(Ctx *c, Tensor *values, Tensor *index, const Tensor *x, const char *name, int dim,
+                           bool smallest) {
+    Tensor dense, wide;
+    values->storage = index->storage = wide.storage = NULL;
+    bool cpu = x->device == CPU;
+    DType from = (DType)x->dtype, native = cpu ? reduce_native(from) : from;
+    if (!op_contiguous(c, &dense, x, native)) return false;
+    bool ok = tensor_new_like(c, &wide, native, &dense) && tensor_new_like(c, index, I64, &dense) &&
+              (cpu ? extreme_native(c, &wide, index, &dense, dim, smallest)
+                   : cl_scan_extreme(c, name, &wide, index, &dense, dim, smallest));
+    tensor_release(&dense);
+    if (ok && native == from) {
+        *values = wide;
+        return true;
+    }
+    ok = ok && op_to_dtype(c, values, &wide, from);
+    tensor_release(&wide);
+    if (!ok) tensor_release(index);
     return ok;
 }

@@ -37,4 +37,28 @@ function arguments.named(op, fields, ...)
   return table.unpack(values, 1, #fields)
 end
 
+--- tensor: fails unless x is a tensor.
+---@param op string for errors
+---@param position integer which argument it is
+---@param x any
+function arguments.tensor(op, position, x)
+  if not core.is_tensor(x) then
+    error(("%s: argument %d: expected a tensor, got %s"):format(op, position, x == nil and "nil" or "a " .. type(x)), 3)
+  end
+end
+
+--- dim: a dimension (negative counts from the last) as 1..ndim. A 0-dim tensor counts as having one.
+---@param op string for errors
+---@param ndim integer
+---@param dim integer
+---@return integer
+--- Errors: no such dimension.
+function arguments.dim(op, ndim, dim)
+  local n = math.max(ndim, 1)
+  if math.type(dim) ~= "integer" or dim == 0 or dim < -n or dim > n then
+    error(("%s: dimension %s does not exist: dimensions run 1..%d (or -%d..-1)"):format(op, tostring(dim), n, n), 3)
+  end
+  return dim < 0 and dim + n + 1 or dim
+end
+
 return arguments

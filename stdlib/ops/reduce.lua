@@ -1,46 +1,12 @@
---- Reductions, scans and ordering: their documentation and gradients.
+--- Reductions and scans: their documentation and gradients.
 --- `dim` is a dimension (from 1; negative counts from the last), a table of them, or nil for all;
 --- `keepdim` keeps them with size 1. Both may come as keywords: x:sum{dim = 2, keepdim = true}.
 local core = require "apsis.core"
 local rule, no_gradient, define = core.rule, core.no_gradient, core.define
-
--- The sizes of x with the reduced dims set to 1, and how many elements went into one result.
-local function kept_sizes(x, dim)
-  local size, count = x:size(), 1
-  local ndim = #size
-  local function reduce(d)
-    if d < 0 then d = d + ndim + 1 end
-    if size[d] then
-      count = count * size[d]
-      size[d] = 1
-    end
-  end
-  if dim == nil then
-    for d = 1, ndim do reduce(d) end
-  elseif type(dim) == "table" then
-    for _, d in ipairs(dim) do reduce(d) end
-  else
-    reduce(dim)
-  end
-  return size, count
-end
-
--- A result (or its gradient) of a reduction, with the reduced dims back as size 1: it broadcasts with x.
-local function unreduced(g, x, dim, keepdim)
-  if keepdim or dim == nil or x.ndim == 0 then return g end
-  return g:reshape((kept_sizes(x, dim)))
-end
-
-local function spread(g, x, dim, keepdim)
-  g = unreduced(g, x, dim, keepdim)
-  if g.dtype ~= x.dtype then g = g:to(x.dtype) end
-  return g:expand(x:size())
-end
-
-local function element_count(x, dim)
-  local _, count = kept_sizes(x, dim)
-  return count
-end
+local arguments = require "apsis.ops.arguments"
+local reduced = require "apsis.ops.reduced"
+local kept_sizes, unreduced, spread = reduced.kept_sizes, reduced.unreduced, reduced.spread
+local element_count, among_ties, to_positions = reduced.element_count, reduced.among_ties, reduced.to_positions
 
 --- sum: the sum over dims. Integers and bool sum to i64; f32 sums run in double.
 ---@param x Tensor any shape
@@ -50,6 +16,32 @@ end
 ---@return Tensor
 --- Source: torch.sum.  Example: ap.tensor{{1, 2}, {3, 4}}:sum(1) --> [4, 6]
 rule("sum", "", function(g, _, x, dim, keepdim) return spread(g, x, dim, keepdim) end)
+
+--- nansum: the sum over dims of what is not NaN.
+---@param x Tensor any shape
+---@param dim? integer|integer[] dims to sum over; nil: all
+---@param keepdim? boolean keep the dims with size 1
+---@param dtype? string convert x first
+---@return Tensor
+--- Source: torch.nansum.  Example: ap.tensor{1, 0 / 0, 2}:nansum():item() --> 3
+rule("nansum", "1", function(g, _, x, dim, keepdim) return spread(g, x, dim, keepdim) * x:eq(x) end)
+
+--- nanmean: the mean over dims of what is not NaN; NaN where there is nothing else.
+---@param x Tensor any shape, floating
+---@param dim? integer|integer[] dims to average over; nil: all
+---@param keepdim? boolean keep the dims with size 1
+---@param dtype? string convert x first
+---@return Tensor
+--- Source: torch.nanmean.  Example: ap.tensor{1, 0 / 0, 2}:nanmean():item() --> 1.5
+define("nanmean", function(x, ...)
+  arguments.tensor("nanmean", 1, x)
+  local dim, keepdim, dtype = arguments.named("nanmean", {"dim", "keepdim", "dtype"}, ...)
+  if dtype then x = x:to(dtype) end
+  if not x:is_floating_point() then
+    error(("nanmean: expected a floating-point tensor, got %s; convert it: x:to(\"f32\")"):format(x.dtype), 2)
+  end
+  return x:nansum(dim, keepdim) / x:eq(x):sum(dim, keepdim)
+end)
 
 --- mean: the arithmetic mean over dims; floating tensors only (give dtype for others).
 ---@param x Tensor any shape, floating
@@ -110,12 +102,6 @@ rule("prod", "1y", function(g, y, x, dim, keepdim)
   local flat, back = reduced_last(x, dim)
   return gx * back(exclusive_product(flat, -1) * exclusive_product(flat, -1, true))
 end)
-
--- The gradient is shared evenly among the elements that reach the extreme.
-local function among_ties(g, y, x, dim, keepdim)
-  local at = x:eq(unreduced(y, x, dim, keepdim)):to(x.dtype)
-  return spread(g, x, dim, keepdim) * (at / at:sum(dim, true))
-end
 
 --- amax: the largest value over dims; ties share the gradient evenly. NaN wins.
 ---@param x Tensor any shape, not empty
@@ -202,6 +188,7 @@ end
 ---@param dim? integer|integer[] dims to reduce; nil: all
 ---@param correction? number default 1 (Bessel's); 0 for the variance of the data itself
 ---@param keepdim? boolean keep the dims with size 1
+---@param unbiased? boolean false is correction 0: PyTorch's older way to say it
 ---@return Tensor
 --- Source: torch.var.  Example: ap.tensor{1, 2, 3}:var():item() --> 1
 rule("var", "1", function(g, _, x, dim, correction, keepdim)
@@ -244,7 +231,7 @@ rule("std_mean", "1y", function(g, y, x, dim, correction, keepdim)
 end)
 
 --- logsumexp: log(sum(exp(x))) over dims, without overflow.
----@param x Tensor any shape, floating
+---@param x Tensor any shape; integers become f32
 ---@param dim? integer|integer[] dims to reduce; nil: all
 ---@param keepdim? boolean keep the dims with size 1
 ---@return Tensor
@@ -275,15 +262,6 @@ no_gradient("argmax")
 ---@return Tensor i64
 --- Source: torch.argmin.  Example: ap.tensor{3, 7, 5}:argmin():item() --> 1
 no_gradient("argmin")
-
--- The gradient of chosen elements flows back to the positions that they came from. (The positions that the
--- op returns too are integers and have no gradient: g[2] is nil.)
-local function to_positions(g, index, x, dim, keepdim)
-  if x.ndim == 0 then return g:reshape(x:size()) end
-  dim = dim or -1
-  if not keepdim then g, index = g:unsqueeze(dim), index:unsqueeze(dim) end
-  return core.zeros(x:size(), {dtype = x.dtype, device = x.device}):scatter_add(dim, index, g)
-end
 
 --- max_dim: the largest values along dim and their positions: x:max(dim).
 ---@param x Tensor any shape, not empty along dim
@@ -334,10 +312,25 @@ define("max", extreme(core.amax, core.max_dim,
 define("min", extreme(core.amin, core.min_dim,
                       function(a, b) return core.minimum(a, b) end))
 
+--- aminmax: the smallest and the largest value, along one dim or of all. Ties share the gradients evenly. NaN wins.
+---@param x Tensor any shape, not empty
+---@param dim? integer nil: of all elements
+---@param keepdim? boolean keep the dims with size 1
+---@return Tensor min
+---@return Tensor max
+--- Source: torch.aminmax.  Example: local low, high = ap.tensor{3, 1, 2}:aminmax() --> 1, 3
+define("aminmax", function(x, ...)
+  arguments.tensor("aminmax", 1, x)
+  local dim, keepdim = arguments.named("aminmax", {"dim", "keepdim"}, ...)
+  if x:numel() == 0 then return core.max(x, dim, keepdim), core.max(x, dim, keepdim) end -- nothing, or its error
+  return x:amin(dim, keepdim), x:amax(dim, keepdim)
+end)
+
 --- cumsum: running sums along dim. Integers and bool sum to i64.
 ---@param x Tensor any shape
 ---@param dim integer
 ---@param reverse? boolean from the last position back
+---@param dtype? string convert x first
 ---@return Tensor same shape
 --- Source: torch.cumsum.  Example: ap.tensor{1, 2, 3}:cumsum(1) --> [1, 3, 6]
 rule("cumsum", "", function(g, _, _, dim, reverse) return g:cumsum(dim, not reverse) end)
@@ -346,6 +339,7 @@ rule("cumsum", "", function(g, _, _, dim, reverse) return g:cumsum(dim, not reve
 ---@param x Tensor any shape
 ---@param dim integer
 ---@param reverse? boolean from the last position back
+---@param dtype? string convert x first
 ---@return Tensor same shape
 --- Source: torch.cumprod.  Example: ap.tensor{1, 2, 3}:cumprod(1) --> [1, 2, 6]
 rule("cumprod", "1y", function(g, y, x, dim, reverse)
@@ -363,6 +357,28 @@ rule("cumprod", "1y", function(g, y, x, dim, reverse)
   return exclusive_product(x, dim, reverse) * core.stack(r, dim)
 end)
 
+-- Of a running extreme: a gradient goes to the position that its element came from.
+local function to_latest(g, y, x, dim)
+  if x.ndim == 0 then return g[1] end
+  return core.zeros(x:size(), {dtype = x.dtype, device = x.device}):scatter_add(dim, y[2], g[1])
+end
+
+--- cummax: the largest value so far along dim, and its position: the latest of equal ones. After a NaN all is NaN.
+---@param x Tensor any shape
+---@param dim integer
+---@return Tensor values same shape
+---@return Tensor positions i64, from 1
+--- Source: torch.cummax.  Example: ap.tensor{1, 3, 2}:cummax(1) --> [1, 3, 3], [1, 2, 2]
+rule("cummax", "y", to_latest)
+
+--- cummin: the smallest value so far along dim, and its position: the latest of equal ones. After a NaN all is NaN.
+---@param x Tensor any shape
+---@param dim integer
+---@return Tensor values same shape
+---@return Tensor positions i64, from 1
+--- Source: torch.cummin.  Example: ap.tensor{3, 1, 2}:cummin(1) --> [3, 1, 1], [1, 2, 2]
+rule("cummin", "y", to_latest)
+
 --- logcumsumexp: log(cumsum(exp(x))) along dim, without overflow.
 ---@param x Tensor any shape, floating
 ---@param dim integer
@@ -377,30 +393,3 @@ rule("logcumsumexp", "1y", function(g, y, x, dim, reverse)
   end
   return part(g) - part(-g)
 end)
-
---- sort: the values in order along dim, and the positions they came from. Stable; NaN counts as the largest.
----@param x Tensor any shape
----@param dim? integer default: the last
----@param descending? boolean
----@return Tensor values
----@return Tensor positions i64, from 1
---- Source: torch.sort (stable = True).  Example: local v, i = ap.tensor{3, 1, 2}:sort() --> [1, 2, 3], [2, 3, 1]
-rule("sort", "y", function(g, y, x, dim) return to_positions(g[1], y[2], x, dim, true) end)
-
---- argsort: the positions that sort x along dim. Stable; NaN counts as the largest.
----@param x Tensor any shape
----@param dim? integer default: the last
----@param descending? boolean
----@return Tensor i64, from 1
---- Source: torch.argsort (stable = True).  Example: ap.tensor{3, 1, 2}:argsort() --> [2, 3, 1]
-no_gradient("argsort")
-
---- topk: the k largest (or smallest) values along dim, in order, and their positions; the first among equals.
----@param x Tensor any shape
----@param k integer
----@param dim? integer default: the last
----@param largest? boolean default true; false: the smallest
----@return Tensor values
----@return Tensor positions i64, from 1
---- Source: torch.topk.  Example: local v, i = ap.tensor{3, 9, 5}:topk(2) --> [9, 5], [2, 3]
-rule("topk", "y", function(g, y, x, _, dim) return to_positions(g[1], y[2], x, dim, true) end)

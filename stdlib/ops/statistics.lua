@@ -1,0 +1,315 @@
+--- Statistics and numerical calculus: histograms, covariance, distances, differences, integrals. All of them are
+--- written with other ops, so they run on every device and have their gradients.
+local core = require "apsis.core"
+local arguments = require "apsis.ops.arguments"
+local define = core.define
+
+local function check_floating(op, x)
+  if not x:is_floating_point() then
+    error(("%s: expected a floating-point tensor, got %s; convert it: x:to(\"f32\")"):format(op, x.dtype), 3)
+  end
+end
+
+-- How often the bins 1..n occur among those marked as inside, in the dtype of x; or the sums of their weights.
+local function counts(x, n, bin, inside, weight)
+  local none = core.zeros(n, {dtype = weight and x.dtype or "i64", device = x.device})
+  bin = core.where(inside, bin, 1)
+  if weight then return none:scatter_add(1, bin, core.where(inside, weight, 0)) end
+  return none:scatter_add(1, bin, inside:to("i64")):to(x.dtype)
+end
+
+-- The ends of a histogram: as given, else those of the data; 1 apart to both sides where that is one value.
+local function ends(op, x, low, high)
+  if low == high and x:numel() == 0 then return 0, 1 end
+  if low == high then low, high = x:amin():item(), x:amax():item() end
+  if not (low - low == 0 and high - high == 0) then
+    error(("%s: the data or the range is not finite: %s to %s"):format(op, low, high), 3)
+  end
+  if low > high then error(("%s: the range ends (%s) before it starts (%s)"):format(op, high, low), 3) end
+  if low == high then return low - 1, high + 1 end
+  return low, high
+end
+
+local function check_bins(op, bins)
+  if math.type(bins) ~= "integer" or bins < 1 then
+    error(("%s: expected a number of bins of at least 1, got %s"):format(op, tostring(bins)), 3)
+  end
+end
+
+--- histc: how many elements fall into each of some bins of equal width. Elements outside, and NaN, count nowhere.
+---@param x Tensor any shape, floating
+---@param bins? integer default 100
+---@param min? number where the first bin starts; min = max (default, 0): the smallest and the largest element
+---@param max? number where the last bin ends; it belongs to the bin
+---@return Tensor (bins), x's dtype. No gradient
+--- Errors: a range that is not finite, or ends before it starts.
+--- Source: torch.histc.  Example: ap.tensor{1, 2, 1}:histc(4, 0, 3) --> [0, 2, 1, 0]
+define("histc", function(x, ...)
+  arguments.tensor("histc", 1, x)
+  local bins, low, high = arguments.named("histc", {"bins", "min", "max"}, ...)
+  bins = bins or 100
+  check_floating("histc", x)
+  check_bins("histc", bins)
+  x = x:detach():reshape(-1)
+  low, high = ends("histc", x, low or 0, high or 0)
+  local bin = ((x - low) * bins / (high - low)):clamp(0, bins - 1)
+  return counts(x, bins, core.where(bin:isnan(), 0, bin):to("i64") + 1, x:ge(low) & x:le(high))
+end)
+
+--- histogram: how many elements (or the sum of their weights) fall between neighbouring edges. Each bin holds its lower
+--- edge, the last one its upper edge too; elements outside, and NaN, count nowhere.
+---@param x Tensor any shape, floating
+---@param bins integer|Tensor how many of equal width, or the edges (N + 1), ascending
+---@param range? number[] {low, high}: where a number of bins starts and ends; default: the smallest and largest element
+---@param weight? Tensor what each element counts for; x's shape and dtype
+---@param density? boolean divide so that the integral over all bins is 1
+---@return Tensor hist (N), x's dtype. No gradient
+---@return Tensor edges (N + 1)
+--- Source: torch.histogram.  Example: local h, e = ap.tensor{1, 2, 1}:histogram(2) --> [2, 1], [1, 1.5, 2]
+define("histogram", function(x, ...)
+  arguments.tensor("histogram", 1, x)
+  local bins, range, weight, density = arguments.named("histogram", {"bins", "range", "weight", "density"}, ...)
+  check_floating("histogram", x)
+  local edges = bins
+  if not core.is_tensor(bins) then
+    check_bins("histogram", bins)
+    range = range or {0, 0}
+    local low, high = ends("histogram", x:detach(), range[1], range[2])
+    edges = core.linspace(low, high, bins + 1, {dtype = x.dtype, device = x.device})
+  elseif range then
+    error("histogram: a range goes with a number of bins, not with edges", 2)
+  elseif bins.ndim ~= 1 or bins:numel() == 0 then
+    error(("histogram: expected a vector of edges, got %d dimensions"):format(bins.ndim), 2)
+  end
+  local n, values = edges:numel() - 1, x:detach():reshape(-1)
+  if weight then
+    arguments.tensor("histogram", 4, weight)
+    if weight:numel() ~= x:numel() or weight.dtype ~= x.dtype then
+      error(("histogram: expected a weight for each of the %d elements, of dtype %s, got %d of %s"):format(x:numel(),
+        x.dtype, weight:numel(), weight.dtype), 2)
+    end
+    weight = weight:detach():reshape(-1)
+  end
+  edges = edges:detach()
+  if n == 0 then return core.zeros(0, {dtype = x.dtype, device = x.device}), edges end
+  local first, last = edges:select(1, 1), edges:select(1, n + 1)
+  local bin = (core.searchsorted(edges, values, true) - 1):clamp(1, n)
+  local hist = counts(values, n, bin, values:ge(first) & values:le(last), weight)
+  if density then hist = hist / (hist:sum() * (edges:narrow(1, 2, n) - edges:narrow(1, 1, n))) end
+  return hist, edges
+end)
+
+--- argwhere: the positions of the elements that are not zero, one a row.
+---@param x Tensor
+---@return Tensor i64, shape (N, ndim), from 1
+--- Source: torch.argwhere.  Example: ap.tensor{0, 5, 7}:argwhere() --> [[2], [3]]
+define("argwhere", function(x)
+  arguments.tensor("argwhere", 1, x)
+  return x:nonzero()
+end)
+
+-- --- covariance -----------------------------------------------------------------------------------------------------
+
+local function check_weights(name, w, observations)
+  if w.ndim > 1 or w:numel() ~= observations then
+    error(("cov: %s: expected a vector of %d, one for each observation, got %d"):format(name, observations,
+      w:numel()), 3)
+  end
+end
+
+--- cov: the covariance of variables, whose observations stand in rows.
+---@param x Tensor shape (V, N), or (N) for one variable
+---@param correction? number default 1: the divisor is N - correction
+---@param fweights? Tensor (N) integers: how often each observation occurred
+---@param aweights? Tensor (N) how much each observation matters
+---@return Tensor (V, V), 0-dim for one variable
+--- Source: torch.cov.  Example: ap.tensor{{1, 2, 3}, {3, 2, 1}}:cov() --> [[1, -1], [-1, 1]]
+define("cov", function(x, ...)
+  arguments.tensor("cov", 1, x)
+  local correction, fweights, aweights = arguments.named("cov", {"correction", "fweights", "aweights"}, ...)
+  correction = correction or 1
+  if x.ndim > 2 then error(("cov: expected at most 2 dimensions, got %d"):format(x.ndim), 2) end
+  if x.ndim < 2 then x = x:reshape(1, -1) end
+  if not x:is_floating_point() then x = x:to("f32") end
+  local n = x:size(2)
+  local weights, total = nil, n
+  if fweights then
+    check_weights("fweights", fweights, n)
+    weights = fweights:to(x.dtype)
+  end
+  if aweights then
+    check_weights("aweights", aweights, n)
+    weights = weights and weights * aweights or aweights:to(x.dtype)
+  end
+  local function weighted(t) return weights and t * weights or t end
+  if weights then total = weights:sum() end
+  local centred = x - (weighted(x):sum(2) / total):unsqueeze(2)
+  local divisor = total - correction
+  if aweights and correction ~= 0 then divisor = total - correction * (weights * aweights):sum() / total end
+  if core.is_tensor(divisor) then divisor = divisor:clamp(0) else divisor = math.max(divisor, 0) end
+  return (centred:matmul(weighted(centred):t()) / divisor):squeeze()
+end)
+
+--- corrcoef: the correlation coefficients (Pearson's) of variables, whose observations stand in rows.
+---@param x Tensor shape (V, N), or (N) for one variable
+---@return Tensor (V, V), 0-dim for one variable
+--- Source: torch.corrcoef.  Example: ap.tensor{{1, 2, 3}, {3, 2, 1}}:corrcoef() --> [[1, -1], [-1, 1]]
+define("corrcoef", function(x)
+  arguments.tensor("corrcoef", 1, x)
+  if x.ndim > 2 then error(("corrcoef: expected at most 2 dimensions, got %d"):format(x.ndim), 2) end
+  local c = core.cov(x)
+  if c.ndim == 0 then return c / c end
+  local deviation = c:diagonal():sqrt()
+  return (c / deviation:unsqueeze(2) / deviation:unsqueeze(1)):clamp(-1, 1)
+end)
+
+-- --- norms ----------------------------------------------------------------------------------------------------------
+
+--- dist: the norm of the difference of two tensors, which broadcast.
+---@param a Tensor floating
+---@param b Tensor floating
+---@param p? number the norm's order, default 2
+---@return Tensor 0-dim
+--- Source: torch.dist.  Example: ap.tensor{0, 3}:dist(ap.tensor{4, 0}):item() --> 5
+define("dist", function(a, b, p)
+  arguments.tensor("dist", 1, a)
+  arguments.tensor("dist", 2, b)
+  return (a - b):norm(p or 2)
+end)
+
+-- What makes slices along dim no longer than maxnorm.
+local function renormed(op, x, ...)
+  arguments.tensor(op, 1, x)
+  local p, dim, maxnorm = arguments.named(op, {"p", "dim", "maxnorm"}, ...)
+  check_floating(op, x)
+  if x.ndim < 2 then error(("%s: expected at least 2 dimensions, got %d"):format(op, x.ndim), 3) end
+  if type(p) ~= "number" or p ~= p or p <= 0 then
+    error(("%s: expected a norm's order above 0, got %s"):format(op, tostring(p)), 3)
+  end
+  if type(maxnorm) ~= "number" or maxnorm ~= maxnorm or maxnorm < 0 then
+    error(("%s: expected a norm of at least 0, got %s"):format(op, tostring(maxnorm)), 3)
+  end
+  local d, others = arguments.dim(op, x.ndim, dim), {}
+  for i = 1, x.ndim do
+    if i ~= d then others[#others + 1] = i end
+  end
+  local norm = x:norm(p, others, true)
+  return x * core.where(norm:gt(maxnorm), maxnorm / (norm + 1e-7), 1)
+end
+
+--- renorm: x with those slices along dim scaled down whose norm is above a bound.
+---@param x Tensor 2 dimensions or more, floating
+---@param p number the norm's order, above 0
+---@param dim integer
+---@param maxnorm number
+---@return Tensor same shape
+--- Source: torch.renorm.  Example: ap.tensor{{3, 4}, {0, 1}}:renorm(2, 1, 1) --> [[0.6, 0.8], [0, 1]]
+define("renorm", function(x, ...) return renormed("renorm", x, ...) end)
+
+--- renorm_: renorm in place.
+---@param x Tensor
+---@param p number
+---@param dim integer
+---@param maxnorm number
+---@return Tensor x
+--- Source: torch.Tensor.renorm_.
+define("renorm_", function(x, ...) return x:copy_(renormed("renorm_", x, ...)) end)
+
+-- --- differences and integrals --------------------------------------------------------------------------------------
+
+--- diff: the differences of neighbours along dim, n times over.
+---@param x Tensor 1 dimension or more
+---@param n? integer default 1
+---@param dim? integer default: the last
+---@param prepend? Tensor what x continues, along dim
+---@param append? Tensor what continues x
+---@return Tensor n shorter along dim. Of bools: whether neighbours differ
+--- Source: torch.diff.  Example: ap.tensor{1, 4, 9}:diff() --> [3, 5]
+define("diff", function(x, ...)
+  arguments.tensor("diff", 1, x)
+  local n, dim, prepend, append = arguments.named("diff", {"n", "dim", "prepend", "append"}, ...)
+  n = n or 1
+  if x.ndim == 0 then error("diff: expected 1 dimension or more, got a 0-dim tensor", 2) end
+  if math.type(n) ~= "integer" or n < 0 then
+    error(("diff: expected n of at least 0, got %s"):format(tostring(n)), 2)
+  end
+  local d = arguments.dim("diff", x.ndim, dim or -1)
+  if prepend or append then
+    local parts = {}
+    for _, part in ipairs {prepend or false, x, append or false} do
+      if part then parts[#parts + 1] = part end
+    end
+    x = core.cat(parts, d)
+  end
+  for _ = 1, n do
+    local left = x:size(d) - 1
+    if left < 0 then break end
+    local a, b = x:narrow(d, 2, left), x:narrow(d, 1, left)
+    if x.dtype == "bool" then x = a:ne(b) else x = a - b end
+  end
+  return x
+end)
+
+-- The areas of the trapezoids between neighbours along d, doubled.
+local function trapezoids(op, y, ...)
+  arguments.tensor(op, 1, y)
+  local x, dim, dx = arguments.named(op, {"x", "dim", "dx"}, ...)
+  if type(x) == "number" then x, dx = nil, x end
+  if x ~= nil and dx ~= nil then error(op .. ": give x or dx, not both", 3) end
+  if y.ndim == 0 then error(op .. ": expected 1 dimension or more, got a 0-dim tensor", 3) end
+  local d = arguments.dim(op, y.ndim, dim or -1)
+  if not y:is_floating_point() then y = y:to("f32") end
+  local n = y:size(d)
+  if n < 2 then return y:narrow(d, 1, 0), d end
+  local areas = y:narrow(d, 1, n - 1) + y:narrow(d, 2, n - 1)
+  if x == nil then return areas * (dx or 1), d end
+  arguments.tensor(op, 2, x)
+  -- A vector of places lies along d; other shapes align as in broadcasting.
+  if x.ndim == 1 then
+    if x:numel() ~= n then
+      error(("%s: expected %d places, one for each value along dimension %d, got %d"):format(op, n, d, x:numel()), 3)
+    end
+    x = x:diff()
+    for _ = d + 1, y.ndim do x = x:unsqueeze(-1) end
+  else
+    while x.ndim < y.ndim do x = x:unsqueeze(1) end
+    x = x:diff(1, d)
+  end
+  return areas * x, d
+end
+
+--- trapezoid: the integral along dim by the trapezoidal rule.
+---@param y Tensor 1 dimension or more; integers become f32
+---@param x? Tensor|number where the values stand: (N), or a shape that broadcasts with y's; a number is dx
+---@param dim? integer default: the last
+---@param dx? number how far apart they stand; default 1
+---@return Tensor y's shape without dim
+--- Source: torch.trapezoid.  Example: ap.tensor{1, 2, 3}:trapezoid():item() --> 4
+define("trapezoid", function(y, ...)
+  local areas, d = trapezoids("trapezoid", y, ...)
+  return areas:sum(d) / 2
+end)
+
+--- trapz: another name for trapezoid.
+---@param y Tensor
+---@param x? Tensor|number
+---@param dim? integer
+---@param dx? number
+---@return Tensor
+--- Source: torch.trapz.
+define("trapz", function(y, ...)
+  local areas, d = trapezoids("trapz", y, ...)
+  return areas:sum(d) / 2
+end)
+
+--- cumulative_trapezoid: the integral up to each value along dim by the trapezoidal rule.
+---@param y Tensor 1 dimension or more; integers become f32
+---@param x? Tensor|number where the values stand: (N), or a shape that broadcasts with y's; a number is dx
+---@param dim? integer default: the last
+---@param dx? number how far apart they stand; default 1
+---@return Tensor y's shape, 1 shorter along dim
+--- Source: torch.cumulative_trapezoid.  Example: ap.tensor{1, 2, 3}:cumulative_trapezoid() --> [1.5, 4]
+define("cumulative_trapezoid", function(y, ...)
+  local areas, d = trapezoids("cumulative_trapezoid", y, ...)
+  return areas:cumsum(d) / 2
+end)
