@@ -92,15 +92,15 @@ bool op_index_select(Ctx *c, Tensor *out, const Tensor *x, int dim, const Tensor
  * ------------------------------------------------------------------------------------------------- */
 
 /* Positions as contiguous i64, all of them rows of the table. */
-static bool hold_ids(Ctx *c, Tensor *held, const Tensor *index, int64_t rows) {
+static bool hold_ids(Ctx *c, const char *name, Tensor *held, const Tensor *index, int64_t rows) {
     int64_t bad;
     bool found;
-    if (!index_hold(c, "embedding", held, index, NULL)) return false;
-    bool ok = index_find_outside(c, "embedding", held, 1, rows, &found, &bad);
+    if (!index_hold(c, name, held, index, NULL)) return false;
+    bool ok = index_find_outside(c, name, held, 1, rows, &found, &bad);
     if (ok && !found) return true;
     tensor_release(held);
     if (!ok) return false;
-    return ctx_fail(c, "embedding: id %lld is out of range: ids run 1..%lld%s", (long long)bad,
+    return ctx_fail(c, "%s: id %lld is out of range: ids run 1..%lld%s", name, (long long)bad,
                     (long long)rows, bad == 0 ? "; add 1 to 0-based ids" : "");
 }
 
@@ -117,7 +117,7 @@ bool op_embedding(Ctx *c, Tensor *out, const Tensor *index, const Tensor *weight
     REQUIRE(c, weight->ndim == 2, "embedding: expected a weight of shape (V, D), got (%s)", SHAPE(weight));
     REQUIRE(c, index->ndim < MAX_DIMS, "embedding: the index has at most %d dimensions, got (%s)",
             MAX_DIMS - 1, SHAPE(index));
-    if (!hold_ids(c, &held, index, weight->size[0])) return false;
+    if (!hold_ids(c, "embedding", &held, index, weight->size[0])) return false;
     int64_t width = weight->size[1];
     memcpy(size, index->size, sizeof size);
     size[index->ndim] = width;
@@ -148,7 +148,7 @@ bool op_embedding_backward(Ctx *c, Tensor *out, const Tensor *g, const Tensor *i
     REQUIRE(c, rows >= 0, "%s: expected a number of rows, got %lld", name, (long long)rows);
     /* Sums of half-precision rows run in f32. */
     DType dtype = (DType)g->dtype, as = dtype == F64 ? F64 : F32;
-    if (!hold_ids(c, &held, index, rows)) return false;
+    if (!hold_ids(c, name, &held, index, rows)) return false;
     bool ok = op_contiguous(c, &dense, g, as);
     if (ok) {
         Tensor sum;

@@ -150,6 +150,11 @@ sample("max_dim", function() return real(3, 4) end, values_only("max_dim", 2))
 sample("min_dim", function() return real(3, 4) end, values_only("min_dim", 2))
 sample("sort", function() return real(3, 4) end, values_only("sort", 2))
 sample("topk", function() return real(3, 4) end, values_only("topk", 2))
+for _, name in ipairs {"cummax", "cummin", "median_dim", "nanmedian_dim"} do
+  sample(name, function() return real(3, 4) end, values_only(name, 2))
+end
+sample("kthvalue", function() return real(3, 4) end, values_only("kthvalue", 2, 1))
+for _, name in ipairs {"median_all", "nanmedian_all", "nansum"} do sample(name, function() return real(3, 4) end) end
 
 -- softmax, normalisations, losses: tests/norm_test.lua and tests/loss_test.lua check more of them.
 for _, name in ipairs {"softmax", "log_softmax"} do sample(name, function() return real(2, 3), 2 end) end
