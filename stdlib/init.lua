@@ -7,8 +7,24 @@ local core = require "apsis.core"
 
 -- Rules, docs and composites of the ops, one file a family.
 for _, family in ipairs {"elementwise", "shape", "join", "reduce", "order", "index", "rearrange", "search",
-                         "statistics", "matmul", "conv", "pool", "norm", "loss", "random"} do
+                         "statistics", "matmul", "linalg", "decompositions", "conv", "pool", "norm", "loss",
+                         "random"} do
   require("apsis.ops." .. family)
+end
+
+-- Families without rules are read when one of their functions is first called: the program starts sooner.
+local later = {
+  einsum = {"einsum"},
+  matrix_functions = {"chain_matmul", "cross", "matrix_exp", "matrix_power"},
+  products = {"addbmm", "addr", "cdist", "ger", "inner", "kron", "tensordot", "trace", "vdot"},
+}
+for family, names in pairs(later) do
+  for _, name in ipairs(names) do
+    core.define(name, function(...)
+      require("apsis.ops." .. family) -- defines them all anew
+      return core[name](...)
+    end)
+  end
 end
 require "apsis.tensor"
 local autograd = require "apsis.autograd"

@@ -107,6 +107,7 @@ void open_index(lua_State *L);     /* gather, scatter_add, index_select, where, 
 void open_rearrange(lua_State *L); /* flip, roll, tile, tril, ... */
 void open_search(lua_State *L);    /* searchsorted, unique, bincount, ... */
 void open_matmul(lua_State *L);
+void open_linalg(lua_State *L); /* factorisations, solvers, eigenvalues */
 void open_pool(lua_State *L);
 void open_conv(lua_State *L); /* convolution */
 void open_norm(lua_State *L); /* softmax, layer_norm, batch_norm */

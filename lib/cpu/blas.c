@@ -79,6 +79,7 @@ static void start(void) {
         setenv("BLIS_ARCH_TYPE", number, 1);
     }
     bli_init();
+    bli_thread_set_num_threads(1); /* of the calls that LAPACK makes; why not more: see blis() */
     bli_error_checking_level_set(BLIS_NO_ERROR_CHECKING); /* its errors abort; ours come before the call */
     if (arch >= 0) unsetenv("BLIS_ARCH_TYPE");            /* a child process chooses for itself */
 }
@@ -151,25 +152,30 @@ static _Atomic int inside, provided; /* threads in BLIS now, and the most that i
 /* BLIS packs into memory that it takes on the first call of a thread more than ever before and keeps for
  * good; where there is none, it writes to address 0. So that a process at its limit does not end there, ask
  * first. False: BLIS must not be called. */
-static bool enter_blis(void) {
+bool cpu_blas_enter(void) {
     int now = atomic_fetch_add(&inside, 1) + 1;
-    if (now <= atomic_load(&provided)) return true;
-    void *probe = mmap(NULL, BLIS_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (probe == MAP_FAILED) {
-        atomic_fetch_sub(&inside, 1);
-        return false;
+    if (now > atomic_load(&provided)) {
+        void *probe = mmap(NULL, BLIS_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (probe == MAP_FAILED) {
+            atomic_fetch_sub(&inside, 1);
+            return false;
+        }
+        munmap(probe, BLIS_BYTES);
+        atomic_store(&provided, now);
     }
-    munmap(probe, BLIS_BYTES);
-    atomic_store(&provided, now);
+    pthread_once(&once, start);
     return true;
+}
+
+void cpu_blas_leave(void) {
+    atomic_fetch_sub(&inside, 1);
 }
 
 /* BLIS's own threads are not used: they wait for each other in loops that never sleep, several times a
  * product, and where another process holds a core each wait lasts a time slice (a 64x784x128 product took 36
  * ms instead of 0.1 beside one busy process). */
 static bool blis(const Product *p) {
-    if (!enter_blis()) return false;
-    pthread_once(&once, start);
+    if (!cpu_blas_enter()) return false;
     rntm_t runtime = BLIS_RNTM_INITIALIZER;
     bli_rntm_set_num_threads(1, &runtime);
     Matrix a = with_strides(p->a, p->m, p->k), b = with_strides(p->b, p->k, p->n),
@@ -183,7 +189,7 @@ static bool blis(const Product *p) {
         bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, p->m, p->n, p->k, &one, a.data, a.rs, a.cs, b.data,
                      b.rs, b.cs, &beta, out.data, out.rs, out.cs, NULL, &runtime);
     }
-    atomic_fetch_sub(&inside, 1);
+    cpu_blas_leave();
     return true;
 }
 

@@ -21,6 +21,10 @@ typedef struct Matrix {
 void cpu_gemm(const Ctx *c, DType dtype, int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, double beta,
               Matrix out, int threads);
 
+/* Around code that calls BLIS itself (LAPACK does): false where it must not, for want of memory. */
+bool cpu_blas_enter(void);
+void cpu_blas_leave(void);
+
 /* The kernel set in use ("skx", "haswell", "zen3", "generic"), and who chose it: "blis", "apsis", or "user"
  * where BLIS_ARCH_TYPE is set. Both start BLIS. */
 const char *cpu_blas_kernels(void);

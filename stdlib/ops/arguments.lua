@@ -37,13 +37,27 @@ function arguments.named(op, fields, ...)
   return table.unpack(values, 1, #fields)
 end
 
+--- fail: raises an error that points at the first frame outside the standard library, as the ops in C do.
+---@param format string
+---@param ... any what string.format takes
+function arguments.fail(format, ...)
+  local level, text = 2, format:format(...)
+  local frame = debug.getinfo(level, "Sl")
+  while frame do
+    if frame.currentline > 0 and frame.source:sub(1, 7) ~= "=apsis/" then error(text, level) end
+    level = level + 1
+    frame = debug.getinfo(level, "Sl")
+  end
+  error(text, 0)
+end
+
 --- tensor: fails unless x is a tensor.
 ---@param op string for errors
 ---@param position integer which argument it is
 ---@param x any
 function arguments.tensor(op, position, x)
   if not core.is_tensor(x) then
-    error(("%s: argument %d: expected a tensor, got %s"):format(op, position, x == nil and "nil" or "a " .. type(x)), 3)
+    arguments.fail("%s: argument %d: expected a tensor, got %s", op, position, x == nil and "nil" or "a " .. type(x))
   end
 end
 
@@ -56,9 +70,45 @@ end
 function arguments.dim(op, ndim, dim)
   local n = math.max(ndim, 1)
   if math.type(dim) ~= "integer" or dim == 0 or dim < -n or dim > n then
-    error(("%s: dimension %s does not exist: dimensions run 1..%d (or -%d..-1)"):format(op, tostring(dim), n, n), 3)
+    arguments.fail("%s: dimension %s does not exist: dimensions run 1..%d (or -%d..-1)", op, tostring(dim), n, n)
   end
   return dim < 0 and dim + n + 1 or dim
+end
+
+--- shape: "2x3", for messages.
+---@param x Tensor
+---@return string
+function arguments.shape(x) return table.concat(x:size(), "x") end
+
+--- tensors: fails unless all that follow are tensors.
+---@param op string for errors
+---@param ... any
+function arguments.tensors(op, ...)
+  for i = 1, select("#", ...) do arguments.tensor(op, i, (select(i, ...))) end
+end
+
+--- matrices: fails unless x is a tensor of at least 2 dimensions.
+---@param op string for errors
+---@param x any
+function arguments.matrices(op, x)
+  arguments.tensors(op, x)
+  if x.ndim < 2 then
+    arguments.fail("%s: expected a matrix or a batch of them, got (%s)", op, arguments.shape(x))
+  end
+end
+
+--- is_vectors: whether the right side B of A X = B stands for vectors: it has one dimension, or A's shape without the
+--- last.
+---@param A Tensor
+---@param B Tensor
+---@return boolean
+function arguments.is_vectors(A, B)
+  if B.ndim == 1 then return true end
+  if B.ndim ~= A.ndim - 1 then return false end
+  for d = 1, B.ndim do
+    if A:size(d) ~= B:size(d) then return false end
+  end
+  return true
 end
 
 return arguments

@@ -261,4 +261,44 @@ sample("bernoulli", function() return inner(2, 3) end, {f = function(p)
 end})
 sample("dropout_at", function() return real(2, 3), 0.4, 1, 0 end)
 
+-- --- linear algebra: matrices with an inverse, and distinct singular and eigenvalues -------------------------------
+
+local function matrix(n, m)
+  local x = real(n, m or n):detach()
+  return (n == (m or n) and x + ap.eye(n, {dtype = "f64"}) * 3 or x):requires_grad_()
+end
+local function symmetric(name)
+  return {f = function(a, ...) return ap["linalg." .. name]((a + a:t()) / 2, ...) end}
+end
+
+for _, name in ipairs {"linalg.inv", "linalg.lu_factor", "linalg.svdvals", "linalg.eigvals"} do
+  sample(name, function() return matrix(3) end)
+end
+-- Of several results those that do not tell how the work was done.
+sample("linalg.det", function() return matrix(3) end, {f = function(a) return (ap["linalg.det"](a)) end})
+sample("linalg.slogdet", function() return matrix(3) end, {f = function(a) return select(2, ap.linalg.slogdet(a)) end})
+sample("linalg.solve", function() return matrix(3), real(3, 2) end, {f = function(a, b)
+  return ap.linalg.solve(a, b)
+end})
+sample("linalg.solve_triangular", function() return matrix(3), real(3, 2), true end)
+sample("linalg.solve_triangular", function() return matrix(3), real(3, 2), false, true end)
+sample("linalg.lu_solve", function()
+  return matrix(3), ap.tensor({2, 3, 3}, {dtype = "i32"}), real(3, 2), true
+end)
+sample("linalg.lu_solve", function() return matrix(3), ap.tensor({2, 3, 3}, {dtype = "i32"}), real(3, 2) end)
+sample("linalg.cholesky", function() return matrix(3) end, symmetric "cholesky")
+sample("linalg.cholesky", function() return matrix(3), true end, symmetric "cholesky")
+sample("linalg.eigh", function() return matrix(3) end, symmetric "eigh")
+sample("linalg.eigvalsh", function() return matrix(3), true end, symmetric "eigvalsh")
+sample("linalg.eig", function() return matrix(3) end, {f = function(a)
+  local w, v = ap.linalg.eig(a)
+  return w, v:square():sum(-1) -- the phases of the vectors are arbitrary
+end})
+sample("linalg.qr", function() return matrix(4, 3) end)
+sample("linalg.qr", function() return matrix(3, 4), "complete" end)
+sample("linalg.svd", function() return matrix(3, 4), false end)
+sample("linalg.lstsq", function() return matrix(4, 3), real(4, 2) end, {f = function(a, b)
+  return (ap.linalg.lstsq(a, b))
+end})
+
 return samples

@@ -1,0 +1,185 @@
+/* LAPACK's Fortran routines behind one call each for both dtypes. */
+#include "cpu/lapack.h"
+
+#ifdef HAVE_LAPACK
+#include <math.h>
+#include <string.h>
+
+typedef int32_t Int; /* Fortran's INTEGER */
+
+/* Arrays are void *: the same declaration serves both precisions. Fortran passes the length of each string at
+ * the end. */
+#define DECLARE(name, ...)                                                                                   \
+    void s##name##_(__VA_ARGS__);                                                                            \
+    void d##name##_(__VA_ARGS__)
+DECLARE(geqrf, const Int *m, const Int *n, void *a, const Int *lda, void *tau, void *work, const Int *lwork,
+        Int *info);
+DECLARE(orgqr, const Int *m, const Int *n, const Int *k, void *a, const Int *lda, const void *tau, void *work,
+        const Int *lwork, Int *info);
+DECLARE(gesdd, const char *job, const Int *m, const Int *n, void *a, const Int *lda, void *s, void *u,
+        const Int *ldu, void *vt, const Int *ldvt, void *work, const Int *lwork, Int *iwork, Int *info,
+        size_t);
+DECLARE(syevd, const char *job, const char *uplo, const Int *n, void *a, const Int *lda, void *w, void *work,
+        const Int *lwork, Int *iwork, const Int *liwork, Int *info, size_t, size_t);
+DECLARE(geev, const char *left, const char *right, const Int *n, void *a, const Int *lda, void *wr, void *wi,
+        void *vl, const Int *ldvl, void *vr, const Int *ldvr, void *work, const Int *lwork, Int *info, size_t,
+        size_t);
+DECLARE(gels, const char *trans, const Int *m, const Int *n, const Int *k, void *a, const Int *lda, void *b,
+        const Int *ldb, void *work, const Int *lwork, Int *info, size_t);
+DECLARE(gelsy, const Int *m, const Int *n, const Int *k, void *a, const Int *lda, void *b, const Int *ldb,
+        Int *pivots, const void *rcond, Int *rank, void *work, const Int *lwork, Int *info);
+DECLARE(gelsd, const Int *m, const Int *n, const Int *k, void *a, const Int *lda, void *b, const Int *ldb,
+        void *s, const void *rcond, Int *rank, void *work, const Int *lwork, Int *iwork, Int *info);
+DECLARE(gelss, const Int *m, const Int *n, const Int *k, void *a, const Int *lda, void *b, const Int *ldb,
+        void *s, const void *rcond, Int *rank, void *work, const Int *lwork, Int *info);
+
+#define CALL(t, name, ...) ((t) == F64 ? d##name##_(__VA_ARGS__) : s##name##_(__VA_ARGS__))
+
+enum { ALIGN = 64, DIVIDE_LEAF = 25 }; /* gelsd: size of the leaves of its tree, as ilaenv gives it */
+
+static Int at_least_1(int64_t n) {
+    return n > 1 ? (Int)n : 1;
+}
+
+static int64_t aligned(int64_t bytes) {
+    return (bytes + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+/* The elements that a query asked for, which it left in the first of them. In f32 a large count was rounded,
+ * perhaps down. -1: more than an Int counts. */
+static int64_t asked(DType t, const void *first) {
+    double n = t == F64 ? *(const double *)first : ceil((double)*(const float *)first * (1 + 1e-6));
+    return n >= INT32_MAX ? -1 : n < 1 ? 1 : (int64_t)n;
+}
+
+/* What a call needs: integers first, then floating elements. */
+static void need(DType t, LapackWork *w, int64_t integers, int64_t elements) {
+    w->bytes = elements < 0 || integers >= INT32_MAX
+                   ? -1
+                   : aligned(integers * (int64_t)sizeof(Int)) + elements * (int64_t)dtype_size(t);
+}
+
+/* The floating part of the scratch memory, and how many elements it holds. */
+static void *elements(DType t, const LapackWork *w, int64_t integers, Int *count) {
+    const int64_t before = aligned(integers * (int64_t)sizeof(Int));
+    *count = (Int)((w->bytes - before) / (int64_t)dtype_size(t));
+    return (char *)w->data + before;
+}
+
+int lapack_geqrf(DType t, int64_t m, int64_t n, void *a, void *tau, LapackWork *w) {
+    const Int rows = (Int)m, cols = (Int)n, lda = at_least_1(m);
+    Int info = 0, lwork = -1;
+    double first = 0;
+    if (!w->data) {
+        CALL(t, geqrf, &rows, &cols, a, &lda, tau, &first, &lwork, &info);
+        need(t, w, 0, asked(t, &first));
+        return info;
+    }
+    void *work = elements(t, w, 0, &lwork);
+    CALL(t, geqrf, &rows, &cols, a, &lda, tau, work, &lwork, &info);
+    return info;
+}
+
+int lapack_orgqr(DType t, int64_t m, int64_t columns, int64_t k, void *a, const void *tau, LapackWork *w) {
+    const Int rows = (Int)m, cols = (Int)columns, reflectors = (Int)k, lda = at_least_1(m);
+    Int info = 0, lwork = -1;
+    double first = 0;
+    if (!w->data) {
+        CALL(t, orgqr, &rows, &cols, &reflectors, a, &lda, tau, &first, &lwork, &info);
+        need(t, w, 0, asked(t, &first));
+        return info;
+    }
+    void *work = elements(t, w, 0, &lwork);
+    CALL(t, orgqr, &rows, &cols, &reflectors, a, &lda, tau, work, &lwork, &info);
+    return info;
+}
+
+int lapack_gesdd(DType t, char job, int64_t m, int64_t n, void *a, void *s, void *u, void *vt,
+                 LapackWork *w) {
+    const int64_t k = m < n ? m : n, integers = 8 * k;
+    const Int rows = (Int)m, cols = (Int)n, lda = at_least_1(m), ldu = at_least_1(m),
+              ldvt = at_least_1(job == 'A' ? n : k);
+    Int info = 0, lwork = -1, unused = 0;
+    double first = 0;
+    if (!w->data) {
+        CALL(t, gesdd, &job, &rows, &cols, a, &lda, s, u, &ldu, vt, &ldvt, &first, &lwork, &unused, &info, 1);
+        need(t, w, integers, asked(t, &first));
+        return info;
+    }
+    void *work = elements(t, w, integers, &lwork);
+    CALL(t, gesdd, &job, &rows, &cols, a, &lda, s, u, &ldu, vt, &ldvt, work, &lwork, w->data, &info, 1);
+    return info;
+}
+
+int lapack_syevd(DType t, bool vectors, char triangle, int64_t n, void *a, void *values, LapackWork *w) {
+    const char job = vectors ? 'V' : 'N';
+    const int64_t integers = vectors ? 3 + 5 * n : 1;
+    const Int order = (Int)n, lda = at_least_1(n), liwork = (Int)integers;
+    Int info = 0, lwork = -1, query = -1, unused = 0;
+    double first = 0;
+    if (!w->data) {
+        CALL(t, syevd, &job, &triangle, &order, a, &lda, values, &first, &lwork, &unused, &query, &info, 1,
+             1);
+        need(t, w, integers, asked(t, &first));
+        return info;
+    }
+    void *work = elements(t, w, integers, &lwork);
+    CALL(t, syevd, &job, &triangle, &order, a, &lda, values, work, &lwork, w->data, &liwork, &info, 1, 1);
+    return info;
+}
+
+int lapack_geev(DType t, int64_t n, void *a, void *real, void *imaginary, void *v, LapackWork *w) {
+    const char left = 'N', right = v ? 'V' : 'N';
+    const Int order = (Int)n, lda = at_least_1(n), one = 1;
+    Int info = 0, lwork = -1;
+    double first = 0;
+    if (!w->data) {
+        CALL(t, geev, &left, &right, &order, a, &lda, real, imaginary, NULL, &one, v, &lda, &first, &lwork,
+             &info, 1, 1);
+        need(t, w, 0, asked(t, &first));
+        return info;
+    }
+    void *work = elements(t, w, 0, &lwork);
+    CALL(t, geev, &left, &right, &order, a, &lda, real, imaginary, NULL, &one, v, &lda, work, &lwork, &info,
+         1, 1);
+    return info;
+}
+
+/* Integers that a driver of least squares works with. */
+static int64_t least_squares_integers(LeastSquares driver, int64_t m, int64_t n) {
+    const int64_t k = m < n ? m : n;
+    if (driver == GELSY) return n;
+    if (driver != GELSD) return 0;
+    const int levels = (int)fmax(0, log2((double)k / (DIVIDE_LEAF + 1)) + 1) + 1;
+    return 3 * k * levels + 11 * k + 1;
+}
+
+int lapack_least_squares(DType t, LeastSquares driver, int64_t m, int64_t n, int64_t k, void *a, void *b,
+                         void *s, double rcond, int32_t *rank, LapackWork *w) {
+    const int64_t integers = least_squares_integers(driver, m, n);
+    const Int rows = (Int)m, cols = (Int)n, sides = (Int)k, lda = at_least_1(m),
+              ldb = at_least_1(m > n ? m : n);
+    const float rcond_f32 = (float)rcond;
+    const void *least = t == F64 ? (const void *)&rcond : (const void *)&rcond_f32;
+    Int info = 0, lwork = -1, unused = 0;
+    double first = 0;
+    void *work = &first;
+    Int *iwork = &unused;
+    if (w->data) {
+        work = elements(t, w, integers, &lwork);
+        iwork = w->data;
+        memset(iwork, 0, (size_t)integers * sizeof *iwork); /* gelsy: no column is kept in front */
+    }
+    if (driver == GELS)
+        CALL(t, gels, "N", &rows, &cols, &sides, a, &lda, b, &ldb, work, &lwork, &info, 1);
+    else if (driver == GELSY)
+        CALL(t, gelsy, &rows, &cols, &sides, a, &lda, b, &ldb, iwork, least, rank, work, &lwork, &info);
+    else if (driver == GELSD)
+        CALL(t, gelsd, &rows, &cols, &sides, a, &lda, b, &ldb, s, least, rank, work, &lwork, iwork, &info);
+    else
+        CALL(t, gelss, &rows, &cols, &sides, a, &lda, b, &ldb, s, least, rank, work, &lwork, &info);
+    if (!w->data) need(t, w, integers, asked(t, &first));
+    return info;
+}
+
+#endif

@@ -1,0 +1,44 @@
+/* LAPACK, one matrix a call, f32 or f64; lapack.c is the only file that knows it. Optional at build: without
+ * HAVE_LAPACK none of this is there. Matrices lie column by column without gaps.
+ *
+ * Every function returns LAPACK's info: 0, or a positive number whose meaning the caller knows. A negative
+ * one (an argument that LAPACK refuses) cannot come up where the caller checked sizes and finiteness; it
+ * would be an error too, never an exit: LAPACK reports to xerbla_, and the program's is BLIS's, which returns
+ * (LAPACK's own ends the process), for BLIS is linked before LAPACK. */
+#ifndef APSIS_CPU_LAPACK_H
+#define APSIS_CPU_LAPACK_H
+
+#include "core/dtype.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Scratch memory of one call: `bytes` at `data`. With data NULL nothing is computed, and bytes says how many
+ * are needed, or -1 where LAPACK's 32-bit integers cannot count them. */
+typedef struct LapackWork {
+    void *data;
+    int64_t bytes;
+} LapackWork;
+
+/* A (m, n) = Q R: R in the upper triangle of a, the reflectors below it, tau (min(m, n)). */
+int lapack_geqrf(DType t, int64_t m, int64_t n, void *a, void *tau, LapackWork *w);
+/* The first `columns` columns of Q from k reflectors in the columns of a (m, columns). */
+int lapack_orgqr(DType t, int64_t m, int64_t columns, int64_t k, void *a, const void *tau, LapackWork *w);
+/* A (m, n) = U diag(s) Vt. job 'S': U (m, k), Vt (k, n); 'A': square ones; 'N': neither. Overwrites a.
+ * Info > 0: not converged. */
+int lapack_gesdd(DType t, char job, int64_t m, int64_t n, void *a, void *s, void *u, void *vt, LapackWork *w);
+/* The eigenvalues (ascending) of a symmetric matrix of which one triangle ('U' or 'L') is read; where
+ * `vectors`, a becomes the eigenvectors. Info > 0: not converged. */
+int lapack_syevd(DType t, bool vectors, char triangle, int64_t n, void *a, void *values, LapackWork *w);
+/* Real and imaginary parts of the eigenvalues of a, and the right eigenvectors as LAPACK packs them (v NULL:
+ * none). Overwrites a. Info > 0: not converged. */
+int lapack_geev(DType t, int64_t n, void *a, void *real, void *imaginary, void *v, LapackWork *w);
+
+typedef enum LeastSquares { GELS, GELSY, GELSD, GELSS } LeastSquares;
+/* The x (n, k) of least norm that makes |A x - b| least; b holds max(m, n) rows, and x in the end. gels wants
+ * full rank (info > 0: it lacks it); the others take singular values below rcond times the largest for 0 and
+ * count the rest in *rank; gelsd and gelss leave the singular values in s. Overwrites a. */
+int lapack_least_squares(DType t, LeastSquares driver, int64_t m, int64_t n, int64_t k, void *a, void *b,
+                         void *s, double rcond, int32_t *rank, LapackWork *w);
+
+#endif

@@ -1,0 +1,470 @@
+/* QR, SVD, eigenvalues and least squares: checks and shapes here, the arithmetic is LAPACK's (cpu/lapack.c).
+ */
+#include "cpu/lapack.h"
+#include "ops/linalg.h"
+#include "ops/linalg_batch.h"
+#include <math.h>
+#include <string.h>
+
+#ifdef HAVE_LAPACK
+
+static void release_if_any(Tensor *t) {
+    if (t && t->storage) tensor_release(t);
+    if (t) t->storage = NULL;
+}
+
+typedef struct Job {
+    DType dtype;
+    int64_t m, n, k; /* k: the smaller of m and n, or the number of right sides */
+    const Tensor *a, *s, *u, *v, *b;
+    char letter; /* LAPACK's: what to compute, or which triangle */
+    int64_t columns;
+    LeastSquares driver;
+    double rcond;
+    int64_t main_bytes, extra_bytes; /* of scratch memory: of the first call, and what comes before it */
+} Job;
+
+static void *within(const Tensor *t, int64_t offset) {
+    return t ? element(t, offset) : NULL;
+}
+
+static int64_t element_bytes(const Job *j, int64_t count) {
+    return (count * (int64_t)dtype_size(j->dtype) + 63) / 64 * 64;
+}
+
+static bool fits_lapack(Ctx *c, const char *op, const Tensor *a, const LapackWork *w) {
+    REQUIRE(c, w->bytes >= 0, "%s: (%s): too large for LAPACK, which counts in 32 bits", op, SHAPE(a));
+    return true;
+}
+
+/* LAPACK does not end well on nan: it may loop or give anything. a is contiguous. */
+static bool require_finite(Ctx *c, const char *op, const Tensor *a, const Tensor *shape) {
+    const int64_t n = matrix_rows(shape) * matrix_cols(shape);
+    for (int64_t i = 0, count = matrix_count(shape); i < count; i++) {
+        double sum = 0; /* of zeros, unless something is not finite */
+        if (a->dtype == F64) {
+            const double *x = (const double *)tensor_data(a) + i * n;
+            for (int64_t j = 0; j < n; j++) sum += x[j] * 0;
+        } else {
+            const float *x = (const float *)tensor_data(a) + i * n;
+            for (int64_t j = 0; j < n; j++) sum += (double)x[j] * 0;
+        }
+        REQUIRE(c, sum == 0, "%s: %s contains nan or infinity", op, WHICH(shape, i));
+    }
+    return true;
+}
+
+static bool not_converged(Ctx *c, const char *op, const Tensor *a, const MatrixLoop *loop) {
+    return ctx_fail(c, "%s: LAPACK did not converge on %s (info %lld)", op, WHICH(a, loop->failed),
+                    (long long)loop->info);
+}
+
+static MatrixLoop loop_over(const Tensor *a, double work, int64_t scratch_bytes) {
+    return (MatrixLoop){
+        .count = matrix_count(a), .work = work, .scratch_bytes = scratch_bytes, .calls_blis = true};
+}
+
+/* --- QR --------------------------------------------------------------------------------------------------
+ */
+
+/* The upper triangle of the factored columns, and zeros below it. */
+static void take_r(const Job *j, const char *factored, char *r, int64_t rows) {
+    const size_t size = dtype_size(j->dtype);
+    for (int64_t col = 0; col < j->n; col++) {
+        const int64_t count = col + 1 < rows ? col + 1 : rows;
+        memcpy(r + (size_t)(col * rows) * size, factored + (size_t)(col * j->m) * size, (size_t)count * size);
+        memset(r + (size_t)(col * rows + count) * size, 0, (size_t)(rows - count) * size);
+    }
+}
+
+static int64_t qr_step(const void *job, int64_t i, void *scratch, int threads) {
+    const Job *j = job;
+    (void)threads;
+    char *factored = element(j->a, i * j->m * j->n), *tau = scratch;
+    const int64_t rows = matrix_rows(j->v);
+    LapackWork w = {tau + element_bytes(j, j->k), j->main_bytes};
+    int64_t info = lapack_geqrf(j->dtype, j->m, j->n, factored, tau, &w);
+    take_r(j, factored, element(j->v, i * rows * j->n), rows);
+    if (info || !j->u) return info;
+    void *q = element(j->u, i * j->m * j->columns);
+    memcpy(q, factored, (size_t)(j->m * j->k) * dtype_size(j->dtype));
+    return lapack_orgqr(j->dtype, j->m, j->columns, j->k, q, tau, &w);
+}
+
+static bool qr_all(Ctx *c, const Job *given, const Tensor *a, const char *op) {
+    Job j = *given;
+    LapackWork w = {0}, w_q = {0};
+    lapack_geqrf(j.dtype, j.m, j.n, NULL, NULL, &w);
+    if (j.u) lapack_orgqr(j.dtype, j.m, j.columns, j.k, NULL, NULL, &w_q);
+    if (!fits_lapack(c, op, a, &w) || !fits_lapack(c, op, a, &w_q)) return false;
+    j.main_bytes = w.bytes > w_q.bytes ? w.bytes : w_q.bytes;
+    MatrixLoop loop =
+        loop_over(a, 2.0 * (double)j.m * (double)j.n * (double)j.k, element_bytes(&j, j.k) + j.main_bytes);
+    if (!each_matrix(c, &loop, qr_step, &j)) return false;
+    return !loop.info || not_converged(c, op, a, &loop);
+}
+
+static void set_identity(const Tensor *x) {
+    const int64_t n = matrix_rows(x);
+    for (int64_t i = 0, count = matrix_count(x) * n * n; i < count; i++) {
+        const double value = i % (n * n) % (n + 1) == 0;
+        if (x->dtype == F64)
+            ((double *)tensor_data(x))[i] = value;
+        else
+            ((float *)tensor_data(x))[i] = (float)value;
+    }
+}
+
+bool op_qr(Ctx *c, Tensor *q, Tensor *r, const Tensor *a, QrMode mode, const char *op) {
+    Tensor factored = {0};
+    r->storage = NULL;
+    if (q) q->storage = NULL;
+    if (!check_matrices(c, op, a)) return false;
+    const int64_t m = matrix_rows(a), n = matrix_cols(a), k = m < n ? m : n;
+    const int64_t inner = mode == QR_COMPLETE ? m : k;
+    bool ok = new_columns(c, &factored, a, m, n) && new_columns(c, r, a, inner, n) &&
+              (!q || new_columns(c, q, a, m, inner));
+    if (ok && k > 0) {
+        const Job j = {.dtype = (DType)a->dtype,
+                       .m = m,
+                       .n = n,
+                       .k = k,
+                       .a = &factored,
+                       .u = q,
+                       .v = r,
+                       .columns = inner};
+        ok = op_copy_(c, &factored, a) && qr_all(c, &j, a, op);
+    } else if (ok && q && tensor_numel(q)) {
+        set_identity(q);
+    }
+    release_if_any(&factored);
+    if (ok) return true;
+    release_if_any(r);
+    release_if_any(q);
+    return false;
+}
+
+/* --- SVD -------------------------------------------------------------------------------------------------
+ */
+
+/* Rows of A are columns of its transpose: LAPACK decomposes A^T = V S U^T, and V and U^T lie in memory as the
+ * rows of Vh and U. */
+static int64_t svd_step(const void *job, int64_t i, void *scratch, int threads) {
+    const Job *j = job;
+    (void)threads;
+    LapackWork w = {scratch, j->main_bytes};
+    const int64_t size_u = j->letter == 'A' ? j->m * j->m : j->m * j->k,
+                  size_v = j->letter == 'A' ? j->n * j->n : j->k * j->n;
+    return lapack_gesdd(j->dtype, j->letter, j->n, j->m, element(j->a, i * j->m * j->n),
+                        element(j->s, i * j->k), within(j->v, i * size_v), within(j->u, i * size_u), &w);
+}
+
+static bool svd_all(Ctx *c, const Job *given, const Tensor *a, const char *op) {
+    Job j = *given;
+    LapackWork w = {0};
+    lapack_gesdd(j.dtype, j.letter, j.n, j.m, NULL, NULL, NULL, NULL, &w);
+    if (!require_finite(c, op, j.a, a) || !fits_lapack(c, op, a, &w)) return false;
+    j.main_bytes = w.bytes;
+    MatrixLoop loop = loop_over(a, 8.0 * (double)j.m * (double)j.n * (double)j.k, w.bytes);
+    if (!each_matrix(c, &loop, svd_step, &j)) return false;
+    return !loop.info || not_converged(c, op, a, &loop);
+}
+
+bool op_svd(Ctx *c, Tensor *u, Tensor *s, Tensor *vh, const Tensor *a, bool full, const char *op) {
+    Tensor work = {0};
+    s->storage = NULL;
+    if (u) u->storage = vh->storage = NULL;
+    if (!check_matrices(c, op, a)) return false;
+    const int64_t m = matrix_rows(a), n = matrix_cols(a), k = m < n ? m : n;
+    bool ok = new_vectors(c, s, a, (DType)a->dtype, k) &&
+              (!u || (new_matrices(c, u, a, m, full ? m : k) && new_matrices(c, vh, a, full ? n : k, n)));
+    if (ok && k > 0) {
+        const char letter = !u ? 'N' : full ? 'A' : 'S';
+        const Job j = {.dtype = (DType)a->dtype,
+                       .m = m,
+                       .n = n,
+                       .k = k,
+                       .a = &work,
+                       .s = s,
+                       .u = u,
+                       .v = vh,
+                       .letter = letter};
+        ok = op_to_dtype(c, &work, a, (DType)a->dtype) && svd_all(c, &j, a, op);
+    } else if (ok && u && full) {
+        if (tensor_numel(u)) set_identity(u);
+        if (tensor_numel(vh)) set_identity(vh);
+    }
+    release_if_any(&work);
+    if (ok) return true;
+    release_if_any(u);
+    release_if_any(s);
+    release_if_any(vh);
+    return false;
+}
+
+/* --- symmetric eigenvalues -------------------------------------------------------------------------------
+ */
+
+static int64_t eigh_step(const void *job, int64_t i, void *scratch, int threads) {
+    const Job *j = job;
+    (void)threads;
+    LapackWork w = {scratch, j->main_bytes};
+    return lapack_syevd(j->dtype, j->v != NULL, j->letter, j->n, element(j->a, i * j->n * j->n),
+                        element(j->s, i * j->n), &w);
+}
+
+static bool eigh_all(Ctx *c, const Job *given, const Tensor *a, const char *op) {
+    Job j = *given;
+    LapackWork w = {0};
+    lapack_syevd(j.dtype, j.v != NULL, j.letter, j.n, NULL, NULL, &w);
+    if (!require_finite(c, op, j.a, a) || !fits_lapack(c, op, a, &w)) return false;
+    j.main_bytes = w.bytes;
+    MatrixLoop loop = loop_over(a, 4.0 * (double)j.n * (double)j.n * (double)j.n, w.bytes);
+    if (!each_matrix(c, &loop, eigh_step, &j)) return false;
+    return !loop.info || not_converged(c, op, a, &loop);
+}
+
+bool op_eigh(Ctx *c, Tensor *values, Tensor *vectors, const Tensor *a, bool upper, const char *op) {
+    Tensor work = {0};
+    values->storage = NULL;
+    if (vectors) vectors->storage = NULL;
+    if (!check_square(c, op, a)) return false;
+    const int64_t n = matrix_rows(a);
+    bool ok = new_vectors(c, values, a, (DType)a->dtype, n) && new_columns(c, &work, a, n, n) &&
+              op_copy_(c, &work, a);
+    if (ok && n > 0) {
+        const Job j = {.dtype = (DType)a->dtype,
+                       .n = n,
+                       .a = &work,
+                       .s = values,
+                       .v = vectors,
+                       .letter = upper ? 'U' : 'L'};
+        ok = eigh_all(c, &j, a, op);
+    }
+    if (ok && vectors) tensor_alias(vectors, &work);
+    release_if_any(&work);
+    if (!ok) release_if_any(values);
+    return ok;
+}
+
+/* --- general eigenvalues ---------------------------------------------------------------------------------
+ */
+
+static double get(const Job *j, const void *x, int64_t i) {
+    return j->dtype == F64 ? ((const double *)x)[i] : ((const float *)x)[i];
+}
+
+static void put(const Job *j, void *x, int64_t i, double value) {
+    if (j->dtype == F64)
+        ((double *)x)[i] = value;
+    else
+        ((float *)x)[i] = (float)value;
+}
+
+/* LAPACK keeps the eigenvectors of a conjugate pair as two columns, real and imaginary part of the first. */
+static void unpack_vectors(const Job *j, const void *packed, const void *imaginary, void *out) {
+    const int64_t n = j->n;
+    for (int64_t col = 0; col < n; col++) {
+        const double im = get(j, imaginary, col);
+        const int64_t re_col = im < 0 ? col - 1 : col, im_col = re_col + 1;
+        for (int64_t row = 0; row < n; row++) {
+            const int64_t to = 2 * (row * n + col);
+            put(j, out, to, get(j, packed, re_col * n + row));
+            put(j, out, to + 1, im == 0 ? 0 : (im < 0 ? -1 : 1) * get(j, packed, im_col * n + row));
+        }
+    }
+}
+
+static int64_t eig_step(const void *job, int64_t i, void *scratch, int threads) {
+    const Job *j = job;
+    (void)threads;
+    const int64_t n = j->n;
+    char *real = scratch, *imaginary = real + element_bytes(j, n), *packed = imaginary + element_bytes(j, n);
+    LapackWork w = {packed + element_bytes(j, j->v ? n * n : 1), j->main_bytes};
+    int64_t info =
+        lapack_geev(j->dtype, n, element(j->a, i * n * n), real, imaginary, j->v ? packed : NULL, &w);
+    if (info) return info;
+    void *values = element(j->s, 2 * i * n);
+    for (int64_t k = 0; k < n; k++) {
+        put(j, values, 2 * k, get(j, real, k));
+        put(j, values, 2 * k + 1, get(j, imaginary, k));
+    }
+    if (j->v) unpack_vectors(j, packed, imaginary, element(j->v, 2 * i * n * n));
+    return 0;
+}
+
+static bool eig_all(Ctx *c, const Job *given, const Tensor *a, const char *op) {
+    Job j = *given;
+    LapackWork w = {0};
+    lapack_geev(j.dtype, j.n, NULL, NULL, NULL, j.v ? (void *)&w : NULL, &w);
+    if (!require_finite(c, op, j.a, a) || !fits_lapack(c, op, a, &w)) return false;
+    j.main_bytes = w.bytes;
+    const int64_t extra = 2 * element_bytes(&j, j.n) + element_bytes(&j, j.v ? j.n * j.n : 1);
+    MatrixLoop loop = loop_over(a, 12.0 * (double)j.n * (double)j.n * (double)j.n, extra + w.bytes);
+    if (!each_matrix(c, &loop, eig_step, &j)) return false;
+    return !loop.info || not_converged(c, op, a, &loop);
+}
+
+bool op_eig(Ctx *c, Tensor *values, Tensor *vectors, const Tensor *a, const char *op) {
+    Tensor work = {0};
+    values->storage = NULL;
+    if (vectors) vectors->storage = NULL;
+    if (!check_square(c, op, a)) return false;
+    REQUIRE(c, a->ndim < MAX_DIMS, "%s: (%s): at most %d dimensions: the result has one more", op, SHAPE(a),
+            MAX_DIMS - 1);
+    int64_t size[MAX_DIMS];
+    memcpy(size, a->size, sizeof size);
+    size[a->ndim] = 2;
+    const int64_t n = matrix_rows(a);
+    bool ok = !vectors || tensor_new(c, vectors, (DType)a->dtype, a->ndim + 1, size);
+    size[a->ndim - 1] = 2;
+    ok = ok && tensor_new(c, values, (DType)a->dtype, a->ndim, size) && new_columns(c, &work, a, n, n) &&
+         op_copy_(c, &work, a);
+    if (ok && n > 0) {
+        const Job j = {.dtype = (DType)a->dtype, .n = n, .a = &work, .s = values, .v = vectors};
+        ok = eig_all(c, &j, a, op);
+    }
+    release_if_any(&work);
+    if (ok) return true;
+    release_if_any(values);
+    release_if_any(vectors);
+    return false;
+}
+
+/* --- least squares ---------------------------------------------------------------------------------------
+ */
+
+static int64_t lstsq_step(const void *job, int64_t i, void *scratch, int threads) {
+    const Job *j = job;
+    (void)threads;
+    const int64_t rows = j->m > j->n ? j->m : j->n, few = j->m < j->n ? j->m : j->n;
+    int32_t rank = (int32_t)few;
+    char *unused = scratch;
+    LapackWork w = {unused + element_bytes(j, few), j->main_bytes};
+    void *s = j->s ? element(j->s, i * few) : unused;
+    int64_t info = lapack_least_squares(j->dtype, j->driver, j->m, j->n, j->k, element(j->a, i * j->m * j->n),
+                                        element(j->b, i * rows * j->k), s, j->rcond, &rank, &w);
+    ((int64_t *)tensor_data(j->v))[i] = rank;
+    return info;
+}
+
+static bool lstsq_all(Ctx *c, const Job *given, const Tensor *a, const Tensor *b) {
+    const char *op = "linalg.lstsq";
+    Job j = *given;
+    LapackWork w = {0};
+    int32_t rank;
+    lapack_least_squares(j.dtype, j.driver, j.m, j.n, j.k, NULL, NULL, NULL, j.rcond, &rank, &w);
+    if (!require_finite(c, op, j.a, a) || !require_finite(c, op, j.b, j.b)) return false;
+    if (!fits_lapack(c, op, a, &w)) return false;
+    (void)b;
+    j.main_bytes = w.bytes;
+    const int64_t few = j.m < j.n ? j.m : j.n;
+    MatrixLoop loop =
+        loop_over(a, 4.0 * (double)j.m * (double)j.n * (double)(few + j.k), element_bytes(&j, few) + w.bytes);
+    if (!each_matrix(c, &loop, lstsq_step, &j)) return false;
+    if (!loop.info) return true;
+    REQUIRE(c, j.driver != GELS, "%s: %s does not have full rank, as the driver gels expects; use gelsy", op,
+            WHICH(a, loop.failed));
+    return not_converged(c, op, a, &loop);
+}
+
+static bool driver_of(Ctx *c, const char *name, LeastSquares *driver) {
+    static const char *const names[] = {
+        [GELS] = "gels", [GELSY] = "gelsy", [GELSD] = "gelsd", [GELSS] = "gelss"};
+    for (int i = 0; i < 4; i++) {
+        if (strcmp(name, names[i])) continue;
+        *driver = (LeastSquares)i;
+        return true;
+    }
+    return ctx_fail(c, "linalg.lstsq: driver '%s': expected gels, gelsy, gelsd or gelss", name);
+}
+
+static bool check_lstsq(Ctx *c, const Tensor *a, const Tensor *b) {
+    const char *op = "linalg.lstsq";
+    if (!check_matrices(c, op, a) || !require_same_device(c, op, a, b)) return false;
+    REQUIRE(c, a->dtype == b->dtype, "%s: expected operands of one dtype, got %s and %s", op, DTYPE(a),
+            DTYPE(b));
+    bool fits = a->ndim == b->ndim && matrix_rows(a) == matrix_rows(b);
+    for (int d = 0; fits && d < a->ndim - 2; d++) fits = a->size[d] == b->size[d];
+    REQUIRE(c, fits, "%s: (%s) and (%s): expected a right side of as many rows, in the same batch", op,
+            SHAPE(a), SHAPE(b));
+    return true;
+}
+
+bool op_lstsq(Ctx *c, Tensor *x, Tensor *rank, Tensor *singular, const Tensor *a, const Tensor *b,
+              double rcond, const char *driver) {
+    Tensor factored = {0}, sides = {0}, top;
+    LeastSquares kind = GELSY;
+    x->storage = rank->storage = singular->storage = NULL;
+    if (!driver_of(c, driver, &kind) || !check_lstsq(c, a, b)) return false;
+    const int64_t m = matrix_rows(a), n = matrix_cols(a), k = matrix_cols(b), none = 0;
+    const bool has_s = kind == GELSD || kind == GELSS, empty = m == 0 || n == 0 || k == 0;
+    bool ok = new_columns(c, &factored, a, m, n) && new_columns(c, &sides, a, m > n ? m : n, k) &&
+              new_scalars(c, rank, a, I64) &&
+              (has_s ? new_vectors(c, singular, a, (DType)a->dtype, m < n ? m : n)
+                     : tensor_new(c, singular, (DType)a->dtype, 1, &none)) &&
+              op_copy_(c, &factored, a) && op_fill_(c, &sides, 0) && op_fill_(c, rank, 0) &&
+              op_fill_(c, singular, 0);
+    if (ok) {
+        tensor_narrow(&top, &sides, sides.ndim - 2, 0, m, 1);
+        ok = op_copy_(c, &top, b);
+        tensor_release(&top);
+    }
+    if (ok && !empty) {
+        const Job j = {.dtype = (DType)a->dtype,
+                       .m = m,
+                       .n = n,
+                       .k = k,
+                       .a = &factored,
+                       .b = &sides,
+                       .s = has_s ? singular : NULL,
+                       .v = rank,
+                       .driver = kind,
+                       .rcond = rcond};
+        ok = lstsq_all(c, &j, a, b);
+    }
+    if (ok) {
+        tensor_narrow(&top, &sides, sides.ndim - 2, 0, n, 1);
+        ok = op_to_dtype(c, x, &top, (DType)a->dtype);
+        tensor_release(&top);
+    }
+    release_if_any(&factored);
+    release_if_any(&sides);
+    if (ok) return true;
+    release_if_any(rank);
+    release_if_any(singular);
+    return false;
+}
+
+#else
+
+static bool missing(Ctx *c, const char *op, Tensor *a, Tensor *b, Tensor *d) {
+    if (a) a->storage = NULL;
+    if (b) b->storage = NULL;
+    if (d) d->storage = NULL;
+    return ctx_fail(c, "%s: this build has no LAPACK; install it (`make deps`) and build again", op);
+}
+
+bool op_qr(Ctx *c, Tensor *q, Tensor *r, const Tensor *a, QrMode mode, const char *op) {
+    (void)a, (void)mode;
+    return missing(c, op, q, r, NULL);
+}
+bool op_svd(Ctx *c, Tensor *u, Tensor *s, Tensor *vh, const Tensor *a, bool full, const char *op) {
+    (void)a, (void)full;
+    return missing(c, op, u, s, vh);
+}
+bool op_eigh(Ctx *c, Tensor *values, Tensor *vectors, const Tensor *a, bool upper, const char *op) {
+    (void)a, (void)upper;
+    return missing(c, op, values, vectors, NULL);
+}
+bool op_eig(Ctx *c, Tensor *values, Tensor *vectors, const Tensor *a, const char *op) {
+    (void)a;
+    return missing(c, op, values, vectors, NULL);
+}
+bool op_lstsq(Ctx *c, Tensor *x, Tensor *rank, Tensor *singular, const Tensor *a, const Tensor *b,
+              double rcond, const char *driver) {
+    (void)a, (void)b, (void)rcond, (void)driver;
+    return missing(c, "linalg.lstsq", x, rank, singular);
+}
+
+#endif
