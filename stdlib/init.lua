@@ -8,7 +8,7 @@ local core = require "apsis.core"
 -- Rules, docs and composites of the ops, one file a family.
 for _, family in ipairs {"elementwise", "shape", "join", "reduce", "order", "index", "rearrange", "search",
                          "statistics", "matmul", "linalg", "decompositions", "conv", "pool", "norm", "loss",
-                         "random"} do
+                         "random", "fft"} do
   require("apsis.ops." .. family)
 end
 
@@ -17,6 +17,7 @@ local later = {
   einsum = {"einsum"},
   matrix_functions = {"chain_matmul", "cross", "matrix_exp", "matrix_power"},
   products = {"addbmm", "addr", "cdist", "ger", "inner", "kron", "tensordot", "trace", "vdot"},
+  signal = {"stft", "istft", "hann_window", "hamming_window", "blackman_window", "bartlett_window", "kaiser_window"},
 }
 for family, names in pairs(later) do
   for _, name in ipairs(names) do

@@ -112,6 +112,7 @@ void open_pool(lua_State *L);
 void open_conv(lua_State *L); /* convolution */
 void open_norm(lua_State *L); /* softmax, layer_norm, batch_norm */
 void open_loss(lua_State *L);
+void open_fft(lua_State *L);   /* Fourier transforms */
 void open_optim(lua_State *L); /* fused optimiser steps, gradient norm */
 void open_random(lua_State *L);
 void open_io(lua_State *L);     /* safetensors, IDX, CSV, npy, files */

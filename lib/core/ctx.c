@@ -22,6 +22,7 @@ Ctx *ctx_new(void) {
 
 void ctx_free(Ctx *c) {
     if (!c) return;
+    if (c->fft) c->fft_close(c);
     memory_trim(c);
     if (c->device_close) c->device_close(c);
     free(c);

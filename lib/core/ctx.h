@@ -41,7 +41,9 @@ typedef struct Ctx {
     /* The text of a bundled source file by its path in the tree, NULL where there is none: kernels are
      * compiled from it. */
     const char *(*source)(const char *path);
-    void *cl;      /* what lib/cl keeps per instance; nobody else reads it */
+    void *cl;  /* what lib/cl keeps per instance; nobody else reads it */
+    void *fft; /* plans of Fourier transforms (cpu/fft_plan.c), and how the context gives them back */
+    void (*fft_close)(struct Ctx *c);
     void *binding; /* what lib/bind keeps per instance; nobody else reads it */
 } Ctx;
 

@@ -234,6 +234,14 @@ sample("addmm", function() return real(2, 4), real(2, 3), unit(3, 4) end)
 sample("linear", function() return real(2, 3), unit(4, 3), real(4) end)
 sample("linear", function() return real(2, 2, 3), unit(4, 3) end)
 
+-- Fourier transforms.
+sample("fft_c2c", function() return real(2, 3, 2), 2, false, 0.5 end)
+sample("fft_c2c", function() return real(4, 3, 2), {1, 2}, true, 1 end)
+sample("fft_r2c", function() return real(2, 4), 2, false, 1 end)
+sample("fft_r2c", function() return real(5, 2), 1, true, 0.5 end)
+sample("fft_c2r", function() return real(2, 3, 2), 2, 4, true, 0.25 end)
+sample("fft_c2r", function() return real(3, 2, 2), -2, 5, false, 1 end)
+
 -- Convolution and pooling.
 sample("conv2d", function() return real(2, 2, 4, 3), unit(4, 1, 2, 2), real(4), {2, 1}, 1, 1, 2 end)
 sample("conv2d_input_grad", function() return real(1, 2, 3, 2), unit(2, 1, 2, 2), {4, 3}, 1, 0, 1, 1 end)

@@ -1,0 +1,52 @@
+/* Plans of Fourier transforms: which passes a length takes, and their tables. An instance keeps the plans
+ * that it used last. */
+#ifndef APSIS_CPU_FFT_PLAN_H
+#define APSIS_CPU_FFT_PLAN_H
+
+#include "core/tensor.h"
+#include "cpu/kernels_fft.h"
+
+typedef enum {
+    FFT_LANES, /* several transforms side by side in lanes: lengths without a large prime factor */
+    FFT_SPLIT, /* one transform over all lanes: multiples of the square of their number */
+    FFT_CHIRP, /* Bluestein: as a convolution of a friendlier length; any length */
+    FFT_HALVES /* no transform: the roots that real transforms of even length need */
+} FftMethod;
+
+typedef struct FftPlan {
+    FftMethod method;
+    DType dtype; /* F32 or F64 */
+    int64_t n;
+    const FftKernels *kernels;
+    union {
+        FftLanes lanes;
+        FftSplit split;
+        struct {
+            struct FftPlan *inner; /* FFT_SPLIT */
+            const void *chirp;     /* pairs [n]: exp(-pi i j^2 / n) */
+            const void
+                *spectrum; /* pairs [inner->n]: the transform of the chirp's conjugate, over inner->n */
+        } chirp;
+        const void *roots; /* pairs [n / 4 + 1]: exp(-2 pi i k / n) */
+    } u;
+    int64_t work; /* elements that its kernel needs to work in */
+    int64_t bytes;
+    uint64_t used; /* when: the cache drops the least recent */
+    int users;
+} FftPlan;
+
+/* The length has no prime factor above FFT_LARGEST_RADIX. */
+bool fft_is_smooth(int64_t n);
+/* The radices of a smooth length, the odd ones first; radix has room for FFT_PASSES. Returns how many. */
+int fft_factors(int64_t n, int *radix);
+/* The least length of at least `least` that is a multiple of 64 (any lanes' square) and otherwise 5-smooth.
+ */
+int64_t fft_friendly_length(int64_t least);
+const FftKernels *fft_kernels(DType dtype);
+/* A plan from the cache, or a new one; NULL with the error set. Give it back with fft_plan_done. */
+FftPlan *fft_plan(Ctx *c, FftMethod method, DType dtype, int64_t n);
+void fft_plan_done(Ctx *c, FftPlan *plan);
+/* One row of pairs by a plan for single ones (FFT_SPLIT, FFT_CHIRP). in may be out. */
+void fft_row(const FftPlan *plan, const void *in, void *out, bool inverse, double scale, void *work);
+
+#endif

@@ -1,0 +1,509 @@
+/* The kernels of kernels_fft.c for one type: T the element, V a vector of LANES of them, M its mask, FN(f)
+ * the names. */
+
+enum { FN(lanes) = LANES };
+
+#define C FN(Complex)
+typedef struct C {
+    V re, im;
+} C;
+
+INLINE C FN(plus)(C a, C b) {
+    return (C){a.re + b.re, a.im + b.im};
+}
+INLINE C FN(minus)(C a, C b) {
+    return (C){a.re - b.re, a.im - b.im};
+}
+/* a - i b, a + i b */
+INLINE C FN(minus_i)(C a, C b) {
+    return (C){a.re + b.im, a.im - b.re};
+}
+INLINE C FN(plus_i)(C a, C b) {
+    return (C){a.re - b.im, a.im + b.re};
+}
+/* a times the number (re, im) */
+INLINE C FN(times)(C a, T re, T im) {
+    return (C){a.re * re - a.im * im, a.im * re + a.re * im};
+}
+/* a times b, lane by lane */
+INLINE C FN(product)(C a, C b) {
+    return (C){a.re * b.re - a.im * b.im, a.im * b.re + a.re * b.im};
+}
+
+/* --- memory
+ * ---------------------------------------------------------------------------------------------------- */
+
+INLINE V FN(get)(const T *x) {
+    return *(const V *)x;
+}
+INLINE void FN(put)(T *x, V v) {
+    *(V *)x = v;
+}
+INLINE C FN(load_pairs)(const T *x) {
+    const V a = FN(get)(x), b = FN(get)(x + LANES);
+    return (C){SHUFFLE(a, b, IN(EVEN)), SHUFFLE(a, b, IN(ODD))};
+}
+INLINE void FN(store_pairs)(T *x, C v) {
+    FN(put)(x, SHUFFLE(v.re, v.im, IN(LOW)));
+    FN(put)(x + LANES, SHUFFLE(v.re, v.im, IN(HIGH)));
+}
+INLINE C FN(reversed)(C v) {
+    return (C){SHUFFLE(v.re, v.re, IN(REVERSE)), SHUFFLE(v.im, v.im, IN(REVERSE))};
+}
+/* Element e of an array in that form; pairs lie `step` apart. */
+INLINE C FN(load)(int form, const T *x, int64_t e, int64_t step) {
+    if (form == PLANAR) return (C){FN(get)(x + e * 2 * LANES), FN(get)(x + e * 2 * LANES + LANES)};
+    const C v = FN(load_pairs)(x + e * step);
+    return form == PAIRS ? v : (C){v.im, v.re};
+}
+INLINE void FN(store)(int form, T *y, int64_t e, int64_t step, C v, T scale) {
+    if (form == PLANAR) {
+        FN(put)(y + e * 2 * LANES, v.re);
+        FN(put)(y + e * 2 * LANES + LANES, v.im);
+    } else {
+        const C s = {v.re * scale, v.im * scale};
+        FN(store_pairs)(y + e * step, form == PAIRS ? s : (C){s.im, s.re});
+    }
+}
+/* The square of LANES vectors: a perfect shuffle of its elements, as often as LANES has bits. */
+INLINE void FN(transpose)(V *a) {
+    _Pragma("GCC unroll 4") for (int size = 1; size < LANES; size *= 2) {
+        V b[LANES];
+        EACH (i, LANES / 2) {
+            b[2 * i] = SHUFFLE(a[i], a[i + LANES / 2], IN(LOW));
+            b[2 * i + 1] = SHUFFLE(a[i], a[i + LANES / 2], IN(HIGH));
+        }
+        EACH (i, LANES) a[i] = b[i];
+    }
+}
+
+/* --- butterflies: v[k] = sum of v[j] exp(-2 pi i j k / radix)
+ * -------------------------------------------------- */
+
+INLINE void FN(dft2)(C *v) {
+    const C a = v[0], b = v[1];
+    v[0] = FN(plus)(a, b);
+    v[1] = FN(minus)(a, b);
+}
+INLINE void FN(dft3)(C *v) {
+    const T sine = (T)0.86602540378443864676;
+    const C sum = FN(plus)(v[1], v[2]), d = FN(minus)(v[1], v[2]);
+    const C mid = {v[0].re - (T)0.5 * sum.re, v[0].im - (T)0.5 * sum.im}, turn = {d.re * sine, d.im * sine};
+    v[0] = FN(plus)(v[0], sum);
+    v[1] = FN(minus_i)(mid, turn);
+    v[2] = FN(plus_i)(mid, turn);
+}
+INLINE void FN(dft4)(C *v) {
+    const C a = FN(plus)(v[0], v[2]), b = FN(minus)(v[0], v[2]);
+    const C c = FN(plus)(v[1], v[3]), d = FN(minus)(v[1], v[3]);
+    v[0] = FN(plus)(a, c);
+    v[1] = FN(minus_i)(b, d);
+    v[2] = FN(minus)(a, c);
+    v[3] = FN(plus_i)(b, d);
+}
+INLINE void FN(dft5)(C *v) {
+    const T c1 = (T)0.30901699437494742410, c2 = (T)-0.80901699437494742410;
+    const T s1 = (T)0.95105651629515357212, s2 = (T)0.58778525229247312917;
+    const C a = FN(plus)(v[1], v[4]), b = FN(plus)(v[2], v[3]);
+    const C d = FN(minus)(v[1], v[4]), e = FN(minus)(v[2], v[3]);
+    const C p = {v[0].re + c1 * a.re + c2 * b.re, v[0].im + c1 * a.im + c2 * b.im};
+    const C q = {v[0].re + c2 * a.re + c1 * b.re, v[0].im + c2 * a.im + c1 * b.im};
+    const C r = {s1 * d.re + s2 * e.re, s1 * d.im + s2 * e.im};
+    const C s = {s2 * d.re - s1 * e.re, s2 * d.im - s1 * e.im};
+    v[0] = FN(plus)(v[0], FN(plus)(a, b));
+    v[1] = FN(minus_i)(p, r);
+    v[4] = FN(plus_i)(p, r);
+    v[2] = FN(minus_i)(q, s);
+    v[3] = FN(plus_i)(q, s);
+}
+INLINE void FN(dft8)(C *v) {
+    const T half = (T)0.70710678118654752440;
+    C a[4] = {v[0], v[2], v[4], v[6]}, b[4] = {v[1], v[3], v[5], v[7]};
+    FN(dft4)(a);
+    FN(dft4)(b);
+    /* b[1] (1 - i) / sqrt 2 and b[3] (-1 - i) / sqrt 2 */
+    const C p = {(b[1].re + b[1].im) * half, (b[1].im - b[1].re) * half};
+    const C q = {(b[3].im - b[3].re) * half, (b[3].re + b[3].im) * -half};
+    v[0] = FN(plus)(a[0], b[0]);
+    v[4] = FN(minus)(a[0], b[0]);
+    v[1] = FN(plus)(a[1], p);
+    v[5] = FN(minus)(a[1], p);
+    v[2] = FN(minus_i)(a[2], b[2]);
+    v[6] = FN(plus_i)(a[2], b[2]);
+    v[3] = FN(plus)(a[3], q);
+    v[7] = FN(minus)(a[3], q);
+}
+INLINE void FN(dft)(int radix, C *v) {
+    if (radix == 2) FN(dft2)(v);
+    if (radix == 3) FN(dft3)(v);
+    if (radix == 4) FN(dft4)(v);
+    if (radix == 5) FN(dft5)(v);
+    if (radix == 8) FN(dft8)(v);
+}
+/* Any odd radix: elements j and radix - j are taken together. */
+static void FN(dft_odd)(int radix, const T *roots, C *v) {
+    C sum[FFT_LARGEST_RADIX / 2 + 1], d[FFT_LARGEST_RADIX / 2 + 1];
+    C total = v[0];
+    for (int j = 1; j <= radix / 2; j++) {
+        sum[j] = FN(plus)(v[j], v[radix - j]);
+        d[j] = FN(minus)(v[j], v[radix - j]);
+        total = FN(plus)(total, sum[j]);
+    }
+    for (int t = 1; t <= radix / 2; t++) {
+        C mid = v[0], turn = {(V){0}, (V){0}};
+        for (int j = 1, at = t; j <= radix / 2; j++, at = at + t >= radix ? at + t - radix : at + t) {
+            const T cosine = roots[2 * at], sine = roots[2 * at + 1];
+            mid = (C){mid.re + sum[j].re * cosine, mid.im + sum[j].im * cosine};
+            turn = (C){turn.re + d[j].re * sine, turn.im + d[j].im * sine};
+        }
+        v[t] = FN(minus_i)(mid, turn);
+        v[radix - t] = FN(plus_i)(mid, turn);
+    }
+    v[0] = total;
+}
+
+/* --- passes
+ * ---------------------------------------------------------------------------------------------------- */
+
+typedef struct FN(Side) {
+    const T *x;
+    T *y;
+    int64_t x_step, y_step;
+    T scale;
+} FN(Side);
+
+/* The butterflies that share the twiddles of place p. In a first pass (the one that takes pairs) it is one.
+ */
+INLINE void FN(butterflies)(int radix, int in, int out, bool twiddled, const FftPass *pass, int64_t p,
+                            const FN(Side) * side) {
+    const int64_t s = in == PLANAR ? pass->stride : 1, l = pass->length;
+    const T *w = (const T *)pass->twiddle + 2 * (radix - 1) * p;
+    for (int64_t q = 0; q < s; q++) {
+        C v[8];
+        EACH (u, radix) v[u] = FN(load)(in, side->x, q + s * (p + l * u), side->x_step);
+        FN(dft)(radix, v);
+        EACH (t, radix) {
+            if (t && twiddled) v[t] = FN(times)(v[t], w[2 * (t - 1)], w[2 * t - 1]);
+            FN(store)(out, side->y, q + s * (radix * p + t), side->y_step, v[t], side->scale);
+        }
+    }
+}
+
+#define PASS(radix, in, out)                                                                                 \
+    static void FN(pass_##radix##_##in##_##out)(const FftPass *pass, const FN(Side) * side) {                \
+        FN(butterflies)(radix, in, out, false, pass, 0, side);                                               \
+        for (int64_t p = 1; p < pass->length; p++) FN(butterflies)(radix, in, out, true, pass, p, side);     \
+    }
+#define PASSES(radix)                                                                                        \
+    PASS(radix, PLANAR, PLANAR)                                                                              \
+    PASS(radix, PAIRS, PLANAR)                                                                               \
+    PASS(radix, SWAPPED, PLANAR)                                                                             \
+    PASS(radix, PLANAR, PAIRS)                                                                               \
+    PASS(radix, PLANAR, SWAPPED)
+PASSES(2)
+PASSES(3)
+PASSES(4)
+PASSES(5)
+PASSES(8)
+
+static void FN(pass_odd)(const FftPass *pass, int in, int out, const FN(Side) * side) {
+    const int64_t s = pass->stride, l = pass->length;
+    const int radix = pass->radix;
+    for (int64_t p = 0; p < l; p++) {
+        const T *w = (const T *)pass->twiddle + 2 * (radix - 1) * p;
+        for (int64_t q = 0; q < s; q++) {
+            C v[FFT_LARGEST_RADIX];
+            v[0] = FN(load)(in, side->x, q + s * p, side->x_step);
+            for (int u = 1; u < radix; u++) v[u] = FN(load)(in, side->x, q + s * (p + l * u), side->x_step);
+            FN(dft_odd)(radix, pass->roots, v);
+            for (int t = 0; t < radix; t++) {
+                if (t && p) v[t] = FN(times)(v[t], w[2 * (t - 1)], w[2 * t - 1]);
+                FN(store)(out, side->y, q + s * (radix * p + t), side->y_step, v[t], side->scale);
+            }
+        }
+    }
+}
+
+static void FN(pass)(const FftPass *pass, int in, int out, const FN(Side) * side) {
+    typedef void Pass(const FftPass *, const FN(Side) *);
+#define FORMS(radix)                                                                                         \
+    {                                                                                                        \
+        FN(pass_##radix##_PLANAR_PLANAR), FN(pass_##radix##_PAIRS_PLANAR),                                   \
+            FN(pass_##radix##_SWAPPED_PLANAR), FN(pass_##radix##_PLANAR_PAIRS),                              \
+            FN(pass_##radix##_PLANAR_SWAPPED)                                                                \
+    }
+    static Pass *const with_code[9][5] = {
+        [2] = FORMS(2), [3] = FORMS(3), [4] = FORMS(4), [5] = FORMS(5), [8] = FORMS(8)};
+#undef FORMS
+    const int form = out == PLANAR ? in : out + 2;
+    if (pass->radix <= 8 && with_code[pass->radix][0])
+        with_code[pass->radix][form](pass, side);
+    else
+        FN(pass_odd)(pass, in, out, side);
+}
+
+/* All passes, from x in the form `in` (or, where x is NULL, from the first half of work) to y in the form
+ * `out` (or, where y is NULL, to a half of work, planar, which is returned). */
+static T *FN(run)(const FftLanes *plan, int in, int out, FN(Side) side, T *work) {
+    const int64_t half = plan->n * 2 * LANES;
+    T *const y = side.y;
+    int to = side.x ? 0 : 1;
+    if (!side.x) side.x = work;
+    T *result = work;
+    for (int i = 0; i < plan->passes; i++, to = 1 - to) {
+        const bool last = i == plan->passes - 1;
+        result = last && y ? y : work + to * half;
+        side.y = result;
+        FN(pass)(&plan->pass[i], i ? PLANAR : in, last && y ? out : PLANAR, &side);
+        side.x = result;
+    }
+    return result;
+}
+
+/* --- drivers
+ * --------------------------------------------------------------------------------------------------- */
+
+static void FN(rows)(const FftLanes *plan, const void *const *in, void *const *out, int count, bool swap,
+                     double scale, void *work) {
+    const T *const *x = (const T *const *)in;
+    T *const *y = (T *const *)out;
+    T *z = work;
+    const int64_t n = 2 * plan->n;
+    int64_t j = 0;
+    V a[LANES];
+    for (; j + LANES <= n; j += LANES) {
+        EACH (r, LANES) a[r] = FN(get)(x[r] + j);
+        FN(transpose)(a);
+        EACH (e, LANES) FN(put)(z + ((j + e) ^ swap) * LANES, a[e]);
+    }
+    for (; j < n; j++)
+        for (int r = 0; r < LANES; r++) z[(j ^ swap) * LANES + r] = x[r][j];
+    z = FN(run)(plan, PLANAR, PLANAR, (FN(Side)){.x = NULL, .y = NULL}, work);
+    const T factor = (T)scale;
+    for (j = 0; j + LANES <= n; j += LANES) {
+        EACH (e, LANES) a[e] = FN(get)(z + ((j + e) ^ swap) * LANES) * factor;
+        FN(transpose)(a);
+        if (count == LANES)
+            EACH (r, LANES) FN(put)(y[r] + j, a[r]);
+        else
+            for (int r = 0; r < count; r++) memcpy(y[r] + j, &a[r], sizeof(V));
+    }
+    for (; j < n; j++)
+        for (int r = 0; r < count; r++) y[r][j] = z[(j ^ swap) * LANES + r] * factor;
+}
+
+static void FN(columns)(const FftLanes *plan, const void *x, int64_t x_step, int64_t x_lane, void *y,
+                        int64_t y_step, int64_t y_lane, int count, bool swap, double scale, void *work) {
+    const int form = swap ? SWAPPED : PAIRS;
+    const bool load_whole = count == LANES && x_lane == 2, store_whole = count == LANES && y_lane == 2;
+    const bool apart = plan->passes < 2; /* one pass cannot take pairs and give pairs */
+    FN(Side) side = {.x_step = x_step, .y_step = y_step, .scale = (T)scale};
+    T *z = work;
+    if (load_whole && !apart) {
+        side.x = x;
+    } else {
+        for (int64_t e = 0; e < plan->n; e++, z += 2 * LANES) {
+            const T *from = (const T *)x + e * x_step;
+            for (int r = 0; r < LANES; r++) {
+                z[r] = r < count ? from[r * x_lane + swap] : 0;
+                z[LANES + r] = r < count ? from[r * x_lane + !swap] : 0;
+            }
+        }
+    }
+    if (store_whole && !apart) side.y = y;
+    z = FN(run)(plan, side.x ? form : PLANAR, form, side, work);
+    if (side.y) return;
+    for (int64_t e = 0; e < plan->n; e++, z += 2 * LANES) {
+        T *to = (T *)y + e * y_step;
+        for (int r = 0; r < count; r++) {
+            to[r * y_lane + swap] = z[r] * side.scale;
+            to[r * y_lane + !swap] = z[LANES + r] * side.scale;
+        }
+    }
+}
+
+/* The pass across the lanes: elements k of LANES transforms become elements k, k + m, ... of one. */
+INLINE void FN(across)(int form, const FftSplit *plan, const T *z, T *y, T scale) {
+    const int64_t m = plan->lanes.n;
+    const T *w = plan->spread;
+    V re[LANES], im[LANES];
+    C v[LANES];
+    for (int64_t k = 0; k < m; k += LANES) {
+        const int64_t there = m - k;
+        EACH (i, LANES) {
+            if (i < there) {
+                const C a = FN(product)(FN(load)(PLANAR, z, k + i, 0), FN(load)(PLANAR, w, k + i, 0));
+                re[i] = a.re;
+                im[i] = a.im;
+            } else {
+                re[i] = im[i] = (V){0};
+            }
+        }
+        FN(transpose)(re);
+        FN(transpose)(im);
+        EACH (i, LANES) v[i] = (C){re[i], im[i]};
+        FN(dft)(LANES, v);
+        if (there >= LANES) {
+            EACH (t, LANES) FN(store)(form, y, 0, 0, v[t], scale), y += 2 * m;
+            y -= 2 * m * LANES;
+        } else {
+            for (int t = 0; t < LANES; t++) {
+                T last[2 * LANES];
+                FN(store)(form, last, 0, 0, v[t], scale);
+                memcpy(y + 2 * m * t, last, (size_t)(2 * there) * sizeof(T));
+            }
+        }
+        y += 2 * LANES;
+    }
+}
+
+static void FN(split)(const FftSplit *plan, const void *in, void *out, bool swap, double scale, void *work) {
+    const FN(Side) side = {.x = in, .x_step = 2 * LANES};
+    const T *z = FN(run)(&plan->lanes, swap ? SWAPPED : PAIRS, PLANAR, side, work);
+    if (swap)
+        FN(across)(SWAPPED, plan, z, out, (T)scale);
+    else
+        FN(across)(PAIRS, plan, z, out, (T)scale);
+}
+
+static void FN(multiply)(void *to, const void *from, const void *w, int64_t n, bool swap_from, bool swap_to,
+                         double scale) {
+    T *y = to;
+    const T *x = from, *f = w, s = (T)scale;
+    int64_t j = 0;
+    for (; j + LANES <= n; j += LANES) {
+        C a = FN(load_pairs)(x + 2 * j);
+        if (swap_from) a = (C){a.im, a.re};
+        a = FN(product)(a, FN(load_pairs)(f + 2 * j));
+        a = (C){a.re * s, a.im * s};
+        FN(store_pairs)(y + 2 * j, swap_to ? (C){a.im, a.re} : a);
+    }
+    for (; j < n; j++) {
+        const T re = x[2 * j + swap_from], im = x[2 * j + !swap_from];
+        y[2 * j + swap_to] = (re * f[2 * j] - im * f[2 * j + 1]) * s;
+        y[2 * j + !swap_to] = (im * f[2 * j] + re * f[2 * j + 1]) * s;
+    }
+}
+
+/* --- real transforms
+ * ------------------------------------------------------------------------------------------- */
+
+/* X[k] = E + w O and X[h - k] = conj(E - w O), with E = (Z[k] + conj Z[h - k]) / 2, O = (Z[k] - conj Z[h -
+ * k]) / 2i. */
+static void FN(unfold)(void *row, const void *roots, int64_t h, bool conj) {
+    T *z = row;
+    const T *w = roots, sign = conj ? -1 : 1, half = (T)0.5;
+    const T re = z[0], im = z[1];
+    z[0] = re + im;
+    z[2 * h] = re - im;
+    z[1] = z[2 * h + 1] = 0;
+    int64_t k = 1;
+    for (; 2 * k + 2 * LANES - 2 < h; k += LANES) {
+        T *far = z + 2 * (h - k - LANES + 1);
+        const C a = FN(load_pairs)(z + 2 * k), b = FN(reversed)(FN(load_pairs)(far));
+        const C e = {(a.re + b.re) * half, (a.im - b.im) * half},
+                o = {(a.im + b.im) * half, (b.re - a.re) * half};
+        const C wo = FN(product)(o, FN(load_pairs)(w + 2 * k));
+        FN(store_pairs)(z + 2 * k, (C){e.re + wo.re, (e.im + wo.im) * sign});
+        FN(store_pairs)(far, FN(reversed)((C){e.re - wo.re, (wo.im - e.im) * sign}));
+    }
+    for (; 2 * k <= h; k++) {
+        T *a = z + 2 * k, *b = z + 2 * (h - k);
+        const T er = (a[0] + b[0]) * half, ei = (a[1] - b[1]) * half;
+        const T or = (a[1] + b[1]) * half, oi = (b[0] - a[0]) * half;
+        const T wr = or *w[2 * k] - oi * w[2 * k + 1], wi = oi * w[2 * k] + or *w[2 * k + 1];
+        b[0] = er - wr;
+        b[1] = (wi - ei) * sign;
+        a[0] = er + wr;
+        a[1] = (ei + wi) * sign;
+    }
+}
+
+/* 2 Z[k] = E + i O and 2 Z[h - k] = conj(E) + i conj(O), with E = X[k] + conj X[h - k], O = conj(w) (X[k] -
+ * conj X[h - k]). */
+static void FN(fold)(void *to, const void *from, const void *roots, int64_t h, bool conj) {
+    T *z = to;
+    const T *x = from, *w = roots, sign = conj ? -1 : 1;
+    z[0] = x[0] + x[2 * h];
+    z[1] = x[0] - x[2 * h];
+    int64_t k = 1;
+    for (; 2 * k + 2 * LANES - 2 < h; k += LANES) {
+        const int64_t far = 2 * (h - k - LANES + 1);
+        const C a = FN(load_pairs)(x + 2 * k), b = FN(reversed)(FN(load_pairs)(x + far));
+        const C u = FN(load_pairs)(w + 2 * k), e = {a.re + b.re, (a.im - b.im) * sign};
+        const C o = FN(product)((C){a.re - b.re, (a.im + b.im) * sign}, (C){u.re, -u.im});
+        FN(store_pairs)(z + 2 * k, FN(plus_i)(e, o));
+        FN(store_pairs)(z + far, FN(reversed)((C){e.re + o.im, o.re - e.im}));
+    }
+    for (; 2 * k <= h; k++) {
+        const T *a = x + 2 * k, *b = x + 2 * (h - k);
+        const T er = a[0] + b[0], ei = (a[1] - b[1]) * sign, dr = a[0] - b[0], di = (a[1] + b[1]) * sign;
+        const T or = dr * w[2 * k] + di * w[2 * k + 1], oi = di * w[2 * k] - dr * w[2 * k + 1];
+        z[2 * (h - k)] = er + oi;
+        z[2 * (h - k) + 1] = or -ei;
+        z[2 * k] = er - oi;
+        z[2 * k + 1] = ei + or ;
+    }
+}
+
+static void FN(join)(void *to, const void *a, const void *b, int64_t n) {
+    T *z = to;
+    const T *x = a, *y = b;
+    for (int64_t j = 0; j < n; j++) {
+        z[2 * j] = x[j];
+        z[2 * j + 1] = y ? y[j] : 0;
+    }
+}
+
+static void FN(take)(void *a, void *b, const void *from, int64_t n) {
+    T *x = a, *y = b;
+    const T *z = from;
+    for (int64_t j = 0; j < n; j++) x[j] = z[2 * j];
+    for (int64_t j = 0; y && j < n; j++) y[j] = z[2 * j + 1];
+}
+
+/* A[k] = (Z[k] + conj Z[n - k]) / 2, B[k] = (Z[k] - conj Z[n - k]) / 2i */
+static void FN(part)(void *a, void *b, const void *from, int64_t n, bool conj) {
+    T *x = a, *y = b;
+    const T *z = from, half = (T)0.5, sign = conj ? (T)-0.5 : (T)0.5;
+    for (int64_t k = 0; k <= n / 2; k++) {
+        const T *u = z + 2 * k, *v = z + (k ? 2 * (n - k) : 0);
+        x[2 * k] = (u[0] + v[0]) * half;
+        x[2 * k + 1] = (u[1] - v[1]) * sign;
+        if (!y) continue;
+        y[2 * k] = (u[1] + v[1]) * half;
+        y[2 * k + 1] = (v[0] - u[0]) * sign;
+    }
+}
+
+/* Z[k] = A[k] + i B[k], Z[n - k] = conj(A[k]) + i conj(B[k]) */
+static void FN(join_half)(void *to, const void *a, const void *b, int64_t n, bool conj) {
+    T *z = to;
+    const T *x = a, *y = b, sign = conj ? -1 : 1;
+    z[0] = x[0];
+    z[1] = y ? y[0] : 0;
+    for (int64_t k = 1; k <= n / 2; k++) {
+        const T ar = x[2 * k], ai = x[2 * k + 1] * sign;
+        const T br = y ? y[2 * k] : 0, bi = y ? y[2 * k + 1] * sign : 0;
+        z[2 * k] = ar - bi;
+        z[2 * k + 1] = ai + br;
+        z[2 * (n - k)] = ar + bi;
+        z[2 * (n - k) + 1] = br - ai;
+    }
+}
+
+static void FN(gather)(void *to, const void *from, int64_t n, int64_t step, int width) {
+    T *z = to;
+    const T *x = from;
+    for (int64_t j = 0; j < n; j++)
+        for (int i = 0; i < width; i++) z[j * width + i] = x[j * step + i];
+}
+
+static void FN(scatter)(void *to, const void *from, int64_t n, int64_t step, int width) {
+    T *z = to;
+    const T *x = from;
+    for (int64_t j = 0; j < n; j++)
+        for (int i = 0; i < width; i++) z[j * step + i] = x[j * width + i];
+}
+
+#undef C

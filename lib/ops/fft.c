@@ -1,0 +1,115 @@
+/* Fourier transforms: shape and dtype rules, then cpu/fft.c or cl/fft.c, one dimension after the other. */
+#include "ops/fft.h"
+#include "cl/fft.h"
+#include "cpu/fft.h"
+#include "ops/ops.h"
+
+static DType transform_dtype(DType t) {
+    return t == F64 ? F64 : F32;
+}
+
+/* The dtype of a result. */
+static DType result_dtype(DType t) {
+    return dtype_is_float(t) ? t : F32;
+}
+
+static bool require_pairs(Ctx *c, const char *name, const Tensor *x) {
+    REQUIRE(c, x->ndim >= 1 && x->size[x->ndim - 1] == 2,
+            "%s: expected pairs (real, imaginary) in a last dimension of size 2, got shape (%s); real "
+            "numbers become "
+            "pairs by ap.complex(x)",
+            name, SHAPE(x));
+    return true;
+}
+
+/* One dimension of x to one of y. */
+static bool transform(Ctx *c, const char *name, FftKind kind, Tensor *y, const Tensor *x, int dim, int64_t n,
+                      bool inverse, double scale) {
+    FftLines f = {.kind = kind, .dtype = (DType)y->dtype, .n = n, .inverse = inverse, .scale = scale};
+    Tensor to = *y, from = *x; /* one element of each line */
+    f.x_step = from.stride[dim];
+    f.y_step = to.stride[dim];
+    to.size[dim] = from.size[dim] = 1;
+    if (kind != FFT_C2R) to.size[--to.ndim] = 1;
+    if (kind != FFT_R2C) from.size[--from.ndim] = 1;
+    loop_build(&f.lines, 2, (const Tensor *const[]){&to, &from});
+    if (x->device != CPU) return cl_fft(c, name, &f, y, x);
+    f.x = tensor_data(x);
+    f.y = tensor_data(y);
+    return cpu_fft(c, &f);
+}
+
+/* x in the dtype that transforms run in; its pairs lie together. */
+static bool prepare(Ctx *c, Tensor *ready, const Tensor *x, bool pairs) {
+    const DType dtype = transform_dtype((DType)x->dtype);
+    if (x->dtype == dtype && (!pairs || x->stride[x->ndim - 1] == 1)) {
+        tensor_alias(ready, x);
+        return true;
+    }
+    return op_to_dtype(c, ready, x, dtype);
+}
+
+/* The result in its own dtype; releases `wide`. */
+static bool finish(Ctx *c, Tensor *out, Tensor *wide, bool ok, DType dtype) {
+    if (ok && wide->dtype == dtype) {
+        *out = *wide;
+        return true;
+    }
+    if (ok) ok = op_to_dtype(c, out, wide, dtype);
+    tensor_release(wide);
+    return ok;
+}
+
+bool op_fft_c2c(Ctx *c, Tensor *out, const Tensor *x, uint32_t mask, bool inverse, double scale) {
+    out->storage = NULL;
+    if (!require_pairs(c, "fft_c2c", x)) return false;
+    Tensor ready, wide;
+    if (!prepare(c, &ready, x, true)) return false;
+    bool ok = tensor_new_on(c, &wide, x->device, (DType)ready.dtype, x->ndim, x->size);
+    const Tensor *from = &ready;
+    for (int d = x->ndim - 2; ok && d >= 0; d--) {
+        if (!(mask >> d & 1)) continue;
+        ok = transform(c, "fft_c2c", FFT_C2C, &wide, from, d, x->size[d], inverse, scale);
+        from = &wide;
+        scale = 1;
+    }
+    if (ok && from == &ready) ok = op_copy_(c, &wide, &ready); /* no dimensions */
+    tensor_release(&ready);
+    return finish(c, out, &wide, ok, result_dtype((DType)x->dtype));
+}
+
+bool op_fft_r2c(Ctx *c, Tensor *out, const Tensor *x, int dim, bool inverse, double scale) {
+    out->storage = NULL;
+    REQUIRE(c, x->ndim >= 1, "fft_r2c: expected at least one dimension, got a 0-dim tensor");
+    REQUIRE(c, x->ndim < MAX_DIMS, "fft_r2c: a tensor has at most %d dimensions, with that of the pairs",
+            MAX_DIMS);
+    REQUIRE(c, x->size[dim] > 0, "fft_r2c: expected at least one element along dimension %d, got shape (%s)",
+            dim + 1, SHAPE(x));
+    Tensor ready, wide;
+    int64_t size[MAX_DIMS];
+    for (int d = 0; d < x->ndim; d++) size[d] = d == dim ? x->size[d] / 2 + 1 : x->size[d];
+    size[x->ndim] = 2;
+    if (!prepare(c, &ready, x, false)) return false;
+    bool ok = tensor_new_on(c, &wide, x->device, (DType)ready.dtype, x->ndim + 1, size) &&
+              transform(c, "fft_r2c", FFT_R2C, &wide, &ready, dim, x->size[dim], inverse, scale);
+    tensor_release(&ready);
+    return finish(c, out, &wide, ok, result_dtype((DType)x->dtype));
+}
+
+bool op_fft_c2r(Ctx *c, Tensor *out, const Tensor *x, int dim, int64_t n, bool inverse, double scale) {
+    out->storage = NULL;
+    if (!require_pairs(c, "fft_c2r", x)) return false;
+    REQUIRE(c, x->ndim >= 2 && dim < x->ndim - 1,
+            "fft_c2r: expected a dimension before that of the pairs, got shape (%s)", SHAPE(x));
+    REQUIRE(c, n >= 1 && x->size[dim] == n / 2 + 1,
+            "fft_c2r: %lld real elements have %lld pairs along dimension %d, got shape (%s)", (long long)n,
+            (long long)(n / 2 + 1), dim + 1, SHAPE(x));
+    Tensor ready, wide;
+    int64_t size[MAX_DIMS];
+    for (int d = 0; d < x->ndim - 1; d++) size[d] = d == dim ? n : x->size[d];
+    if (!prepare(c, &ready, x, true)) return false;
+    bool ok = tensor_new_on(c, &wide, x->device, (DType)ready.dtype, x->ndim - 1, size) &&
+              transform(c, "fft_c2r", FFT_C2R, &wide, &ready, dim, n, inverse, scale);
+    tensor_release(&ready);
+    return finish(c, out, &wide, ok, result_dtype((DType)x->dtype));
+}
