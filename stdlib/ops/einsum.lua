@@ -26,13 +26,21 @@ local function labels_of(equation, term)
   return labels
 end
 
+local parsed, parsed_count = {}, 0 -- equations come again and again
+local MOST_PARSED = 256
+
 -- -> a list of labels for each operand, and one for the result (nil: implied)
 local function parse(equation)
+  local known = parsed[equation]
+  if known then return known.terms, known.result end
   local text = equation:gsub("%s+", "")
   local left, right = text:match("^(.-)%->(.*)$")
   local terms = {}
   for term in ((left or text) .. ","):gmatch("(.-),") do terms[#terms + 1] = labels_of(equation, term) end
-  return terms, right and labels_of(equation, right)
+  local result = right and labels_of(equation, right)
+  if parsed_count == MOST_PARSED then parsed, parsed_count = {}, 0 end
+  parsed[equation], parsed_count = {terms = terms, result = result}, parsed_count + 1
+  return terms, result
 end
 
 -- PyTorch's other format, einsum(x, {1, 2}, y, {2, 3}, {1, 3}), as an equation and operands.
@@ -414,10 +422,12 @@ define("einsum", function(equation, ...)
   local labels = given and result_labels(equation, given, hidden, sizes) or implied_result(terms, hidden)
   local result = position_of(labels)
   reduce_operands(operands, result, sizes)
-  local contracted
-  if #operands > EXHAUSTIVE then
+  local contracted = operands[1]
+  if #operands == 2 then
+    contracted = contract(operands[1], operands[2], result, sizes)
+  elseif #operands > EXHAUSTIVE then
     contracted = contract_greedily(operands, result, sizes)
-  else
+  elseif #operands > 2 then
     contracted = contract_tree(operands, result, sizes)
   end
   contracted = sum_out(contracted, result)

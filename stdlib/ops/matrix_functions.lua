@@ -174,7 +174,7 @@ function linalg.matrix_power(A, n)
   check_square(op, A)
   n = math.tointeger(n) or fail("%s: expected an integer power, got %s", op, tostring(n))
   if n == math.mininteger then fail("%s: a power of %d is too much", op, n) end
-  if n == 0 then return identity(A):clone() end
+  if n == 0 then return core.where(core.ones(A:size(), {dtype = "bool", device = A.device}), identity(A), A) end
   if n < 0 then A, n = linalg.inv(A), -n end
   local y
   while true do
@@ -311,7 +311,23 @@ function linalg.cross(a, b, ...)
   end
   return a:roll(-1, last) * b:roll(1, last) - a:roll(1, last) * b:roll(-1, last)
 end
-define("cross", linalg.cross)
+
+--- cross: the same along the first dim of size 3, where none is given.
+---@param a Tensor
+---@param b Tensor
+---@param dim integer|nil
+---@return Tensor
+--- Source: torch.cross.
+define("cross", function(a, b, ...)
+  check_tensors("cross", a, b)
+  local dim = named("cross", {"dim"}, ...)
+  if dim then return linalg.cross(a, b, dim) end
+  for d = -math.max(a.ndim, b.ndim), -1 do
+    local p, q = d >= -a.ndim and a:size(d) or 1, d >= -b.ndim and b:size(d) or 1
+    if p == 3 and q == 3 then return linalg.cross(a, b, d) end
+  end
+  fail("cross: (%s) and (%s): no dim has size 3 in both", shape(a), shape(b))
+end)
 
 --- vecdot: the inner products of vectors along a dim.
 ---@param a Tensor
@@ -347,7 +363,7 @@ end
 function linalg.vander(x, ...)
   local op = "linalg.vander"
   check_tensors(op, x)
-  if x.ndim == 0 then fail("%s: expected vectors, got a 0-dim tensor", op) end
+  if x.ndim == 0 then x = x:reshape(1) end
   local n = named(op, {"N"}, ...) or x:size(-1)
   if math.type(n) ~= "integer" or n < 1 then fail("%s: N: expected a positive integer, got %s", op, tostring(n)) end
   local one = core.ones_like(x):unsqueeze(-1)

@@ -67,9 +67,11 @@ define("tensordot", function(a, b, ...)
   dims_a, seen_a = positive_dims(op, a, dims_a)
   dims_b, seen_b = positive_dims(op, b, dims_b)
   for i, d in ipairs(dims_a) do
-    if a:size(d) ~= b:size(dims_b[i]) then
-      fail("%s: dim %d of (%s) and dim %d of (%s) differ: %d and %d", op, d, shape(a), dims_b[i], shape(b), a:size(d),
-        b:size(dims_b[i]))
+    local n, m = a:size(d), b:size(dims_b[i])
+    if n ~= m and (n == 1 or m == 1) then -- a size of 1 broadcasts
+      if n == 1 then b = b:sum(dims_b[i], true) else a = a:sum(d, true) end
+    elseif n ~= m then
+      fail("%s: dim %d of (%s) and dim %d of (%s) differ: %d and %d", op, d, shape(a), dims_b[i], shape(b), n, m)
     end
   end
   local left, size = as_matrix(a, dims_a, seen_a, true)
@@ -170,7 +172,7 @@ define("ger", core.outer)
 
 -- --- distances --------------------------------------------------------------------------------------------------
 
-local CHUNK = 1 << 22 -- elements of the differences that exist at a time
+local CHUNK = 1 << 19 -- elements of the differences that exist at a time: they stay in a cache
 local FEW = 25        -- points up to which products of matrices do not pay, and lose digits
 
 -- The rows of x1 that make a chunk with all of x2.

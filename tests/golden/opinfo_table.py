@@ -433,7 +433,6 @@ addr x a b beta alpha = addr(x a b =beta =alpha)
 kron a b
 cross a b dim:d
 linalg.cross a b dim:d = cross
-tensordot a b dims
 cdist a b p compute_mode:-
 linalg.vecdot a b dim:d
 linalg.multi_dot tensors
@@ -442,24 +441,22 @@ matrix_exp x
 linalg.det x
 linalg.slogdet x
 linalg.inv x
-linalg.inv_ex x check_errors:-
-linalg.pinv x
+linalg.pinv x rtol = linalg.pinv(x =rtol)
 linalg.cholesky x upper
-cholesky_inverse x upper
-cholesky_solve b l upper
 linalg.solve a b left = linalg.solve(a b =left)
-linalg.solve_ex a b left check_errors:- = linalg.solve(a b =left)
 linalg.solve_triangular a b upper left unitriangular = linalg.solve_triangular(a b =upper =left =unitriangular)
 linalg.matrix_power x n
 linalg.matrix_norm x ord dim:d keepdim dtype:!
 linalg.norm x ord dim:d keepdim dtype:!
 linalg.matrix_rank x atol rtol hermitian = linalg.matrix_rank(x =atol =rtol =hermitian)
 linalg.cond x p
-linalg.eigvalsh x uplo:!
+linalg.eigvalsh x UPLO
 linalg.svdvals x
 linalg.tensorinv x ind
 linalg.tensorsolve a b dims:d
 logdet x
+linalg.pinv.hermitian x hermitian = linalg.pinv(x =hermitian)
+linalg.matrix_rank.hermitian x hermitian = linalg.matrix_rank(x =hermitian)
 """,
 }
 
@@ -529,6 +526,25 @@ def unique_consecutive(sample):
     arguments, outputs = unique(sample)
     del arguments[1]
     return arguments, outputs
+
+
+@custom("matrix", "tensordot", apsis="tensordot")
+def tensordot(sample):
+    dims = sample.kwargs.get("dims", 2)
+    if not isinstance(dims, int):
+        dims = [[Dim(d) for d in each] for each in dims]
+    return [sample.input, sample.args[0], dims], None
+
+
+def pivoted(outputs):
+    """Apsis has no LU without pivoting."""
+    def f(sample):
+        return (None, None) if not sample.kwargs.get("pivot", True) else ([sample.input], outputs)
+    return f
+
+
+custom("matrix", "linalg.lu", apsis="linalg.lu")(pivoted(["v", "v", "v"]))
+custom("matrix", "linalg.lu_factor", apsis="linalg.lu_factor")(pivoted(["v", "-"]))
 
 
 @custom("matrix", "einsum", apsis="einsum")
