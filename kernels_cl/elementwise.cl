@@ -28,6 +28,9 @@
 #define FLOATS_f32 1
 #define FLOATS_f64 1
 #define FLOATING_TYPE JOIN(FLOATS_, COMPUTE)
+#define SPLITTER_f32 4097 /* 2^12 + 1: cuts a float's 24 bits in two halves */
+#define SPLITTER_f64 134217729
+#define SPLITTER     JOIN(SPLITTER_, COMPUTE)
 #if FLOATING_TYPE
 #define FN(f)                              f##_float
 #define UNARY(name, rule, fx, ix, params)  UNARY_##rule(op_##name, fx)

@@ -46,8 +46,11 @@ end
 
 -- The device may be a different 4 ulp off than the CPU (OpenCL allows what its specification lists); narrow floats
 -- agree within one of theirs.
-local ULP = {erf = 16, erfc = 16, gelu = 16, gelu_grad = 16, gelu_tanh = 16, gelu_tanh_grad = 16, tan = 5, pow = 16,
-  mish = 8, silu_grad = 16, softplus = 8, logsigmoid = 8, logit = 16, silu = 8, sigmoid = 8, xlogy = 8}
+local ULP = {lgamma = 16, digamma = 16, zeta = 32, erfinv = 16, ndtri = 16, log_ndtr = 16, ndtr = 32, erfcx = 16,
+  entr = 8, sinc = 8, i0 = 16, i0e = 16, i1 = 16, i1e = 16, xlog1py = 8, logaddexp = 8, logaddexp2 = 8,
+  tanhshrink = 16, celu = 8, selu = 8, ldexp = 8, lerp = 8, erf = 16, erfc = 16, gelu = 16, gelu_grad = 16,
+  gelu_tanh = 16, gelu_tanh_grad = 16, tan = 5, pow = 16, mish = 8, silu_grad = 16, softplus = 8, logsigmoid = 8,
+  logit = 16, silu = 8, sigmoid = 8, xlogy = 8}
 local function tolerance(dtype, op)
   if dtype == "f32" or dtype == "f64" then return {ulp = ULP[op] or 4, atol = 0} end
   if dtype == "f16" then return {rtol = 1e-3, atol = 1e-6} end
@@ -56,7 +59,8 @@ local function tolerance(dtype, op)
 end
 
 -- Where 1 + erf or 1 - tanh^2 cancels, what counts is the error beside 1.
-local ATOL = {gelu_tanh_grad = 5e-5, gelu_tanh = 1e-6, gelu = 1e-6, gelu_grad = 1e-6}
+local ATOL = {lgamma = 1e-5, digamma = 1e-5, tanhshrink = 1e-6, lerp = 1e-6, zeta = 1e-5,
+  gelu_tanh_grad = 5e-5, gelu_tanh = 1e-6, gelu = 1e-6, gelu_grad = 1e-6}
 
 local function agrees(on_device, expected, op, what)
   truth(on_device.device == info.device, what .. ": the result is on " .. on_device.device)
@@ -106,7 +110,8 @@ local function same_layout(x)
 end
 
 -- Values of the parameters that are not all the default, so that a lost one is noticed.
-local PARAMETER = {alpha = 3, min = -1, max = 2, negative_slope = 0.2, beta = 2, threshold = 3, min_val = -0.6,
+local PARAMETER = {weight = 0.3, rtol = 0.25, atol = 0.5, lambda = 0.6, value = 7, alpha = 3,
+  min = -1, max = 2, negative_slope = 0.2, beta = 2, threshold = 3, min_val = -0.6,
   max_val = 1.1}
 
 local function call(op, tensors)

@@ -86,6 +86,26 @@ static int l_elementwise_ops(lua_State *L) {
     return 1;
 }
 
+/* promote_types(dtype, dtype) -> the dtype that holds both */
+static int l_promote_types(lua_State *L) {
+    lua_pushstring(L, dtype_name(dtype_promote(check_dtype(L, 1), check_dtype(L, 2))));
+    return 1;
+}
+
+/* can_cast(from, to) -> whether results of dtype `from` may be written to a tensor of dtype `to` */
+static int l_can_cast(lua_State *L) {
+    lua_pushboolean(L, dtype_can_cast(check_dtype(L, 1), check_dtype(L, 2)));
+    return 1;
+}
+
+/* result_type(a, b) -> the dtype of what an op computes from two tensors or numbers */
+static int l_result_type(lua_State *L) {
+    Operand a = check_operand(L, 1), b = check_operand(L, 2);
+    const Operand *const operands[] = {&a, &b};
+    lua_pushstring(L, dtype_name(operands_dtype(2, operands)));
+    return 1;
+}
+
 static void set_data(lua_State *L, const char *name, int data) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, bind_state(L)->ops);
     lua_getfield(L, -1, name);
@@ -106,6 +126,10 @@ void open_elementwise(lua_State *L) {
         set_data(L, info->name, op);
         set_data(L, in_place_names[op], op);
     }
-    static const luaL_Reg functions[] = {{"elementwise_ops", l_elementwise_ops}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"elementwise_ops", l_elementwise_ops},
+                                         {"promote_types", l_promote_types},
+                                         {"can_cast", l_can_cast},
+                                         {"result_type", l_result_type},
+                                         {NULL, NULL}};
     register_functions(L, functions);
 }

@@ -71,6 +71,10 @@ DType dtype_promote(DType a, DType b) {
     return dtype_size(a) > dtype_size(b) ? a : b;
 }
 
+bool dtype_can_cast(DType from, DType to) {
+    return dtype_is_float(to) || (dtype_is_int(to) && !dtype_is_float(from)) || from == BOOL;
+}
+
 float f16_to_f32(uint16_t h) {
     uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = (h >> 10) & 31, fraction = h & 0x3ff, bits;
     if (exponent == 31) {

@@ -23,6 +23,11 @@ bool dtype_is_int(DType t);
 /* The dtype that holds both, by PyTorch's table: promote(I32, F16) is F16, promote(U8, I8) is I16. */
 DType dtype_promote(DType a, DType b);
 
+/* Whether a result of one dtype may be written to a tensor of another: not to a lower kind (float, integer,
+ * bool).
+ */
+bool dtype_can_cast(DType from, DType to);
+
 /* Half-precision conversions, round to nearest even. */
 float f16_to_f32(uint16_t h);
 uint16_t f32_to_f16(float f);

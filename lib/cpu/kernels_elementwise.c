@@ -56,19 +56,23 @@
 #define UNARY(name, rule, fx, ix, params)  FLOAT_UNARY_##rule(name, rule, fx)
 #define BINARY(name, rule, fx, ix, params) FLOAT_BINARY_##rule(name, rule, fx)
 
-#define T     float
-#define FN(f) f##_f32
+#define T        float
+#define FN(f)    f##_f32
+#define SPLITTER 4097 /* 2^12 + 1: cuts a float's 24 bits in two halves */
 #include "ops/scalar_functions.h"
 #include "ops/elementwise.def"
 #undef T
 #undef FN
+#undef SPLITTER
 
-#define T     double
-#define FN(f) f##_f64
+#define T        double
+#define FN(f)    f##_f64
+#define SPLITTER 134217729 /* 2^27 + 1 */
 #include "ops/scalar_functions.h"
 #include "ops/elementwise.def"
 #undef T
 #undef FN
+#undef SPLITTER
 
 #undef UNARY
 #undef BINARY

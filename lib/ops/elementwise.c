@@ -250,7 +250,7 @@ static bool refuse_integers(Ctx *c, ElementwiseOp op, const Tensor *b) {
     /* Division by zero and negative powers have no integer result: look before computing. */
     if (tensor_numel(b) == 0) return true;
     Tensor least;
-    bool divides = op == EW_floor_divide || op == EW_remainder || op == EW_fmod;
+    bool divides = op == EW_floor_divide || op == EW_trunc_divide || op == EW_remainder || op == EW_fmod;
     if (!divides && op != EW_pow) return true;
     if (b->device != CPU) return refuse_on_device(c, op, b, divides);
     if (!op_contiguous(c, &least, b, I64)) return false;
@@ -336,9 +336,8 @@ static bool unalias(Ctx *c, Tensor *copy, const Tensor **input, const Tensor *ds
 static bool check_in_place(Ctx *c, const ElementwiseInfo *info, const Tensor *dst, DType result, int ndim,
                            const int64_t *size) {
     DType t = (DType)dst->dtype;
-    bool fits = category(result) <= category(t);
-    REQUIRE(c, fits, "%s_: a %s result does not fit the %s tensor in place", info->name, dtype_name(result),
-            dtype_name(t));
+    REQUIRE(c, dtype_can_cast(result, t), "%s_: a %s result does not fit the %s tensor in place", info->name,
+            dtype_name(result), dtype_name(t));
     REQUIRE(c, ndim == dst->ndim && memcmp(size, dst->size, sizeof *size * (size_t)ndim) == 0,
             "%s_: the result (%s) does not have the shape of the tensor in place (%s)", info->name,
             SIZES(ndim, size), SHAPE(dst));

@@ -2,6 +2,7 @@
  * type, FN(f) its name for that type, K(c) a constant of it, FLOATING_TYPE 1 or 0. */
 
 #if FLOATING_TYPE
+#include "ops/special_functions.h"
 
 /* Python's floor division: the quotient that goes with a remainder of b's sign. */
 static inline T FN(floor_divide)(T a, T b) {
@@ -36,6 +37,22 @@ static inline T FN(gelu_tanh_grad)(T g, T x) {
     return g * K(0.5) * (1 + t + x * (1 - t * t) * inner);
 }
 
+/* x = mantissa * 2^exponent with the mantissa's magnitude in [1/2, 1). */
+static inline T FN(frexp_mantissa)(T x) {
+    int exponent;
+    return frexp(x, &exponent);
+}
+static inline T FN(frexp_exponent)(T x) {
+    int exponent = 0;
+    if (fabs(x) < INFINITY) (void)frexp(x, &exponent);
+    return exponent;
+}
+
+/* a * 2^b: exactly for a whole b, and without overflow on the way. */
+static inline T FN(ldexp)(T a, T b) {
+    return b == rint(b) && fabs(b) < 5000 ? ldexp(a, (int)b) : a * exp2(b);
+}
+
 #else
 
 /* Division by zero is refused before the kernel runs; -1 is apart because the least integer has no negative.
@@ -45,6 +62,10 @@ static inline T FN(floor_divide)(T a, T b) {
     if (b == -1) return -a;
     T q = a / b;
     return a % b != 0 && (a < 0) != (b < 0) ? q - 1 : q;
+}
+
+static inline T FN(trunc_divide)(T a, T b) {
+    return b == 0 ? 0 : b == -1 ? -a : a / b;
 }
 
 static inline T FN(remainder)(T a, T b) {
@@ -65,6 +86,34 @@ static inline T FN(pow)(T a, T b) {
         a *= a;
     }
     return result;
+}
+
+static inline T FN(gcd)(T a, T b) {
+    while (b != 0) {
+        const T rest = b == -1 ? 0 : a % b;
+        a = b;
+        b = rest;
+    }
+    return a < 0 ? -a : a;
+}
+
+static inline T FN(lcm)(T a, T b) {
+    const T divisor = FN(gcd)(a, b), multiple = divisor == 0 ? 0 : a / divisor * b;
+    return multiple < 0 ? -multiple : multiple;
+}
+
+/* Tolerances that are no whole numbers compare as floats. */
+static inline T FN(isclose)(T a, T b, T rtol, T atol) {
+    const T apart = a > b ? a - b : b - a, size = b < 0 ? -b : b;
+    return a == b || apart <= atol + rtol * size;
+}
+
+/* Bits past either end: zeros from the right, the sign from the left. */
+static inline T FN(shift_left)(T a, T b) {
+    return b < 0 || b > 63 ? 0 : a << b;
+}
+static inline T FN(shift_right)(T a, T b) {
+    return b < 0 || b > 63 ? -(a < 0) : a >> b;
 }
 
 #endif

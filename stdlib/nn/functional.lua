@@ -12,7 +12,8 @@ local NAMES = {
   "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d",
   "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d", "adaptive_avg_pool2d", "interpolate", "pad",
   "relu", "leaky_relu", "elu", "gelu", "silu", "mish", "sigmoid", "logsigmoid", "tanh", "softplus", "softsign",
-  "hardtanh", "hardsigmoid", "hardswish", "relu6",
+  "hardtanh", "hardsigmoid", "hardswish", "relu6", "selu", "celu", "glu", "prelu", "rrelu", "threshold", "hardshrink",
+  "softshrink", "tanhshrink",
   "softmax", "log_softmax", "dropout",
   "batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm",
   "mse_loss", "cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits",
@@ -47,107 +48,6 @@ end
 local function shape_text(x) return "(" .. table.concat(x:size(), "x") .. ")" end
 
 -- --- activations -------------------------------------------------------------------------------------------------
-
---- The exponential linear unit that keeps mean 0 and variance 1 through a deep net.
----@param x Tensor floating
----@return Tensor same shape
---- Source: Klambauer et al. 2017; torch.nn.functional.selu.
-function F.selu(x)
-  check_tensor("selu", 1, x)
-  return core.elu(x, 1.6732632423543772) * 1.0507009873554805
-end
-
---- x for x > 0, else alpha (exp(x / alpha) - 1): its slope at 0 is 1 for every alpha.
----@param x Tensor floating
----@param alpha? number default 1
----@return Tensor same shape
---- Source: Barron 2017; torch.nn.functional.celu.
-function F.celu(x, alpha)
-  check_tensor("celu", 1, x)
-  alpha = keywords("celu", {"alpha"}, alpha) or 1
-  if alpha == 0 then error("celu: alpha: expected a number other than 0", 2) end
-  return core.elu(x / alpha) * alpha
-end
-
---- The first half along dim, times the sigmoid of the second.
----@param x Tensor floating, of even size along dim
----@param dim? integer default the last
----@return Tensor half as large along dim
---- Source: Dauphin et al. 2016; torch.nn.functional.glu.
-function F.glu(x, dim)
-  check_tensor("glu", 1, x)
-  dim = keywords("glu", {"dim"}, dim) or -1
-  local n = x.ndim > 0 and x:size(dim) or 1
-  if n % 2 ~= 0 then
-    error(("glu: expected an even size along dimension %d, got %s"):format(dim, shape_text(x)), 2)
-  end
-  return x:narrow(dim, 1, n // 2) * x:narrow(dim, n // 2 + 1, n // 2):sigmoid()
-end
-
---- x for x > 0, else weight x, where the weight is learnt.
----@param x Tensor floating, (N, C, ...) where the weight has one slope a channel
----@param weight Tensor one element, or (C)
----@return Tensor same shape
---- Source: He et al. 2015; torch.nn.functional.prelu.
-function F.prelu(x, weight)
-  check_tensor("prelu", 1, x)
-  check_tensor("prelu", 2, weight)
-  if weight:numel() == 1 then
-    weight = weight:reshape {}
-  else
-    local channels = x.ndim > 1 and x:size(2) or 1
-    if weight:numel() ~= channels then
-      error(("prelu: expected a weight of one element or of %d channels, got %s"):format(channels,
-        shape_text(weight)), 2)
-    end
-    local size = {1, -1}
-    for d = 3, x.ndim do size[d] = 1 end
-    weight = weight:reshape(size)
-  end
-  return core.where(x:gt(0), x, x * weight)
-end
-
---- x where it is above the threshold, else value.
----@param x Tensor
----@param threshold number
----@param value number
----@return Tensor same shape
-function F.threshold(x, threshold, value)
-  check_tensor("threshold", 1, x)
-  threshold, value = keywords("threshold", {"threshold", "value"}, threshold, value)
-  if type(threshold) ~= "number" or type(value) ~= "number" then
-    error(("threshold: expected two numbers, got %s and %s"):format(type(threshold), type(value)), 2)
-  end
-  return core.where(x:le(threshold), value, x)
-end
-
---- 0 within lambda of 0, else x.
----@param x Tensor floating
----@param lambda? number default 0.5
----@return Tensor same shape
-function F.hardshrink(x, lambda)
-  check_tensor("hardshrink", 1, x)
-  lambda = keywords("hardshrink", {"lambda"}, lambda) or 0.5
-  return core.where(x:abs():le(lambda), 0.0, x)
-end
-
---- x moved towards 0 by lambda, and 0 within lambda of it.
----@param x Tensor floating
----@param lambda? number default 0.5
----@return Tensor same shape
-function F.softshrink(x, lambda)
-  check_tensor("softshrink", 1, x)
-  lambda = keywords("softshrink", {"lambda"}, lambda) or 0.5
-  return x - x:clamp(-lambda, lambda)
-end
-
---- x - tanh(x).
----@param x Tensor floating
----@return Tensor same shape
-function F.tanhshrink(x)
-  check_tensor("tanhshrink", 1, x)
-  return x - x:tanh()
-end
 
 --- softmax of -x.
 ---@param x Tensor floating

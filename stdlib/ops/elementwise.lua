@@ -49,12 +49,7 @@ rule("trunc", "", zero)
 ---@return Tensor same shape
 rule("frac", "", function(g) return g end)
 
---- clamp: each element limited to [min, max]. The gradient passes where the element was inside.
----@param x Tensor any shape, numeric
----@param min number|nil lower limit
----@param max number|nil upper limit
----@return Tensor same shape
---- Source: torch.clamp.  Example: ap.tensor{-2, 0.5, 3}:clamp(0, 1) --> 0, 0.5, 1
+-- clamp's docs: arithmetic.lua, where limits may be tensors too.
 rule("clamp", "1", function(g, _, x, min, max)
   if min then g = g * x:ge(min):to(g.dtype) end
   if max then g = g * x:le(max):to(g.dtype) end
@@ -342,10 +337,7 @@ end)
 ---@return Tensor the broadcast shape, promoted dtype
 rule("mul", {"2", "1"}, function(g, _, _, b) return g * b end, function(g, _, a) return g * a end)
 
---- div: a / b, true division, broadcast. Also written a / b.
----@param a Tensor|number
----@param b Tensor|number broadcasts with a
----@return Tensor the broadcast shape, floating
+-- div's docs: arithmetic.lua, where it takes a rounding_mode.
 rule("div", {"2", "12"}, function(g, _, _, b) return g / b end, function(g, _, a, b) return -g * a / (b * b) end)
 
 --- floor_divide: the quotient rounded down, as Lua's //. Its gradient is zero.
@@ -447,14 +439,11 @@ rule("hypot", {"1y", "2y"}, function(g, y, a) return g * a / y end, function(g, 
 ---@param a Tensor|number
 ---@param b Tensor|number broadcasts with a
 ---@return Tensor the broadcast shape, floating
-rule("xlogy", "12",
-  function(g, _, a, b)
-    if type(b) == "number" then
-      return b > 0 and g * math.log(b) or core.where(a:eq(0), 0.0, g * math.log(b))
-    end
-    return g * core.where(a:eq(0) & b:le(0), 0.0, core.log(b))
-  end,
-  function(g, _, a, b) return g * a / b end)
+rule("xlogy", "12", function(g, _, a, b)
+  local d = core.xlogy(g, b)
+  if not core.is_tensor(b) then return b <= 0 and d:masked_fill(a:eq(0), 0) or d end
+  return d:masked_fill(b:le(0) & (core.is_tensor(a) and a:eq(0) or a == 0), 0)
+end, function(g, _, a, b) return g * a / b end)
 
 --- copysign: the magnitude of a with the sign of b.
 ---@param a Tensor|number

@@ -1,13 +1,14 @@
 """Elementwise ops, every dtype, and the type promotion tables.
 
 Keys: "x.DTYPE" and the second operands "b.DTYPE" (no zeros), "e.DTYPE" (small, not negative), "p.DTYPE" (any),
-"u.DTYPE" (within [-1, 1]) and "m.DTYPE" (moderate), all of
+"u.DTYPE" (within [-1, 1]), "m.DTYPE" (moderate), "s.DTYPE" (shifts), "l.DTYPE" and "z.DTYPE" (for lerp and zeta), all of
 shape (n). "OP.DTYPE" or "OP(params).DTYPE": unary, f(x). "OP:s.DTYPE": binary, f(x[i], s[j]) of shape (n, m), where s
 names the second operand (x is "a.DTYPE"; for the gradients of activations "m.DTYPE"). A value of dtype u8 and shape (0) means that PyTorch refuses the dtype.
 "promote": the dtype of a tensor with a tensor, as positions (from 1) in DTYPES; "promote_scalar": a tensor with a 0-dim
 tensor; "promote_int", "promote_float", "promote_bool": a tensor with a Python number.
 """
 
+import mpmath as mp
 import torch
 import torch.nn.functional as F
 
@@ -35,12 +36,19 @@ UNARY = {
     "gelu": F.gelu, "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
     "hardtanh": (F.hardtanh, [[], [-2.0, 0.75]]), "hardsigmoid": F.hardsigmoid, "hardswish": F.hardswish,
     "softsign": F.softsign, "logit": torch.logit,
-    "clamp": (torch.clamp, [[-2, 3], [-0.5, 0.75], [1, 3]]),
+    "clamp": (torch.clamp, [[-2, 3], [-0.5, 0.75], [1, 3], [3, 1]]),
+    "celu": (F.celu, [[], [0.5]]), "selu": F.selu, "hardshrink": (F.hardshrink, [[], [2.75]]),
+    "softshrink": (F.softshrink, [[], [2.75]]), "tanhshrink": F.tanhshrink,
+    "threshold": (F.threshold, [[0, 0], [1, 7]]),
+    "frexp_mantissa": lambda x: torch.frexp(x)[0],
+    "frexp_exponent": lambda x: torch.frexp(x)[1].masked_fill(~x.isfinite(), 0).to(x.dtype),
 }
 for name in ("abs neg sign ceil floor round trunc frac square sqrt rsqrt reciprocal exp exp2 expm1 log log2 log10 log1p "
              "sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf erfc sigmoid isnan isinf isfinite "
-             "logical_not bitwise_not").split():
+             "logical_not bitwise_not deg2rad rad2deg lgamma digamma erfinv sinc i0 isposinf isneginf signbit").split():
     UNARY[name] = getattr(torch, name)
+for name in "erfcx ndtr ndtri log_ndtr entr i0e i1 i1e".split():
+    UNARY[name] = getattr(torch.special, name)
 # These are exact in any precision, or defined by it.
 EXACT = set("abs neg sign ceil floor round trunc frac square relu relu6 clamp hardtanh isnan isinf isfinite logical_not "
             "bitwise_not".split())
@@ -52,6 +60,27 @@ def in_f64(f, dtype, *tensors, exact=False):
     if exact or y.dtype != torch.float32 or not all(t.dtype == torch.float32 for t in tensors):
         return y
     return f(*[t.double() for t in tensors]).float()
+
+
+# PyTorch's own are off by more than a few ulp here and there: these are rounded from 200 digits. Where a function is not
+# finite, PyTorch's value stays.
+mp.mp.dps = 200
+SPECIAL = {
+    "lgamma": lambda x: mp.log(abs(mp.gamma(x))), "digamma": mp.digamma, "sinc": mp.sincpi,
+    "erfinv": mp.erfinv, "erfcx": lambda x: mp.exp(x * x) * mp.erfc(x),
+    "ndtr": mp.ncdf, "ndtri": lambda p: mp.sqrt(2) * mp.erfinv(2 * p - 1),
+    "log_ndtr": lambda x: mp.log(mp.erfc(-x / mp.sqrt(2)) / 2),
+    "i0": lambda x: mp.besseli(0, x), "i0e": lambda x: mp.besseli(0, x) * mp.exp(-abs(x)),
+    "i1": lambda x: mp.besseli(1, x), "i1e": lambda x: mp.besseli(1, x) * mp.exp(-abs(x)),
+}
+
+
+def exactly(name, x, value):
+    wide = value.double()
+    for k, v in enumerate(x.double().tolist()):
+        if abs(v) < (1e17 if name == "sinc" else 1e10) and wide[k].isfinite():
+            wide[k] = float(mp.re(SPECIAL[name](mp.mpf(v))))
+    return wide.to(value.dtype)
 
 
 def text(call):
@@ -75,17 +104,33 @@ for dtype, short in SHORT.items():
                 continue  # ours take integers as f32; PyTorch's softsign overflows abs there
             if name == "hardswish" and floating:
                 value[x == -inf] = 0  # the limit; PyTorch computes -inf * 0
+            if name in SPECIAL:
+                value = exactly(name, x, value)
+            if name in ("i0", "i1") and floating:
+                value[x == inf], value[x == -inf] = inf, inf if name == "i0" else -inf  # PyTorch: inf * 0
             out[f"{name}{text(call)}.{short}"] = value
 
 BINARY = {name: (getattr(torch, name), "p") for name in
           ("mul div maximum minimum fmax fmin atan2 hypot xlogy copysign eq ne lt le gt ge logical_and logical_or "
-           "logical_xor bitwise_and bitwise_or bitwise_xor").split()}
+           "logical_xor bitwise_and bitwise_or bitwise_xor logaddexp logaddexp2 heaviside").split()}
 BINARY["add"] = (lambda a, b, alpha=1: torch.add(a, b, alpha=alpha), "p", [[], [3]])
 BINARY["sub"] = (lambda a, b, alpha=1: torch.sub(a, b, alpha=alpha), "p", [[], [3]])
 BINARY["floor_divide"] = (torch.floor_divide, "b")
 BINARY["remainder"] = (torch.remainder, "b")
 BINARY["fmod"] = (torch.fmod, "b")
 BINARY["pow"] = (torch.pow, "e")
+BINARY["trunc_divide"] = (lambda a, b: torch.div(a, b, rounding_mode="trunc"), "b")
+BINARY["bitwise_left_shift"] = (torch.bitwise_left_shift, "s")
+BINARY["bitwise_right_shift"] = (torch.bitwise_right_shift, "s")
+BINARY["lerp"] = (lambda a, b, w: torch.lerp(a, b, w), "l", [[0.25], [0.75]])
+BINARY["isclose"] = (lambda a, b, r=1e-5, t=1e-8: torch.isclose(a, b, rtol=r, atol=t), "p", [[], [0.5, 1], [0, 2]])
+BINARY["xlog1py"] = (torch.special.xlog1py, "p")
+BINARY["zeta"] = (torch.special.zeta, "z")
+BINARY["nextafter"] = (torch.nextafter, "p")
+BINARY["ldexp"] = (torch.ldexp, "e")
+for name in ("gcd", "lcm"):
+    f = getattr(torch, name)
+    BINARY[name] = (lambda a, b, f=f: f(a.long(), b.long()).to(a.dtype) if not a.is_floating_point() else f(a, b), "p")
 aten = torch.ops.aten
 BINARY["relu_grad"] = (lambda g, y: aten.threshold_backward(g, y, 0), "p")
 BINARY["leaky_relu_grad"] = (lambda g, x, s=0.01: aten.leaky_relu_backward(g, x, s, False), "p", [[], [0.2]])
@@ -94,7 +139,7 @@ BINARY["tanh_grad"] = (aten.tanh_backward, "u")
 BINARY["silu_grad"] = (aten.silu_backward, "m")
 BINARY["gelu_grad"] = (lambda g, x: aten.gelu_backward(g, x), "m")
 BINARY["gelu_tanh_grad"] = (lambda g, x: aten.gelu_backward(g, x, approximate="tanh"), "m")
-THROUGH_F64 = {"pow", "atan2", "hypot", "xlogy"}
+THROUGH_F64 = {"pow", "atan2", "hypot", "xlogy", "xlog1py", "zeta", "logaddexp", "logaddexp2", "lerp"}
 
 for dtype, short in SHORT.items():
     floating = dtype.is_floating_point
@@ -103,6 +148,10 @@ for dtype, short in SHORT.items():
     small = torch.tensor([0.0, 1.0, 2.0, -1.0, 0.5, -2.5, 3.0, inf, -inf, nan] if floating
                          else [0, 1] if dtype == torch.bool else [0, 1, 2, 3, 5], dtype=dtype)
     out["a." + short], out["p." + short], out["b." + short], out["e." + short] = first, first, second, small
+    out["s." + short] = torch.tensor([0, 1, 5, 7] if dtype != torch.bool else [0, 1], dtype=dtype)
+    out["l." + short] = torch.tensor([0.0, -1.0, 3.0, 7.25, 1e20, inf, nan] if floating else [0, 1], dtype=dtype)
+    out["z." + short] = torch.tensor([0.0, 0.125, 1.0, 2.5, 30.0, -1.25, -2.0, nan] if floating else [0, 1],
+                                     dtype=dtype)
     if floating:
         out["u." + short] = torch.tensor([0.0, -1.0, 1.0, 0.25, -0.875, 0.999, nan], dtype=dtype)
         out["m." + short] = torch.tensor([0.0, -0.0, -1.0, 1.0, 0.25, -2.875, 4.5, -6.0, 12.0, nan], dtype=dtype)
@@ -116,6 +165,10 @@ for dtype, short in SHORT.items():
                 value = in_f64(lambda a, b: f(a, b, *call), dtype, first[:, None], other[None, :],
                                exact=name not in THROUGH_F64 and not name.endswith("_grad"))
                 value = torch.broadcast_to(value, (len(first), len(other)))
+                if name == "zeta" and floating:  # PyTorch: nan for large s, not nan for nan and a whole q below 0
+                    value = value.clone()
+                    value[(first[:, None] >= 1e20) & (other > 1)] = 0
+                    value[first.isnan()] = nan
             except (RuntimeError, TypeError, NotImplementedError):
                 value = torch.zeros(0, dtype=torch.uint8)
             out[f"{name}{text(call)}:{which}.{short}"] = value

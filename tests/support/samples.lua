@@ -7,9 +7,9 @@ local ap = require "apsis"
 local samples = {}
 
 -- Their gradient is zero everywhere, so there is no second one to check.
-local flat = {sign = true, ceil = true, floor = true, round = true, trunc = true, floor_divide = true, fill_ = true,
-  zero_ = true, uniform_ = true, normal_ = true, exponential_ = true, random_ = true, bernoulli_ = true,
-  bernoulli = true}
+local flat = {sign = true, ceil = true, floor = true, round = true, trunc = true, floor_divide = true,
+  trunc_divide = true, frexp_exponent = true, fill_ = true, zero_ = true, uniform_ = true, normal_ = true,
+  exponential_ = true, random_ = true, bernoulli_ = true, bernoulli = true}
 
 -- Values in (low, high), all different and never near a kink at an integer or a half.
 local function spread(size, low, high)
@@ -55,6 +55,32 @@ end
 for _, name in ipairs {"asin", "acos", "atanh"} do sample(name, function() return unit(5) end) end
 sample("acosh", function() return spread({5}, 1.2, 3) end)
 sample("logit", function() return inner(5) end)
+for _, name in ipairs {"deg2rad", "rad2deg", "erfcx", "ndtr", "log_ndtr", "sinc", "i0", "i0e", "i1", "i1e", "celu",
+  "selu", "hardshrink", "softshrink", "tanhshrink", "threshold", "frexp_mantissa", "frexp_exponent"} do
+  sample(name, function() return real(2, 3) end)
+end
+for _, name in ipairs {"lgamma", "digamma", "entr"} do sample(name, function() return positive(2, 3) end) end
+sample("lgamma", function() return spread({4}, -0.9, -0.1) end)
+sample("erfinv", function() return unit(5) end)
+sample("ndtri", function() return inner(5) end)
+sample("celu", function() return real(2, 3), 0.7 end)
+sample("hardshrink", function() return real(2, 3), 1.1 end)
+sample("softshrink", function() return real(2, 3), 1.1 end)
+sample("threshold", function() return real(2, 3), 0.3, 5 end)
+sample("zeta", function() return ap.tensor({2.5, 4}, {dtype = "f64"}), positive(3, 2) end)
+sample("zeta", function() return 3, real(2, 3) end)
+sample("xlog1py", function() return real(2, 3), positive(3) end)
+sample("xlog1py", function() return 0.31, positive(3) end)
+sample("xlog1py", function() return real(2, 3), 0.31 end)
+for _, name in ipairs {"logaddexp", "logaddexp2"} do
+  sample(name, function() return real(2, 3), real(2, 3) * 1.1 end)
+  sample(name, function() return real(2, 1), 0.31 end)
+end
+sample("ldexp", function() return real(2, 3), unit(3) end)
+sample("ldexp", function() return real(2, 3), -2 end)
+sample("lerp", function() return real(2, 3), unit(3), 0.3 end)
+sample("lerp", function() return real(2, 3), unit(3), 0.8 end)
+sample("trunc_divide", function() return positive(2, 3), spread({2, 3}, 0.4, 1.9) end)
 sample("clamp", function() return real(2, 3), -1, 1.5 end)
 sample("clamp", function() return real(2, 3), nil, 1.5 end)
 sample("leaky_relu", function() return real(2, 3), 0.3 end)
