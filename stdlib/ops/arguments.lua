@@ -111,4 +111,47 @@ function arguments.is_vectors(A, B)
   return true
 end
 
+--- broadcast_sizes: the shape that shapes broadcast to.
+---@param op string for errors
+---@param shapes integer[][]
+---@param level integer|nil of the error's position: 2 (default) is the caller
+---@return integer[]
+--- Errors: sizes that differ and of which none is 1.
+function arguments.broadcast_sizes(op, shapes, level)
+  local result = {}
+  for _, size in ipairs(shapes) do
+    local before = table.concat(result, "x")
+    for _ = #result + 1, #size do table.insert(result, 1, 1) end
+    local lead = #result - #size
+    for d, n in ipairs(size) do
+      local m = result[lead + d]
+      if m == 1 then
+        result[lead + d] = n
+      elseif n ~= 1 and n ~= m then
+        error(("%s: (%s) and (%s) do not broadcast: sizes %d and %d differ"):format(op, before,
+          table.concat(size, "x"), m, n), (level or 2) + 1)
+      end
+    end
+  end
+  return result
+end
+
+--- broadcast: the shape that the arguments of an op broadcast to: tensors and numbers.
+---@param op string for errors
+---@param ... Tensor|number
+---@return integer[]
+--- Errors: an argument that is neither; shapes that do not broadcast.
+function arguments.broadcast(op, ...)
+  local shapes = {}
+  for i = 1, select("#", ...) do
+    local x = select(i, ...)
+    if core.is_tensor(x) then
+      shapes[#shapes + 1] = x:size()
+    elseif type(x) ~= "number" then
+      error(("%s: argument %d: expected a tensor, got %s"):format(op, i, x == nil and "nil" or "a " .. type(x)), 3)
+    end
+  end
+  return arguments.broadcast_sizes(op, shapes, 3)
+end
+
 return arguments

@@ -100,6 +100,7 @@ local clamp_numbers, clamp_numbers_ = core.clamp, core.clamp_
 
 local function clamp_tensors(x, min, max)
   check_tensor("clamp", 1, x)
+  arguments.broadcast("clamp", x, min or 0, max or 0)
   if min ~= nil then x = core.maximum(x, min) end
   return max == nil and x or core.minimum(x, max)
 end
@@ -107,7 +108,7 @@ end
 -- The limits, by position or by name, and whether one of them is a tensor.
 local function limits(name, min, max)
   if type(min) == "table" then
-    if not (is_tensor(min.min) or is_tensor(min.max)) then return min, nil, false end
+    if not (is_tensor(rawget(min, "min")) or is_tensor(rawget(min, "max"))) then return min, nil, false end
     min, max = arguments.named(name, {"min", "max"}, min)
   elseif type(max) == "table" then
     min, max = arguments.named(name, {"min", "max"}, min, max)
@@ -323,6 +324,7 @@ rule("lerp", "", function(g, _, _, _, weight) return g * (1 - weight) end,
   function(g, _, _, _, weight) return g * weight end)
 
 local function lerp_tensor(a, b, weight)
+  arguments.broadcast("lerp", a, b, weight)
   local apart = b - a
   return core.where(weight:abs():lt(0.5), a + weight * apart, b - apart * (1 - weight))
 end
@@ -355,6 +357,7 @@ define("lerp_", mixer("lerp_", lerp_number_, lerp_tensor_))
 local function adder(name, add, f)
   return function(x, a, b, ...)
     check_tensor(name, 1, x)
+    arguments.broadcast(name, x, a, b)
     return add(x, f(a, b), (arguments.named(name, {"value"}, ...)))
   end
 end
