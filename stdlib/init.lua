@@ -15,6 +15,11 @@ end
 -- Families without rules are read when one of their functions is first called: the program starts sooner.
 local later = {
   einsum = {"einsum"},
+  stacking = {"atleast_1d", "atleast_2d", "atleast_3d", "hstack", "vstack", "row_stack", "dstack", "column_stack",
+    "tensor_split", "hsplit", "vsplit", "dsplit", "broadcast_tensors", "meshgrid", "cartesian_prod", "combinations",
+    "block_diag", "broadcast_shapes"},
+  placing = {"select_scatter", "slice_scatter", "diagonal_scatter", "as_strided_scatter", "diag_embed", "diag",
+    "diagflat", "rot90", "narrow_copy", "index_reduce", "index_reduce_", "unravel_index"},
   matrix_functions = {"chain_matmul", "cross", "matrix_exp", "matrix_power"},
   products = {"addbmm", "addr", "cdist", "ger", "inner", "kron", "tensordot", "trace", "vdot"},
   signal = {"stft", "istft", "hann_window", "hamming_window", "blackman_window", "bartlett_window", "kaiser_window"},

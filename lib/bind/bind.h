@@ -98,6 +98,7 @@ void register_module(lua_State *L, const char *name, const luaL_Reg *functions);
 
 /* One opener a family, called in this order by luaopen_apsis_core (bind/core.c). */
 void open_tensor(lua_State *L);      /* the userdata: fields, methods, metamethods, indexing; creation */
+void open_bytes(lua_State *L);       /* tensors from strings of bytes, and back */
 void open_tape(lua_State *L);        /* rules and nodes */
 void open_shape(lua_State *L);       /* views, reshape, ... */
 void open_join(lua_State *L);        /* cat, stack */

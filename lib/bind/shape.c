@@ -29,8 +29,36 @@ static int check_reshape(lua_State *L, int arg, const Tensor *x, int64_t *size) 
     return ndim;
 }
 
+/* view(x, dtype): the same bytes as elements of another dtype; the last dimension grows or shrinks. */
+static int view_as_dtype(lua_State *L, const Tensor *x) {
+    DType dtype = check_dtype(L, 2);
+    int64_t from = (int64_t)dtype_size((DType)x->dtype), to = (int64_t)dtype_size(dtype);
+    int last = x->ndim - 1;
+    if (x->requires_grad)
+        raise(L, "view: elements of another dtype have no gradient; use x:detach():view(dtype)");
+    if (dtype == BOOL) raise(L, "view: bytes that are not 0 or 1 are no bools; use x:ne(0)");
+    Tensor *y = new_tensor(L);
+    tensor_alias(y, x);
+    y->dtype = (uint8_t)dtype;
+    if (from == to) return 1;
+    bool fits =
+        x->ndim > 0 && x->stride[last] == 1 && x->size[last] * from % to == 0 && x->offset * from % to == 0;
+    for (int d = 0; d < last; d++) fits &= x->stride[d] * from % to == 0;
+    if (!fits)
+        raise(L,
+              "view: (%s) of %s cannot be seen as %s: its last dimension must be dense, and all rows a whole "
+              "number "
+              "of elements",
+              SHAPE(x), DTYPE(x), dtype_name(dtype));
+    for (int d = 0; d < last; d++) y->stride[d] = x->stride[d] * from / to;
+    y->size[last] = x->size[last] * from / to;
+    y->offset = x->offset * from / to;
+    return 1;
+}
+
 static int l_view(lua_State *L) {
     const Tensor *x = check_tensor(L, 1);
+    if (lua_type(L, 2) == LUA_TSTRING) return view_as_dtype(L, x);
     int64_t size[MAX_DIMS];
     int ndim = check_reshape(L, 2, x, size);
     if (!tensor_view(new_tensor(L), x, ndim, size))

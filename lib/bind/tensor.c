@@ -191,12 +191,43 @@ static int field_grad_fn(lua_State *L, const Tensor *t) {
     return 1;
 }
 
+/* Calls x:NAME(a, b), so that the transpose is recorded as that call is. */
+static int transposed(lua_State *L, const char *name, int a, int b) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, bind_state(L)->methods);
+    lua_getfield(L, -1, name);
+    lua_pushvalue(L, 1);
+    if (a) lua_pushinteger(L, a);
+    if (b) lua_pushinteger(L, b);
+    lua_call(L, 1 + !!a + !!b, 1);
+    return 1;
+}
+static int field_T(lua_State *L, const Tensor *t) {
+    if (t->ndim > 2)
+        raise(L, "T: expected at most 2 dimensions, got (%s); x.mT exchanges the last two, x:permute any",
+              SHAPE(t));
+    return transposed(L, "t", 0, 0);
+}
+static int field_mT(lua_State *L, const Tensor *t) {
+    if (t->ndim < 2) raise(L, "mT: expected at least 2 dimensions, got (%s)", SHAPE(t));
+    return transposed(L, "transpose", -2, -1);
+}
+
 static const struct {
     const char *name;
     Field get;
-} fields[] = {{"shape", field_shape},     {"dtype", field_dtype},     {"device", field_device},
-              {"ndim", field_ndim},       {"grad", field_grad},       {"requires_grad", field_requires_grad},
-              {"is_leaf", field_is_leaf}, {"grad_fn", field_grad_fn}, {NULL, NULL}};
+} fields[] = {{"shape", field_shape},
+              {"dtype", field_dtype},
+              {"device", field_device},
+              {"ndim", field_ndim},
+              {"grad", field_grad},
+              {"requires_grad", field_requires_grad},
+              {"is_leaf", field_is_leaf},
+              {"grad_fn", field_grad_fn},
+              {"T", field_T},
+              {"mT", field_mT},
+              {"H", field_T},
+              {"mH", field_mT},
+              {NULL, NULL}};
 
 /* Upvalue 2: the methods; upvalue 3: field name -> light userdata of its getter. */
 static int meta_index(lua_State *L) {

@@ -5,9 +5,9 @@ local rule, define = core.rule, core.define
 
 local function restore(g, _, x) return g:reshape(x:size()) end
 
---- view: the same elements in another shape, without a copy.
+--- view: the same elements in another shape, without a copy; or the same bytes as elements of another dtype.
 ---@param x Tensor
----@param ... integer the sizes, or one table of them; one may be -1
+---@param ... integer|string the sizes, or one table of them, one may be -1; or a dtype (not bool; without a gradient)
 ---@return Tensor shares x's memory; an error where the strides do not allow it
 rule("view", "", restore)
 
@@ -55,6 +55,8 @@ rule("transpose", "", function(g, _, _, a, b) return g:transpose(a, b) end)
 ---@param x Tensor shape (N, M), or fewer dimensions
 ---@return Tensor a view
 rule("t", "", function(g) return g:t() end)
+
+-- The fields x.T (and x.H): the transpose of a matrix; x.mT (and x.mH): the last two dimensions exchanged.
 
 --- permute: the dimensions in another order.
 ---@param x Tensor

@@ -255,7 +255,7 @@ def write(writer, op, name, entry, sample):
             results.append(writer.tensor(y, "b" if y.dtype == torch.bool else "i", inputs))
     # In the order in which they stand in the call.
     for x in writer.met:
-        values.extend(next(g for w, g in zip(wanted, grads) if w is x).reshape(-1).tolist())
+        values.extend((next(g for w, g in zip(wanted, grads) if w is x) + torch.zeros_like(x)).reshape(-1).tolist())
     apsis = CUSTOM[name][1] if name in CUSTOM else entry[1]
     line = 'call("%s",n(%s),n(%s))' % (apsis, ",".join(text), ",".join(results))
     key = (line, str(inputs))

@@ -1,0 +1,209 @@
+--- Diagonals, quarter turns, and copies with a part put in place: composed of indexing, so that all of it has its
+--- gradients and runs on every device.
+
+local core = require "apsis.core"
+local arguments = require "apsis.ops.arguments"
+local in_place = require "apsis.ops.in_place"
+local define, is_tensor = core.define, core.is_tensor
+
+local function check_tensor(op, position, x)
+  if is_tensor(x) then return end
+  error(("%s: argument %d: expected a tensor, got %s"):format(op, position, x == nil and "nil" or "a " .. type(x)), 3)
+end
+
+local function shape_text(x) return "(" .. table.concat(x:size(), "x") .. ")" end
+
+-- x with src in the places of a view, which view(positions of x's elements) gives.
+local function place(op, x, src, view)
+  check_tensor(op, 1, x)
+  check_tensor(op, 2, src)
+  local positions = view(core.arange(1, x:numel(), 1, {device = x.device}):reshape(x:size()))
+  local wanted = shape_text(positions)
+  if shape_text(src) ~= wanted then
+    error(("%s: expected a source of the shape of that part, %s, got %s"):format(op, wanted, shape_text(src)), 3)
+  end
+  return x:reshape(-1):index_copy(1, positions:reshape(-1), src:reshape(-1):to(x.dtype)):reshape(x:size())
+end
+
+--- select_scatter: a copy of x with src at one position of a dimension.
+---@param x Tensor
+---@param src Tensor the shape of x:select(dim, index)
+---@param dim integer
+---@param index integer
+---@return Tensor
+--- Source: torch.select_scatter.
+define("select_scatter", function(x, src, ...)
+  local dim, index = arguments.named("select_scatter", {"dim", "index"}, ...)
+  return place("select_scatter", x, src, function(p) return p:select(dim, index) end)
+end)
+
+--- slice_scatter: a copy of x with src at a range of a dimension.
+---@param x Tensor
+---@param src Tensor the shape of that part of x
+---@param dim integer|nil default 1
+---@param first integer|nil default 1
+---@param last integer|nil included; default -1
+---@param step integer|nil default 1
+---@return Tensor
+--- Source: torch.slice_scatter, whose end is not included.
+define("slice_scatter", function(x, src, ...)
+  local dim, first, last, step = arguments.named("slice_scatter", {"dim", "first", "last", "step"}, ...)
+  return place("slice_scatter", x, src, function(p)
+    local moved = p:movedim(dim or 1, 1)
+    return moved:getitem({first or 1, last or -1, step or 1}):movedim(1, dim or 1)
+  end)
+end)
+
+--- diagonal_scatter: a copy of x with src on a diagonal.
+---@param x Tensor at least 2 dimensions
+---@param src Tensor the shape of x:diagonal(offset, dim1, dim2)
+---@param offset integer|nil default 0
+---@param dim1 integer|nil default 1
+---@param dim2 integer|nil default 2
+---@return Tensor
+--- Source: torch.diagonal_scatter.
+define("diagonal_scatter", function(x, src, ...)
+  local offset, a, b = arguments.named("diagonal_scatter", {"offset", "dim1", "dim2"}, ...)
+  return place("diagonal_scatter", x, src, function(p) return p:diagonal(offset, a, b) end)
+end)
+
+--- as_strided_scatter: a copy of x with src in the places of x:as_strided(size, stride, offset).
+---@param x Tensor
+---@param src Tensor of that size
+---@param size integer[]
+---@param stride integer[] no two elements of the view may share a place
+---@param offset integer|nil from 1, the default
+---@return Tensor
+--- Source: torch.as_strided_scatter.
+define("as_strided_scatter", function(x, src, size, stride, offset)
+  return place("as_strided_scatter", x, src, function(p) return p:as_strided(size, stride, offset) end)
+end)
+
+--- diag_embed: matrices with the last dimension on a diagonal, zeros elsewhere.
+---@param x Tensor shape (..., N)
+---@param offset integer|nil above (positive) or below the main diagonal; default 0
+---@param dim1 integer|nil where the matrix's rows stand in the result; default -2
+---@param dim2 integer|nil its columns; default -1
+---@return Tensor shape (..., N + |offset|, N + |offset|)
+--- Source: torch.diag_embed.
+define("diag_embed", function(x, ...)
+  check_tensor("diag_embed", 1, x)
+  local offset, a, b = arguments.named("diag_embed", {"offset", "dim1", "dim2"}, ...)
+  if x.ndim == 0 then error("diag_embed: a 0-dim tensor has no dimension for a diagonal", 2) end
+  offset, a, b = offset or 0, a or -2, b or -1
+  local size, n = x:size(), x:size(-1) + math.abs(offset)
+  size[#size], size[#size + 1] = n, n
+  local y = core.zeros(size, {dtype = x.dtype, device = x.device})
+  y = place("diag_embed", y, x, function(p) return p:diagonal(offset, -2, -1) end)
+  local ndim = y.ndim
+  a, b = a < 0 and a + ndim + 1 or a, b < 0 and b + ndim + 1 or b
+  if a == b or a < 1 or b < 1 or a > ndim or b > ndim then
+    error(("diag_embed: dim1 and dim2: expected two of 1..%d, got %d and %d"):format(ndim, a, b), 2)
+  end
+  local order, next_free = {}, 1
+  for d = 1, ndim do
+    if d == a then
+      order[d] = ndim - 1
+    elseif d == b then
+      order[d] = ndim
+    else
+      order[d], next_free = next_free, next_free + 1
+    end
+  end
+  return y:permute(order)
+end)
+
+--- diag: of a vector, the matrix with it on a diagonal; of a matrix, its diagonal (a copy).
+---@param x Tensor 1 or 2 dimensions
+---@param offset integer|nil default 0
+---@return Tensor
+--- Source: torch.diag.  Example: ap.diag(ap.tensor{1, 2}) --> [[1, 0], [0, 2]]
+define("diag", function(x, ...)
+  check_tensor("diag", 1, x)
+  local offset = arguments.named("diag", {"offset"}, ...)
+  if x.ndim ~= 1 and x.ndim ~= 2 then
+    error("diag: expected a vector or a matrix, got " .. shape_text(x), 2)
+  end
+  if x.ndim == 1 then return core.diag_embed(x, offset) end
+  return x:diagonal(offset):clone()
+end)
+
+--- diagflat: the matrix with all elements of x, in order, on a diagonal.
+---@param x Tensor
+---@param offset integer|nil default 0
+---@return Tensor
+--- Source: torch.diagflat.
+define("diagflat", function(x, ...)
+  check_tensor("diagflat", 1, x)
+  return core.diag_embed(x:reshape(-1), (arguments.named("diagflat", {"offset"}, ...)))
+end)
+
+--- rot90: turned by quarters in the plane of two dimensions, from the first towards the second.
+---@param x Tensor at least 2 dimensions
+---@param k integer|nil quarter turns; negative: the other way; default 1
+---@param dims integer[]|nil default {1, 2}
+---@return Tensor a copy
+--- Source: torch.rot90.
+define("rot90", function(x, ...)
+  check_tensor("rot90", 1, x)
+  local k, dims = arguments.named("rot90", {"k", "dims"}, ...)
+  k, dims = k or 1, dims or {1, 2}
+  if math.type(k) ~= "integer" then error("rot90: argument 2: expected an integer, got " .. tostring(k), 2) end
+  if type(dims) ~= "table" or #dims ~= 2 then error("rot90: argument 3: expected a table of two dimensions", 2) end
+  if x.ndim < 2 then error("rot90: expected at least 2 dimensions, got " .. shape_text(x), 2) end
+  local a, b = dims[1], dims[2]
+  k = k % 4
+  if k == 0 then return x:clone() end
+  if k == 1 then return x:flip(b):transpose(a, b) end
+  if k == 2 then return x:flip {a, b} end
+  return x:flip(a):transpose(a, b)
+end)
+
+--- narrow_copy: narrow, as a copy.
+---@param x Tensor
+---@param dim integer
+---@param start integer
+---@param length integer
+---@return Tensor
+define("narrow_copy", function(x, dim, start, length) return core.narrow(x, dim, start, length):clone() end)
+
+--- index_reduce: x with the slices of src that go to one position along dim reduced with it.
+---@param x Tensor
+---@param dim integer
+---@param index Tensor shape (K), positions from 1
+---@param src Tensor K slices along dim
+---@param reduce string "prod", "mean", "amax" or "amin"
+---@param include_self boolean|nil x's own slices take part; default true
+---@return Tensor same shape
+--- Source: torch.index_reduce.
+define("index_reduce", function(x, dim, index, src, ...)
+  check_tensor("index_reduce", 1, x)
+  check_tensor("index_reduce", 3, index)
+  check_tensor("index_reduce", 4, src)
+  local reduce, include_self = arguments.named("index_reduce", {"reduce", "include_self"}, ...)
+  if not ({prod = true, mean = true, amax = true, amin = true})[reduce] then
+    error("index_reduce: argument 5: expected 'prod', 'mean', 'amax' or 'amin', got '" .. tostring(reduce) .. "'", 2)
+  end
+  local shape = {}
+  for d = 1, src.ndim do shape[d] = 1 end
+  shape[dim < 0 and dim + src.ndim + 1 or dim] = index:numel()
+  return x:scatter_reduce(dim, index:reshape(shape):expand(src:size()):contiguous(), src, reduce,
+    include_self ~= false)
+end)
+in_place "index_reduce"
+
+--- unravel_index: the positions of elements, counted along the whole tensor, as positions in each dimension.
+---@param index Tensor i64 or i32, from 1
+---@param shape integer[]
+---@return Tensor[] one for each dimension, the shape of index, from 1
+--- Source: torch.unravel_index, which counts from 0.
+define("unravel_index", function(index, shape)
+  check_tensor("unravel_index", 1, index)
+  if type(shape) ~= "table" then error("unravel_index: argument 2: expected a shape as a table", 2) end
+  local rest, parts = index - 1, {}
+  for d = #shape, 1, -1 do
+    parts[d] = rest % shape[d] + 1
+    rest = rest // shape[d]
+  end
+  return parts
+end)
