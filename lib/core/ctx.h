@@ -19,7 +19,8 @@ typedef struct Memory {
     int64_t limit_bytes;    /* allocation fails beyond this; 0: no limit */
     int64_t bytes_since_gc; /* allocated since the collector last ran: drives the pacing in bind/pace.c */
     int64_t device_bytes; /* in storages on other devices: not limited here, but the collector counts them */
-    int64_t tensors;      /* live tensor handles */
+    int64_t young_collection_at; /* the bytes_since_gc at which the next one of young objects is due */
+    int64_t tensors;             /* live tensor handles */
     int64_t tensors_since_gc;
     void *cache[CACHE_CLASSES];
 } Memory;
