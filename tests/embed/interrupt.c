@@ -152,8 +152,9 @@ static void test_moving(void) {
     pthread_t thread;
     run_once(a);
     for (int i = 0; i < 3; i++) {
-        CHECK(pthread_create(&thread, NULL, run_once, a) == 0);
+        int failure = pthread_create(&thread, NULL, run_once, a);
         pthread_join(thread, NULL);
+        CHECK(failure == 0);
     }
     stop_by_signal(a, endless);
     OK(a, apsis_run_string(a, "assert(n == 4)", NULL));
