@@ -113,33 +113,34 @@ static inline REAL sample_weight(TENSOR(const X, w), const long own) {
 #define GIVEN(k, at) ((REAL)DECODE(TARGET, AT(target, at)))
 #endif
 #define SHARE(k, at) (WEIGHT(k) * (GIVEN(k, at) * (1 - smoothing) + smoothing / (REAL)v.n))
+/* Of the score of class k. */
+#define PLACE(k)     (start + (k) * v.inner)
 #define SPREAD       (!BY_CLASS || smoothing != 0)
 #endif
 
 #if defined KERNEL_class_loss || defined KERNEL_class_grad
-/* The logarithm of the sum of exp: of the scores from, from + step, ... below end and those of the other lanes.
- * most: their largest. */
-static inline REAL log_sum(TENSOR(const X, x), long from, long end, long step, T *most
+/* The logarithm of the sum of exp(score - most) over n scores from `start` on, `inner` apart; most: the largest. */
+static inline REAL log_sum(TENSOR(const X, x), long start, long n, long inner, T *most
 #if LANES > 1
                            ,
                            __local REAL *room
 #endif
 ) {
     T m = -INFINITY;
-    for (long i = from; i < end; i += step) {
-        const T score = LOAD(x, i);
+    EACH_LANE(k, n) {
+        const T score = LOAD(x, start + k * inner);
         m = score > m ? score : m;
     }
     m = (T)MAX_LANES(room, (REAL)m);
     REAL sum = 0;
-    for (long i = from; i < end; i += step) sum += exp(LOAD(x, i) - m);
+    EACH_LANE(k, n) sum += exp(LOAD(x, start + k * inner) - m);
     *most = m;
     return log(SUM_LANES(room, sum));
 }
 #if LANES > 1
-#define LOG_SUM(most) log_sum(x, x_at, from, end, step, most, room)
+#define LOG_SUM(most) log_sum(x, x_at, start, v.n, v.inner, most, room)
 #else
-#define LOG_SUM(most) log_sum(x, x_at, from, end, step, most)
+#define LOG_SUM(most) log_sum(x, x_at, start, v.n, v.inner, most)
 #endif
 #endif
 
@@ -149,9 +150,8 @@ __kernel GROUPED void class_loss(__global REAL *restrict pairs, TENSOR(X, each),
                                  const long op, OPERANDS) {
     LANE_ROOM(room);
     const long sample = TASK;
-    if (sample >= v.samples) return;
-    const long start = sample / v.inner * v.n * v.inner + sample % v.inner, end = start + v.n * v.inner;
-    const long from = start + LANE * v.inner, step = LANES * v.inner;
+    if (NO_TASK(sample, v.samples)) return;
+    const long start = sample / v.inner * v.n * v.inner + sample % v.inner;
     const long own = class_of(target, target_at, sample, &v);
     REAL top = 0, loss = 0;
 #if !NORMALISED
@@ -160,12 +160,11 @@ __kernel GROUPED void class_loss(__global REAL *restrict pairs, TENSOR(X, each),
     top += most;
 #endif
     if (SPREAD) {
-        for (long i = from, k = LANE; i < end; i += step, k += LANES)
-            loss += SHARE(k, i) * (top - (REAL)LOAD(x, i));
-        loss = SUM_LANES(room, loss);
-    } else if (own >= 0) {
-        loss = WEIGHT(own) * (top - (REAL)LOAD(x, start + own * v.inner));
+        EACH_LANE(k, v.n) loss += SHARE(k, PLACE(k)) * (top - (REAL)LOAD(x, PLACE(k)));
+    } else if (own >= 0 && LANE == 0) {
+        loss = WEIGHT(own) * (top - (REAL)LOAD(x, PLACE(own)));
     }
+    loss = SUM_LANES(room, loss);
     if (LANE) return;
     if (own < 0) loss = own == IGNORED ? 0 : NAN;
 #if BY_CLASS
@@ -195,33 +194,32 @@ __kernel GROUPED void class_grad(TENSOR(X, gx), TENSOR(const X, g), const long g
                                  __global const REAL *restrict total, OPERANDS) {
     LANE_ROOM(room);
     const long sample = TASK;
-    if (sample >= v.samples) return;
-    const long start = sample / v.inner * v.n * v.inner + sample % v.inner, end = start + v.n * v.inner;
-    const long from = start + LANE * v.inner, step = LANES * v.inner;
+    if (NO_TASK(sample, v.samples)) return;
+    const long start = sample / v.inner * v.n * v.inner + sample % v.inner;
     const long own = class_of(target, target_at, sample, &v);
     REAL factor = LOAD(g, sample * g_step), shares = 0;
     if (total) factor /= total[1];
     if (own < 0) factor = own == IGNORED ? 0 : NAN;
 #if NORMALISED
-    for (long i = from, k = LANE; i < end; i += step, k += LANES) {
-        const REAL share = SPREAD ? SHARE(k, i) : k == own ? WEIGHT(k) : 0;
-        AT(gx, i) = ENCODE(X, T, (T)(share == 0 ? 0 : -factor * share));
+    EACH_LANE(k, v.n) {
+        const REAL share = SPREAD ? SHARE(k, PLACE(k)) : k == own ? WEIGHT(k) : 0;
+        AT(gx, PLACE(k)) = ENCODE(X, T, (T)(share == 0 ? 0 : -factor * share));
     }
 #else
     T most;
     const REAL log_total = LOG_SUM(&most);
     if (SPREAD) {
-        for (long i = from, k = LANE; i < end; i += step, k += LANES) shares += SHARE(k, i);
-        shares = SUM_LANES(room, shares);
-    } else {
+        EACH_LANE(k, v.n) shares += SHARE(k, PLACE(k));
+    } else if (LANE == 0) {
         shares = own >= 0 ? WEIGHT(own) : 1;
     }
+    shares = SUM_LANES(room, shares);
     const REAL scale = shares == 0 ? 0 : factor * shares;
     const T shift = (T)log_total;
-    for (long i = from, k = LANE; i < end; i += step, k += LANES) {
-        const REAL share = SPREAD ? SHARE(k, i) : k == own ? WEIGHT(k) : 0;
-        const REAL probability = exp((LOAD(x, i) - most) - shift);
-        AT(gx, i) = ENCODE(X, T, (T)(probability * scale - (share == 0 ? 0 : factor * share)));
+    EACH_LANE(k, v.n) {
+        const REAL share = SPREAD ? SHARE(k, PLACE(k)) : k == own ? WEIGHT(k) : 0;
+        const REAL probability = exp((LOAD(x, PLACE(k)) - most) - shift);
+        AT(gx, PLACE(k)) = ENCODE(X, T, (T)(probability * scale - (share == 0 ? 0 : factor * share)));
     }
 #endif
 }
@@ -231,19 +229,20 @@ __kernel GROUPED void class_grad(TENSOR(X, gx), TENSOR(const X, g), const long g
 /* The sums of `chunk` pairs a row; they go to `sums`, or, where y is not NULL, as the result to y: the sum of the
  * losses, or with `mean` that divided by the sum of the weights. */
 __kernel GROUPED void sum_pairs(__global REAL *restrict sums, TENSOR(X, y), __global const REAL *restrict pairs,
-                                const long count, const long chunk, const int mean) {
+                                const long count, const long chunk, const long rows,
+                                const int mean) {
     LANE_ROOM(room);
     const long row = TASK;
-    if (row > 0 && row * chunk >= count) return;
-    const long end = min((row + 1) * chunk, count);
+    if (NO_TASK(row, rows)) return;
+    const long start = row * chunk, end = min(start + chunk, count);
     REAL loss = 0, weight = 0;
-    for (long i = row * chunk + LANE; i < end; i += LANES) {
-        loss += pairs[2 * i];
-        weight += pairs[2 * i + 1];
+    EACH_LANE(k, end - start) {
+        loss += pairs[2 * (start + k)];
+        weight += pairs[2 * (start + k) + 1];
     }
     loss = SUM_LANES(room, loss);
     weight = SUM_LANES(room, weight);
-    if (LANE) return;
+    if (LANE != 0) return;
     if (y) {
         AT(y, 0) = ENCODE(X, T, (T)(mean ? loss / weight : loss));
     } else {

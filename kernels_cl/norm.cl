@@ -66,7 +66,7 @@ static inline void row_statistics(__global const X *x, long n, REAL eps, REAL *m
     /* Distances from the first element keep a large mean from swallowing them. */
     const REAL near = CENTRE ? (REAL)DECODE(X, x[0]) : 0;
     REAL sum = 0, squares = 0;
-    for (long i = LANE; i < n; i += LANES) {
+    EACH_LANE(i, n) {
         const REAL d = (REAL)DECODE(X, x[i]) - near;
         sum += d;
         squares += d * d;
@@ -94,10 +94,10 @@ __kernel GROUPED void norm_rows(TENSOR(X, y), TENSOR(const X, x), TENSOR(const W
                                 const REAL eps, const Rows r) {
     LANE_ROOM(room);
     const long row = TASK, at = row * r.n;
-    if (row >= r.rows) return;
+    if (NO_TASK(row, r.rows)) return;
     REAL mean, scale;
     STATISTICS(at);
-    for (long i = LANE; i < r.n; i += LANES) {
+    EACH_LANE(i, r.n) {
         const T hat = (T)(((REAL)LOAD(x, at + i) - mean) * scale);
         const T slope = w ? AFFINE(w, WEIGHT_AT(row, i)) : (T)1, shift = b ? AFFINE(b, WEIGHT_AT(row, i)) : (T)0;
         STORE(y, at + i, hat * slope + shift);
@@ -112,17 +112,17 @@ __kernel GROUPED void norm_rows_grad(TENSOR(X, gx), __global REAL *restrict stat
                                      TENSOR(const X, x), TENSOR(const W, w), const REAL eps, const Rows r) {
     LANE_ROOM(room);
     const long row = TASK, at = row * r.n;
-    if (row >= r.rows) return;
+    if (NO_TASK(row, r.rows)) return;
     REAL mean, scale, sum = 0, product = 0;
     STATISTICS(at);
-    for (long i = LANE; i < r.n; i += LANES) {
+    EACH_LANE(i, r.n) {
         const REAL h = (REAL)LOAD(g, at + i) * (w ? (REAL)AFFINE(w, WEIGHT_AT(row, i)) : (REAL)1);
         sum += h;
         product += h * (((REAL)LOAD(x, at + i) - mean) * scale);
     }
     product = SUM_LANES(room, product) / (REAL)r.n;
     sum = CENTRE ? SUM_LANES(room, sum) / (REAL)r.n : 0;
-    for (long i = LANE; i < r.n; i += LANES) {
+    EACH_LANE(i, r.n) {
         const REAL h = (REAL)LOAD(g, at + i) * (w ? (REAL)AFFINE(w, WEIGHT_AT(row, i)) : (REAL)1);
         const REAL hat = ((REAL)LOAD(x, at + i) - mean) * scale;
         STORE(gx, at + i, (T)(scale * (h - sum - hat * product)));
@@ -149,7 +149,7 @@ __kernel GROUPED void channel_sums(__global REAL *restrict partial, TENSOR(const
                                    __global const REAL *restrict statistics, const Channels v) {
     LANE_ROOM(room);
     const long task = TASK;
-    if (task >= v.c * v.chunks) return;
+    if (NO_TASK(task, v.c * v.chunks)) return;
     const long chunk = task / v.c, channel = task - chunk * v.c;
     const long from = chunk * v.chunk, to = min(from + v.chunk, v.n * v.s);
     REAL a = 0, b = 0;
@@ -157,18 +157,20 @@ __kernel GROUPED void channel_sums(__global REAL *restrict partial, TENSOR(const
     const REAL near = from < to ? (REAL)LOAD(x, (from / v.s * v.c + channel) * v.s + from % v.s) : 0;
 #endif
     long sample = (from + LANE) / v.s, position = (from + LANE) % v.s;
-    for (long e = from + LANE; e < to; e += LANES) {
+    for (long e_0 = from, e = from + LANE; e_0 < to; e_0 += LANES, e += LANES) {
         const long at = (sample * v.c + channel) * v.s + position;
+        if (e < to) {
 #if GRADIENT
-        const long own = 2 * (sample * v.per_sample + channel / v.per_statistic);
-        const REAL slope = (REAL)LOAD(g, at);
-        a += slope;
-        b += slope * (((REAL)LOAD(x, at) - statistics[own]) * statistics[own + 1]);
+            const long own = 2 * (sample * v.per_sample + channel / v.per_statistic);
+            const REAL slope = (REAL)LOAD(g, at);
+            a += slope;
+            b += slope * (((REAL)LOAD(x, at) - statistics[own]) * statistics[own + 1]);
 #else
-        const REAL d = (REAL)LOAD(x, at) - near;
-        a += d;
-        b += d * d;
+            const REAL d = (REAL)LOAD(x, at) - near;
+            a += d;
+            b += d * d;
 #endif
+        }
         position += LANES;
         if (position >= v.s) {
             sample += position / v.s;

@@ -11,6 +11,7 @@ typedef COMPUTED(COMPUTE) T;
 #define STORE(x, i, v) (AT(x, i) = ENCODE(X, T, v))
 
 /* Where a row begins; its elements are `inner` apart. */
+#define PLACE(i)       (start + (i) * inner)
 #define ROW_START(row) (inner == 1 ? (row) * n : (row) / inner * n * inner + (row) % inner)
 
 #ifdef KERNEL_softmax
@@ -18,23 +19,23 @@ __kernel GROUPED void softmax(TENSOR(X, y), TENSOR(const X, x), const long rows,
                               const long inner) {
     LANE_ROOM(room);
     const long row = TASK;
-    if (row >= rows) return;
-    const long first = ROW_START(row) + LANE * inner, end = ROW_START(row) + n * inner, step = LANES * inner;
+    if (NO_TASK(row, rows)) return;
+    const long start = ROW_START(row);
     T most = -INFINITY; /* NaN is passed over here: it reaches every result through the sum */
-    for (long i = first; i < end; i += step) {
-        const T v = LOAD(x, i);
+    EACH_LANE(i, n) {
+        const T v = LOAD(x, PLACE(i));
         most = v > most ? v : most;
     }
     most = (T)MAX_LANES(room, (REAL)most);
     REAL sum = 0;
-    for (long i = first; i < end; i += step) sum += exp(LOAD(x, i) - most);
+    EACH_LANE(i, n) sum += exp(LOAD(x, PLACE(i)) - most);
     sum = SUM_LANES(room, sum);
 #if LOGARITHM
     const T shift = (T)log(sum);
-    for (long i = first; i < end; i += step) STORE(y, i, (LOAD(x, i) - most) - shift);
+    EACH_LANE(i, n) STORE(y, PLACE(i), (LOAD(x, PLACE(i)) - most) - shift);
 #else
     const T scale = (T)(1 / sum);
-    for (long i = first; i < end; i += step) STORE(y, i, exp(LOAD(x, i) - most) * scale);
+    EACH_LANE(i, n) STORE(y, PLACE(i), exp(LOAD(x, PLACE(i)) - most) * scale);
 #endif
 }
 #endif
@@ -45,17 +46,17 @@ __kernel GROUPED void softmax_grad(TENSOR(X, gx), TENSOR(const X, g), TENSOR(con
                                    const long n, const long inner) {
     LANE_ROOM(room);
     const long row = TASK;
-    if (row >= rows) return;
-    const long first = ROW_START(row) + LANE * inner, end = ROW_START(row) + n * inner, step = LANES * inner;
+    if (NO_TASK(row, rows)) return;
+    const long start = ROW_START(row);
     REAL sum = 0;
 #if LOGARITHM
-    for (long i = first; i < end; i += step) sum += LOAD(g, i);
+    EACH_LANE(i, n) sum += LOAD(g, PLACE(i));
     const T s = (T)SUM_LANES(room, sum);
-    for (long i = first; i < end; i += step) STORE(gx, i, LOAD(g, i) - exp(LOAD(y, i)) * s);
+    EACH_LANE(i, n) STORE(gx, PLACE(i), LOAD(g, PLACE(i)) - exp(LOAD(y, PLACE(i))) * s);
 #else
-    for (long i = first; i < end; i += step) sum += (REAL)LOAD(g, i) * (REAL)LOAD(y, i);
+    EACH_LANE(i, n) sum += (REAL)LOAD(g, PLACE(i)) * (REAL)LOAD(y, PLACE(i));
     const T s = (T)SUM_LANES(room, sum);
-    for (long i = first; i < end; i += step) STORE(gx, i, LOAD(y, i) * (LOAD(g, i) - s));
+    EACH_LANE(i, n) STORE(gx, PLACE(i), LOAD(y, PLACE(i)) * (LOAD(g, PLACE(i)) - s));
 #endif
 }
 #endif

@@ -95,9 +95,10 @@ static bool add_up(Ctx *c, const ClClassLoss *l, const Tensor *y, bool mean, Sto
         last = rows == 1;
         const Tensor *to = last ? y : NULL;
         Storage *next = to ? NULL : new_pairs(c, device, rows);
-        ok = (to || next) && cl_launch_rows(c, k, rows, lanes,
-                                            CL_ARGS(arg_storage(next), arg_tensor(to), arg_storage(pairs),
-                                                    arg_int64(count), arg_int64(CHUNK), arg_int(mean)));
+        ok = (to || next) &&
+             cl_launch_rows(c, k, rows, lanes,
+                            CL_ARGS(arg_storage(next), arg_tensor(to), arg_storage(pairs), arg_int64(count),
+                                    arg_int64(CHUNK), arg_int64(rows), arg_int(mean)));
         storage_release(pairs);
         pairs = next;
         count = rows;
