@@ -1,6 +1,7 @@
 --- The test runner: build/apsis tests/run.lua [-k PATTERN] [-v] [--device NAME] [FILE...]
--- Runs the files named, or every tests/*_test.lua. What a test file may use is in tests/support/check.lua.
--- With --device the tensors that tests create lie on that device (tests/support/device.lua).
+-- Runs the files named, or every tests/*_test.lua, and then those of ON_CL once more on OpenCL. What a test file may
+-- use is in tests/support/check.lua. With --device the tensors that tests create lie on that device
+-- (tests/support/device.lua).
 -- The last line reads "N passed, N failed"; the exit status is 1 when a test failed or none ran.
 
 local folder = (arg and arg[0] or "tests/run.lua"):match("^(.*)/[^/]*$") or "."
@@ -8,13 +9,18 @@ package.path = folder .. "/?.lua;" .. folder .. "/support/?.lua;" .. package.pat
 local check = require "support.check"
 local clock = require "apsis.core".clock
 
+-- The files of ops that run on OpenCL too, with the same golden values. Of the others some test what has no device
+-- (files, the command line, printing) and some have a file of their own there: cl_test for ops_test, whose kernels
+-- take long to compile, and cl_layers_test.
+local ON_CL = {"reduce", "index", "join", "matmul", "random", "autograd"}
+
 local function usage(message)
   io.stderr:write(message, "\nusage: apsis tests/run.lua [-k PATTERN] [-v] [--device NAME] [FILE...]\n")
   os.exit(1)
 end
 
 local function arguments()
-  local files, pattern, verbose = {}, nil, false
+  local files, pattern, verbose, device = {}, nil, false, nil
   local i = 1
   while arg[i] do
     if arg[i] == "-k" then
@@ -22,7 +28,8 @@ local function arguments()
       pattern = arg[i] or usage("run: -k needs a Lua pattern that test names match")
     elseif arg[i] == "--device" then
       i = i + 1
-      require("support.device").install(arg[i] or usage("run: --device needs a device, such as cl"))
+      device = arg[i] or usage("run: --device needs a device, such as cl")
+      require("support.device").install(device)
     elseif arg[i] == "-v" then
       verbose = true
     elseif arg[i]:sub(1, 1) == "-" then
@@ -32,7 +39,7 @@ local function arguments()
     end
     i = i + 1
   end
-  return files, pattern, verbose
+  return files, pattern, verbose, device
 end
 
 local function all_test_files()
@@ -87,11 +94,50 @@ local function run_file(file, pattern, verbose)
   end
 end
 
-local files, pattern, verbose = arguments()
-if #files == 0 then files = all_test_files() end
+-- The second run, in a process of its own. Its last line is added to this one's.
+local function run_on_cl(pattern, verbose)
+  local program = require "support.program"
+  local available, why = require("apsis").cl.is_available()
+  if not available then
+    print("not run a second time: " .. why)
+    return
+  end
+  print("once more on cl:")
+  io.stdout:flush()
+  local words = {program.path, folder .. "/run.lua", "--device", "cl"}
+  if verbose then words[#words + 1] = "-v" end
+  if pattern then
+    words[#words + 1] = "-k"
+    words[#words + 1] = pattern
+  end
+  for _, name in ipairs(ON_CL) do words[#words + 1] = folder .. "/" .. name .. "_test.lua" end
+  for i, word in ipairs(words) do words[i] = program.quote(word) end
+  local more, bad
+  local pipe = assert(io.popen(table.concat(words, " ") .. " 2>&1"))
+  for line in pipe:lines() do
+    local n, m = line:match "^(%d+) passed, (%d+) failed$"
+    if n then
+      more, bad = math.tointeger(n), math.tointeger(m)
+    else
+      print(line)
+      io.stdout:flush()
+    end
+  end
+  pipe:close()
+  if not more then
+    report("tests/run.lua", "the run on cl ends", "it stopped before its last line")
+    return
+  end
+  passed, failed = passed + more, failed + bad
+end
+
+local files, pattern, verbose, device = arguments()
+local everything = #files == 0
+if everything then files = all_test_files() end
 check.install()
 for _, file in ipairs(files) do run_file(file, pattern, verbose) end
 check.cleanup()
+if everything and not device then run_on_cl(pattern, verbose) end
 if passed + failed == 0 then print("no test ran") end
 print(("%d passed, %d failed"):format(passed, failed))
 os.exit(failed == 0 and passed > 0, true)

@@ -163,6 +163,7 @@ rule("scatter", "3",
 ---@param index Tensor i64 or i32, as many dimensions as x
 ---@param src Tensor|number x's dtype, at least as large as index
 ---@return Tensor the shape of x; the same bits on any number of threads
+--- Where positions repeat, the sums come in the order of the index, on every device: the same bits every time.
 --- Source: torch.scatter_add.
 rule("scatter_add", "3",
   function(g) return g end,
@@ -187,6 +188,7 @@ rule("scatter_reduce", "134y", reduce_gradient_of_x, nil, nil, reduce_gradient_o
 ---@param src Tensor x's dtype and shape, with N along dim
 ---@param alpha? number times src; default 1
 ---@return Tensor the shape of x; the same bits on any number of threads
+--- Where positions repeat, the sums come in the order of the index, on every device: the same bits every time.
 --- Source: torch.index_add.
 rule("index_add", "3",
   function(g) return g end,

@@ -95,7 +95,7 @@ end)
 ---@param n integer draws a row
 ---@param replacement boolean|nil a position may come more than once; default false
 ---@return Tensor shape (n) or (B, n), i64: positions from 1
---- Errors: without replacement, more draws than weights above 0.
+--- Errors: without replacement, more draws than weights above 0; with it, a device without f64.
 --- Source: torch.multinomial.  Example: ap.multinomial(ap.tensor {0, 10, 3, 0}, 2)
 define("multinomial", function(weights, n, replacement)
   if type(replacement) == "table" then replacement = replacement.replacement end
