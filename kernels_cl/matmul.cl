@@ -12,6 +12,7 @@
  *   SLICES         k is cut into this many slices, whose partial products go to Y one after the other
  * gemm_rows, for CPUs: a work-item makes BLOCK_M x BLOCK_N elements; B's rows are contiguous. */
 #include "common.h"
+#include "product.h"
 
 #define T COMPUTED(ACC)
 #define SUMS_f32 1
@@ -22,24 +23,6 @@
 #else
 #define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
 #endif
-
-/* As in lib/cl/matmul.c. */
-typedef struct Product {
-    long m, n, k;
-    long a_row, a_col, b_row, b_col; /* strides */
-    long y_row, y_batch;             /* Y's columns are contiguous */
-    long batch_dims, batch_size[8], batch_a[8], batch_b[8];
-} Product;
-
-static inline void batch_offsets(const Product *p, long i, long *a, long *b) {
-    *a = *b = 0;
-    for (int d = (int)p->batch_dims - 1; d >= 0; d--) {
-        const long at = i % p->batch_size[d];
-        i /= p->batch_size[d];
-        *a += at * p->batch_a[d];
-        *b += at * p->batch_b[d];
-    }
-}
 
 #define LOAD(x, i) ((T)DECODE(X, AT(x, i)))
 #define STORE(y, i, sum, beta)                                                                               \

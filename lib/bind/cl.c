@@ -30,6 +30,7 @@ static void push_info(lua_State *L, Device device) {
     set_string(L, "extensions", info->extensions ? info->extensions : "");
     set_boolean(L, "fp64", info->fp64);
     set_boolean(L, "fp16", info->fp16);
+    set_boolean(L, "tensor_cores", info->tensor_cores);
     set_boolean(L, "unified_memory", info->unified_memory);
     set_integer(L, "compute_units", info->compute_units);
     set_integer(L, "clock_mhz", info->clock_mhz);

@@ -1,6 +1,7 @@
 /* Bindings of the matrix products. mm, bmm, mv and dot are matmul for operands of stated dimensions. */
 #include "ops/matmul.h"
 #include "bind/bind.h"
+#include <string.h>
 
 static int l_matmul(lua_State *L) {
     const Tensor *a = check_tensor(L, 1), *b = check_tensor(L, 2);
@@ -37,8 +38,28 @@ static int l_linear(lua_State *L) {
     return result(L, op_linear(ctx(L), new_tensor(L), x, w, bias));
 }
 
+/* set_float32_matmul_precision("highest" | "high" | "medium"): the last two allow tf32 */
+static int l_set_precision(lua_State *L) {
+    static const char *const names[] = {"highest", "high", "medium", NULL};
+    const char *name = check_string(L, 1);
+    int i = 0;
+    while (names[i] && strcmp(names[i], name) != 0) i++;
+    if (!names[i]) raise(L, "%s: expected 'highest', 'high' or 'medium', got '%s'", op_name(L), name);
+    ctx(L)->allow_tf32 = i > 0;
+    return 0;
+}
+
+static int l_get_precision(lua_State *L) {
+    lua_pushstring(L, ctx(L)->allow_tf32 ? "high" : "highest");
+    return 1;
+}
+
 void open_matmul(lua_State *L) {
     static const OpReg ops[] = {{"matmul", l_matmul}, {"mm", l_mm},         {"bmm", l_bmm}, {"mv", l_mv},
                                 {"dot", l_dot},       {"linear", l_linear}, {NULL, NULL}};
+    static const luaL_Reg global[] = {{"set_float32_matmul_precision", l_set_precision},
+                                      {"get_float32_matmul_precision", l_get_precision},
+                                      {NULL, NULL}};
     register_ops(L, ops);
+    register_functions(L, global);
 }

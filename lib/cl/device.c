@@ -43,11 +43,18 @@ static char *query_extensions(cl_device_id id) {
     return text;
 }
 
-/* APSIS_CL_TUNE=gpu|cpu|nofp64, joined by commas: what a device is taken for. Tests reach the kernels for
- * GPUs, and those for devices without double, on PoCL with it. */
+/* APSIS_CL_TUNE=gpu|cpu|nofp64|mma|nomma, joined by commas: what a device is taken for. Tests reach the
+ * kernels for GPUs, for tensor cores (emulated) and for devices without double on PoCL with it. */
 static bool tuned(const char *as) {
     const char *tune = getenv("APSIS_CL_TUNE");
     return tune && strstr(tune, as);
+}
+
+/* The instructions that the kernel uses came with compute capability 8.0. */
+static bool has_tensor_cores(const ClDevice *d, const char *extensions) {
+    enum { COMPUTE_CAPABILITY_MAJOR_NV = 0x4000, FIRST_MAJOR = 8 };
+    return strstr(extensions, "cl_nv_device_attribute_query") &&
+           query_number(d->id, COMPUTE_CAPABILITY_MAJOR_NV) >= FIRST_MAJOR && !tuned("nomma");
 }
 
 static void describe(ClDevice *d) {
@@ -76,6 +83,8 @@ static void describe(ClDevice *d) {
     size_t group = 0;
     cl_api.GetDeviceInfo(d->id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof group, &group, NULL);
     info->max_work_group = (int64_t)group;
+    d->emulates_mma = tuned("mma") && !tuned("nomma") && !info->is_gpu;
+    info->tensor_cores = d->emulates_mma || has_tensor_cores(d, extensions);
     d->as_gpu = tuned("gpu") || (!info->is_cpu && !tuned("cpu"));
     snprintf(d->identity, sizeof d->identity, "%s|%s|%s|%s|%s", info->platform, info->vendor, info->name,
              info->version, info->driver);

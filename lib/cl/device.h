@@ -11,6 +11,7 @@
 typedef struct ClDeviceInfo {
     char name[128], vendor[128], platform[128], version[128], driver[64], *extensions;
     bool is_gpu, is_cpu, fp64, fp16, unified_memory, exact_divide;
+    bool tensor_cores; /* NVIDIA's mma instructions for f16, bf16 and tf32, by inline PTX */
     int64_t compute_units, max_work_group, local_memory, global_memory, max_allocation, clock_mhz;
 } ClDeviceInfo;
 

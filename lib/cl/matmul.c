@@ -14,7 +14,9 @@ static const ClSpec gemm_tiled = {
     {"X", "ACC", "TILE_M", "TILE_N", "TILE_K", "ROWS", "COLS", "A_ALONG_K", "B_ALONG_N", "SLICES"}};
 static const ClSpec gemm_rows = {"matmul.cl", "gemm_rows", 2, {"X", "ACC", "BLOCK_M", "BLOCK_N"}};
 
-/* As in kernels_cl/matmul.cl. */
+static const ClSpec gemm_mma = {"matmul_mma.cl", "gemm_mma", 1, {"X", "A_LOADS", "B_LOADS", "EMULATED"}};
+
+/* As in kernels_cl/product.h. */
 typedef struct Product {
     int64_t m, n, k;
     int64_t a_row, a_col, b_row, b_col, y_row, y_batch;
@@ -98,6 +100,46 @@ static bool launch_sliced(Ctx *c, const char *op, const Tensor *y, const Tensor 
     return ok;
 }
 
+/* --- tensor cores ------------------------------------------------------------------------------------------
+ */
+
+enum { MMA_TILE = 128, MMA_ITEMS = 256, MMA_LEAST = 32 };
+enum { ONE_BY_ONE, ALONG_K, ACROSS }; /* as in kernels_cl/matmul_mma.cl */
+
+static bool all_divide(int64_t unit, const Tensor *t, int64_t stride, const Batch *batch,
+                       const int64_t *steps) {
+    bool ok = t->offset % unit == 0 && stride % unit == 0;
+    for (int d = 0; d < batch->ndim; d++) ok = ok && steps[d] % unit == 0;
+    return ok;
+}
+
+/* How tiles of an operand are read: its strides between lines (rows of a, columns of b) and along k. */
+static int choose_loads(const Tensor *t, int64_t line, int64_t along_k, const Batch *batch,
+                        const int64_t *steps) {
+    if (along_k == 1 && all_divide(16 / dtype_size((DType)t->dtype), t, line, batch, steps)) return ALONG_K;
+    if (line == 1 && all_divide(2, t, along_k, batch, steps)) return ACROSS;
+    return ONE_BY_ONE;
+}
+
+/* Small products would leave most of a tile idle. */
+static bool wants_tensor_cores(const Ctx *c, const ClDevice *d, const Tensor *y, const Product *p) {
+    bool dtype = y->dtype == F16 || y->dtype == BF16 || (y->dtype == F32 && c->allow_tf32);
+    return d->info.tensor_cores && dtype && p->m >= MMA_LEAST && p->n >= MMA_LEAST;
+}
+
+static bool launch_mma(Ctx *c, const char *op, const ClDevice *d, const Tensor *y, const Tensor *a,
+                       const Tensor *b, Product *p, const Batch *batch, double beta) {
+    int a_loads = choose_loads(a, p->a_row, p->a_col, batch, batch->stride_a);
+    int b_loads = choose_loads(b, p->b_col, p->b_row, batch, batch->stride_b);
+    ClKernel *k = cl_get_kernel(c, op, y->device, &gemm_mma, NULL,
+                                (int[]){y->dtype, a_loads, b_loads, d->emulates_mma});
+    ClGrid grid = {
+        3, {ceil_div(p->n, MMA_TILE) * MMA_ITEMS, ceil_div(p->m, MMA_TILE), batch->count}, {MMA_ITEMS, 1, 1}};
+    return k && cl_launch(c, k, &grid,
+                          CL_ARGS(arg_tensor(a), arg_tensor(b), arg_tensor(y), arg_float((float)beta),
+                                  arg_struct(p, sizeof *p)));
+}
+
 /* --- CPUs --------------------------------------------------------------------------------------------------
  */
 
@@ -118,6 +160,8 @@ bool cl_matmul(Ctx *c, const char *op, const Tensor *y, const Tensor *a, const T
     ClQueue *q = cl_queue(c, y->device);
     if (!q) return false;
     Product p = product_of(a, b, batch);
+    if (wants_tensor_cores(c, q->device, y, &p))
+        return launch_mma(c, op, q->device, y, a, b, &p, batch, beta);
     if (!q->device->as_gpu && p.b_col == 1) return launch_rows(c, op, y, a, b, &p, batch->count, beta);
     Tile t = choose_tile(&p, sum_dtype((DType)y->dtype));
     int slices = (y->dtype == F32 || y->dtype == F64) && beta == 0

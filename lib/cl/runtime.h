@@ -141,6 +141,7 @@ typedef struct ClDevice {
     ClDeviceInfo info;
     char identity[640]; /* driver, device and versions: what a binary belongs to */
     bool as_gpu;        /* kernels are tuned for a GPU: it is one, or APSIS_CL_TUNE=gpu */
+    bool emulates_mma;  /* APSIS_CL_TUNE=mma: the kernels for tensor cores with plain C in their place */
     ClProgram *programs;
 } ClDevice;
 

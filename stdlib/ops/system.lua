@@ -24,4 +24,40 @@
 ---@return boolean
 --- Example: ap.isatty(io.stdout)
 
+--- set_float32_matmul_precision: whether f32 products may give up accuracy for speed, on devices that gain by it.
+---@param precision string "highest" (the default): full f32; "high" or "medium": NVIDIA's tensor cores may round the
+--- factors to tf32 (10 bits of fraction; sums stay f32). The CPU and other devices compute in full f32 always.
+--- Source: torch.set_float32_matmul_precision.  Example: ap.set_float32_matmul_precision("high")
+
+--- get_float32_matmul_precision: "highest" or "high".
+---@return string
+--- Source: torch.get_float32_matmul_precision.
+
+--- cl.is_available: whether there is an OpenCL device.
+---@return boolean
+---@return string? what is missing, where there is none
+--- Example: ap.cl.is_available() --> true
+
+--- cl.devices: the OpenCL devices, GPUs first: device i is "cl:i". "cl" is the first one, or what the environment's
+--- APSIS_CL_DEVICE names (a number, or a part of a device's or platform's name).
+---@return table[] infos as cl.info gives them
+--- Example: for _, d in ipairs(ap.cl.devices()) do print(d.device, d.name) end
+
+--- cl.info: what a device is.
+---@param device string|integer|nil "cl:2" or 2; nil: "cl". It is opened.
+---@return table {device, name, vendor, platform, version, driver, type ("gpu", "cpu" or "accelerator"), extensions, fp64,
+--- fp16, tensor_cores, unified_memory (booleans), compute_units, clock_mhz, max_work_group, and in bytes: local_memory,
+--- global_memory, max_allocation}
+--- Errors: there is no such device.  Example: ap.cl.info().fp64
+
+--- cl.memory: the account of this instance's tensors on a device, in bytes.
+---@param device string|integer|nil as for cl.info
+---@return table {live (held by tensors), cached (freed, kept for reuse), peak (the most that was live)}
+--- Example: ap.cl.memory().live
+
+--- synchronize: waits until devices have done all that they were given; ops on devices return before that.
+---@param device string|nil nil: every device
+--- Errors: what went wrong on the device since, such as an index out of range in a kernel.
+--- Source: torch.cuda.synchronize.  Example: ap.synchronize()
+
 return {}
