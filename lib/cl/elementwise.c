@@ -39,6 +39,12 @@ static bool is_aligned(int operands, const Tensor *const *t) {
     return true;
 }
 
+/* STRIDED. Where divisions are cheap beside the rest, on a CPU, one kernel does for any number. */
+static int strided_dims(const ClDevice *d, bool strided, int ndim) {
+    if (!strided) return 0;
+    return d->as_gpu && ndim < ANY_DIMS ? ndim : ANY_DIMS;
+}
+
 bool cl_elementwise(Ctx *c, const char *op, int operands, const Tensor *const *t, DType compute,
                     const double *p) {
     Loop loop;
@@ -61,10 +67,7 @@ bool cl_elementwise(Ctx *c, const char *op, int operands, const Tensor *const *t
     DType b_type = !b || b_number ? a_type : (DType)b->dtype;
     ClKernel *k = cl_get_kernel(c, op, t[0]->device, &elementwise, op,
                                 (int[]){t[0]->dtype, (int)a_type, (int)b_type, (int)compute, operands - 1,
-                                        a_number, b_number,
-                                        !strided               ? 0
-                                        : loop.ndim < ANY_DIMS ? loop.ndim
-                                                               : ANY_DIMS,
+                                        a_number, b_number, strided_dims(queue->device, strided, loop.ndim),
                                         strided && wide, vector});
     if (!k) return false;
 
