@@ -1,14 +1,25 @@
-/* The function table of libOpenCL, filled by dlopen; names of errors. */
+/* The function table of libOpenCL, filled by dlopen; names of errors. APSIS_CL_LIBRARY names another library:
+ * a phone's, say, that lies outside the linker's path. */
 #include "cl/api.h"
 #include <dlfcn.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 ClApi cl_api;
 
 bool cl_load(const char **why) {
     static const char *const libraries[] = {"libOpenCL.so.1", "libOpenCL.so",
                                             "/System/Library/Frameworks/OpenCL.framework/OpenCL"};
+    const char *chosen = getenv("APSIS_CL_LIBRARY");
     void *library = NULL;
+    if (chosen && *chosen) {
+        static char text[256];
+        library = dlopen(chosen, RTLD_NOW | RTLD_LOCAL);
+        snprintf(text, sizeof text, "APSIS_CL_LIBRARY is '%s', which cannot be opened", chosen);
+        *why = text;
+        if (!library) return false;
+    }
     for (size_t i = 0; i < sizeof libraries / sizeof *libraries && !library; i++)
         library = dlopen(libraries[i], RTLD_NOW | RTLD_LOCAL);
     if (!library) {
