@@ -1,5 +1,5 @@
 --- The test runner: build/apsis tests/run.lua [-k PATTERN] [-v] [--device NAME] [FILE...]
--- Runs the files named, or every tests/*_test.lua, and then those of ON_CL once more on OpenCL. What a test file may
+-- Runs the files named, or every tests/*_test.lua and those of ON_CL once more on OpenCL. What a test file may
 -- use is in tests/support/check.lua. With --device the tensors that tests create lie on that device
 -- (tests/support/device.lua).
 -- The last line reads "N passed, N failed"; the exit status is 1 when a test failed or none ran.
@@ -9,10 +9,12 @@ package.path = folder .. "/?.lua;" .. folder .. "/support/?.lua;" .. package.pat
 local check = require "support.check"
 local clock = require "apsis.core".clock
 
--- The files of ops that run on OpenCL too, with the same golden values. Of the others some test what has no device
--- (files, the command line, printing) and some have a file of their own there: cl_test for ops_test, whose kernels
--- take long to compile, and cl_layers_test.
-local ON_CL = {"reduce", "index", "join", "matmul", "random", "autograd"}
+-- The files of ops that run on OpenCL too, with the same golden values, in processes of their own beside this one: a
+-- first run compiles some thousand kernels. The other files test what has no device: files, the command line, printing.
+local ON_CL = {
+  {"ops", "optim", "nn"},
+  {"dtypes", "conv", "norm", "loss", "reduce", "index", "join", "matmul", "random", "autograd"},
+}
 
 local function usage(message)
   io.stderr:write(message, "\nusage: apsis tests/run.lua [-k PATTERN] [-v] [--device NAME] [FILE...]\n")
@@ -94,26 +96,23 @@ local function run_file(file, pattern, verbose)
   end
 end
 
--- The second run, in a process of its own. Its last line is added to this one's.
-local function run_on_cl(pattern, verbose)
+-- Starts the second run of a group of files; its output is read at the end.
+local function start_on_cl(group, pattern, verbose)
   local program = require "support.program"
-  local available, why = require("apsis").cl.is_available()
-  if not available then
-    print("not run a second time: " .. why)
-    return
-  end
-  print("once more on cl:")
-  io.stdout:flush()
   local words = {program.path, folder .. "/run.lua", "--device", "cl"}
   if verbose then words[#words + 1] = "-v" end
   if pattern then
     words[#words + 1] = "-k"
     words[#words + 1] = pattern
   end
-  for _, name in ipairs(ON_CL) do words[#words + 1] = folder .. "/" .. name .. "_test.lua" end
+  for _, name in ipairs(group) do words[#words + 1] = folder .. "/" .. name .. "_test.lua" end
   for i, word in ipairs(words) do words[i] = program.quote(word) end
+  return assert(io.popen(table.concat(words, " ") .. " 2>&1"))
+end
+
+-- Prints what a second run printed, but for its last line, which is added to this run's.
+local function finish_on_cl(pipe)
   local more, bad
-  local pipe = assert(io.popen(table.concat(words, " ") .. " 2>&1"))
   for line in pipe:lines() do
     local n, m = line:match "^(%d+) passed, (%d+) failed$"
     if n then
@@ -124,20 +123,24 @@ local function run_on_cl(pattern, verbose)
     end
   end
   pipe:close()
-  if not more then
-    report("tests/run.lua", "the run on cl ends", "it stopped before its last line")
-    return
-  end
+  if not more then return report("tests/run.lua", "the run on cl ends", "it stopped before its last line") end
   passed, failed = passed + more, failed + bad
 end
 
 local files, pattern, verbose, device = arguments()
-local everything = #files == 0
-if everything then files = all_test_files() end
+local second = {}
+if #files == 0 then
+  files = all_test_files()
+  -- Where there is no device, cl_test fails and says what is missing.
+  if not device and require("apsis").cl.is_available() then
+    for i, group in ipairs(ON_CL) do second[i] = start_on_cl(group, pattern, verbose) end
+  end
+end
 check.install()
 for _, file in ipairs(files) do run_file(file, pattern, verbose) end
 check.cleanup()
-if everything and not device then run_on_cl(pattern, verbose) end
-if passed + failed == 0 then print("no test ran") end
+if #second > 0 then print "on cl:" end
+for _, pipe in ipairs(second) do finish_on_cl(pipe) end
+if passed + failed == 0 then print "no test ran" end
 print(("%d passed, %d failed"):format(passed, failed))
 os.exit(failed == 0 and passed > 0, true)
