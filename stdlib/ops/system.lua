@@ -45,7 +45,7 @@
 
 --- cl.info: what a device is.
 ---@param device string|integer|nil "cl:2" or 2; nil: "cl". It is opened.
----@return table {device, name, vendor, platform, version, driver, type ("gpu", "cpu" or "accelerator"), extensions, fp64,
+---@return table {device, name, vendor, platform, version, driver, type ("gpu", "cpu", "accelerator"), extensions, fp64,
 --- fp16, tensor_cores, unified_memory (booleans), compute_units, clock_mhz, max_work_group, and in bytes: local_memory,
 --- global_memory, max_allocation}
 --- Errors: there is no such device.  Example: ap.cl.info().fp64
