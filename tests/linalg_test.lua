@@ -429,6 +429,28 @@ test("singular matrices: the error names the function and the matrix", function(
   close(linalg.cond(batch, 1), {{1, 1}, {math.huge, 1}})
 end)
 
+test("the functions named _ex say where they failed instead", function()
+  local batch = ap.eye(3, F64):expand(2, 3, 3):clone()
+  batch[{2, 2, 2}] = 0
+  local failed = ap.tensor({0, 2}, {dtype = "i32"})
+  local x, info = linalg.inv_ex(batch)
+  equal(info, failed)
+  close(x[1], ap.eye(3, F64))
+  truth(not x[2]:isfinite():all():item())
+  x, info = linalg.solve_ex(batch, ap.ones(3, 1, F64))
+  equal(info, failed)
+  close(x[1], ap.ones(3, 1, F64))
+  x, info = linalg.cholesky_ex(batch)
+  equal(info, failed)
+  close(x[1], ap.eye(3, F64))
+  for _, name in ipairs {"inv_ex", "cholesky_ex"} do
+    raises("linalg." .. name .. ": a matrix is", function() linalg[name](batch, {check_errors = true}) end)
+  end
+  raises("linalg.solve_ex: a matrix is singular", function()
+    linalg.solve_ex(batch, ap.ones(3, F64), {check_errors = true})
+  end)
+end)
+
 test("matrices that are not positive definite: the error names the first", function()
   local batch = ap.eye(20, F64):expand(3, 20, 20):clone()
   batch[{2, 18, 18}] = -1

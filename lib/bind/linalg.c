@@ -15,7 +15,7 @@ static int l_lu_factor(lua_State *L) {
 static int l_lu_solve(lua_State *L) {
     const Tensor *lu = check_tensor(L, 1), *pivots = check_tensor(L, 2), *b = check_tensor(L, 3);
     bool adjoint = opt_bool(L, 4, false);
-    return result(L, op_lu_solve(ctx(L), new_tensor(L), lu, pivots, b, adjoint, op_name(L)));
+    return result(L, op_lu_solve(ctx(L), new_tensor(L), NULL, lu, pivots, b, adjoint, op_name(L)));
 }
 
 /* lu_rows(pivots, m) -> positions */
@@ -30,22 +30,40 @@ static int l_solve(lua_State *L) {
     const Tensor *a = check_tensor(L, 1), *b = check_tensor(L, 2);
     Tensor *x = new_tensor(L), *lu = new_tensor(L), *pivots = new_tensor(L);
     bool ok = op_lu_factor(ctx(L), lu, pivots, a, op_name(L)) &&
-              op_lu_solve(ctx(L), x, lu, pivots, b, false, op_name(L));
+              op_lu_solve(ctx(L), x, NULL, lu, pivots, b, false, op_name(L));
     return results(L, ok, 3);
+}
+
+/* solve_ex(a, b) -> x, LU, pivots, info */
+static int l_solve_ex(lua_State *L) {
+    const Tensor *a = check_tensor(L, 1), *b = check_tensor(L, 2);
+    Tensor *x = new_tensor(L), *lu = new_tensor(L), *pivots = new_tensor(L), *info = new_tensor(L);
+    bool ok = op_lu_factor(ctx(L), lu, pivots, a, op_name(L)) &&
+              op_lu_solve(ctx(L), x, info, lu, pivots, b, false, op_name(L));
+    return results(L, ok, 4);
+}
+
+/* The inverse of a, and the info where wanted; the factors leave the stack. */
+static int inverse(lua_State *L, bool with_info) {
+    const Tensor *a = check_tensor(L, 1);
+    const int factors = lua_gettop(L) + 1;
+    Tensor *lu = new_tensor(L), *pivots = new_tensor(L);
+    Tensor *out = new_tensor(L), *info = with_info ? new_tensor(L) : NULL;
+    bool ok = op_lu_factor(ctx(L), lu, pivots, a, op_name(L)) &&
+              op_lu_inv(ctx(L), out, info, lu, pivots, op_name(L));
+    lua_remove(L, factors);
+    lua_remove(L, factors);
+    return results(L, ok, with_info ? 2 : 1);
 }
 
 /* inv(a) -> its inverse */
 static int l_inv(lua_State *L) {
-    const Tensor *a = check_tensor(L, 1);
-    Tensor *lu = new_tensor(L), *pivots = new_tensor(L), *out = new_tensor(L);
-    bool ok =
-        op_lu_factor(ctx(L), lu, pivots, a, op_name(L)) && op_lu_inv(ctx(L), out, lu, pivots, op_name(L));
-    if (ok) {
-        lua_pushvalue(L, -1); /* the results alone on top, the arguments where they were */
-        lua_replace(L, -4);
-        lua_pop(L, 2);
-    }
-    return result(L, ok);
+    return inverse(L, false);
+}
+
+/* inv_ex(a) -> its inverse, info */
+static int l_inv_ex(lua_State *L) {
+    return inverse(L, true);
 }
 
 /* det(a) -> det, LU, pivots */
@@ -70,7 +88,15 @@ static int l_slogdet(lua_State *L) {
 static int l_cholesky(lua_State *L) {
     const Tensor *a = check_tensor(L, 1);
     bool upper = opt_bool(L, 2, false);
-    return result(L, op_cholesky(ctx(L), new_tensor(L), a, upper, op_name(L)));
+    return result(L, op_cholesky(ctx(L), new_tensor(L), NULL, a, upper, op_name(L)));
+}
+
+/* cholesky_ex(a, upper) -> L, info */
+static int l_cholesky_ex(lua_State *L) {
+    const Tensor *a = check_tensor(L, 1);
+    bool upper = opt_bool(L, 2, false);
+    Tensor *out = new_tensor(L), *info = new_tensor(L);
+    return results(L, op_cholesky(ctx(L), out, info, a, upper, op_name(L)), 2);
 }
 
 /* solve_triangular(a, b, upper, unitriangular) -> x with a x = b */
@@ -149,10 +175,13 @@ void open_linalg(lua_State *L) {
         {"linalg.lu_solve", l_lu_solve},
         {"linalg.lu_rows", l_lu_rows},
         {"linalg.solve", l_solve},
+        {"linalg.solve_ex", l_solve_ex},
         {"linalg.inv", l_inv},
+        {"linalg.inv_ex", l_inv_ex},
         {"linalg.det", l_det},
         {"linalg.slogdet", l_slogdet},
         {"linalg.cholesky", l_cholesky},
+        {"linalg.cholesky_ex", l_cholesky_ex},
         {"linalg.solve_triangular", l_solve_triangular},
         {"linalg.qr", l_qr},
         {"linalg.svd", l_svd},

@@ -269,8 +269,9 @@ static void unpack_vectors(const Job *j, const void *packed, const void *imagina
         const int64_t re_col = im < 0 ? col - 1 : col, im_col = re_col + 1;
         for (int64_t row = 0; row < n; row++) {
             const int64_t to = 2 * (row * n + col);
+            const double part = im == 0 ? 0 : get(j, packed, im_col * n + row);
             put(j, out, to, get(j, packed, re_col * n + row));
-            put(j, out, to + 1, im == 0 ? 0 : (im < 0 ? -1 : 1) * get(j, packed, im_col * n + row));
+            put(j, out, to + 1, im == 0 ? 0 : im < 0 ? 0 - part : part);
         }
     }
 }

@@ -6,8 +6,8 @@
 #include <string.h>
 
 static void release_if_any(Tensor *t) {
-    if (t->storage) tensor_release(t);
-    t->storage = NULL;
+    if (t && t->storage) tensor_release(t);
+    if (t) t->storage = NULL;
 }
 
 /* What the steps of this file work on; the strides of a batch are in elements. */
@@ -17,6 +17,7 @@ typedef struct Job {
     int64_t m, n, k;
     const Tensor *a, *b; /* a is read or factored; b is the right side and the result */
     const Tensor *pivots;
+    int32_t *info; /* of a step for each matrix, or NULL: a failure ends the work */
     bool upper, unit, adjoint;
     int batch_dims; /* of b; a's batch is expanded to it */
     int64_t batch_stride[MAX_DIMS], pivot_stride[MAX_DIMS];
@@ -186,12 +187,24 @@ static double diagonal(const Tensor *lu, int64_t which, int64_t i) {
     return lu->dtype == F64 ? ((const double *)tensor_data(lu))[at] : ((const float *)tensor_data(lu))[at];
 }
 
-static bool require_regular(Ctx *c, const Tensor *lu, const char *op) {
-    const int64_t n = matrix_rows(lu);
-    for (int64_t i = 0, count = matrix_count(lu); i < count; i++)
-        for (int64_t j = 0; j < n; j++)
-            REQUIRE(c, diagonal(lu, i, j) != 0, "%s: %s is singular: U[%lld, %lld] of its LU factors is 0",
-                    op, WHICH(lu, i), (long long)j + 1, (long long)j + 1);
+/* The first zero on U's diagonal, from 1; 0 where there is none. */
+static int64_t singular_at(const Tensor *lu, int64_t which) {
+    for (int64_t j = 0; j < matrix_rows(lu); j++)
+        if (diagonal(lu, which, j) == 0) return j + 1;
+    return 0;
+}
+
+static bool check_regular(Ctx *c, const Tensor *lu, Tensor *info, const char *op) {
+    if (info && !new_scalars(c, info, lu, I32)) return false;
+    for (int64_t i = 0, count = matrix_count(lu); i < count; i++) {
+        const int64_t at = singular_at(lu, i);
+        if (info) {
+            ((int32_t *)tensor_data(info))[i] = (int32_t)at;
+            continue;
+        }
+        REQUIRE(c, at == 0, "%s: %s is singular: U[%lld, %lld] of its LU factors is 0", op, WHICH(lu, i),
+                (long long)at, (long long)at);
+    }
     return true;
 }
 
@@ -216,16 +229,18 @@ static bool solve_all(Ctx *c, const Tensor *x, const Tensor *lu, const Tensor *p
     return tensor_numel(x) == 0 || each_matrix(c, &loop, lu_solve_step, &job);
 }
 
-bool op_lu_solve(Ctx *c, Tensor *x, const Tensor *lu, const Tensor *pivots, const Tensor *b, bool adjoint,
-                 const char *op) {
+bool op_lu_solve(Ctx *c, Tensor *x, Tensor *info, const Tensor *lu, const Tensor *pivots, const Tensor *b,
+                 bool adjoint, const char *op) {
     Tensor factors, swaps;
     x->storage = NULL;
+    if (info) info->storage = NULL;
     if (!open_factors(c, &factors, &swaps, lu, pivots, op)) return false;
-    bool ok = require_regular(c, &factors, op) && new_sides(c, x, lu, b, op) &&
+    bool ok = check_regular(c, &factors, info, op) && new_sides(c, x, lu, b, op) &&
               solve_all(c, x, &factors, &swaps, adjoint);
     tensor_release(&factors);
     tensor_release(&swaps);
     if (!ok) release_if_any(x);
+    if (!ok) release_if_any(info);
     return ok;
 }
 
@@ -243,11 +258,13 @@ static void set_identity(const Tensor *x) {
     }
 }
 
-bool op_lu_inv(Ctx *c, Tensor *out, const Tensor *lu, const Tensor *pivots, const char *op) {
+bool op_lu_inv(Ctx *c, Tensor *out, Tensor *info, const Tensor *lu, const Tensor *pivots, const char *op) {
     Tensor factors, swaps;
     out->storage = NULL;
+    if (info) info->storage = NULL;
     if (!open_factors(c, &factors, &swaps, lu, pivots, op)) return false;
-    bool ok = require_regular(c, &factors, op) && new_matrices(c, out, lu, matrix_rows(lu), matrix_rows(lu));
+    bool ok =
+        check_regular(c, &factors, info, op) && new_matrices(c, out, lu, matrix_rows(lu), matrix_rows(lu));
     if (ok) {
         if (tensor_numel(out)) set_identity(out);
         ok = solve_all(c, out, &factors, &swaps, false);
@@ -255,6 +272,7 @@ bool op_lu_inv(Ctx *c, Tensor *out, const Tensor *lu, const Tensor *pivots, cons
     tensor_release(&factors);
     tensor_release(&swaps);
     if (!ok) release_if_any(out);
+    if (!ok) release_if_any(info);
     return ok;
 }
 
@@ -328,21 +346,30 @@ static int64_t cholesky_step(const void *job, int64_t i, void *scratch, int thre
     const Job *j = job;
     void *a = element(j->a, i * j->n * j->n);
     int64_t failed = cpu_cholesky(j->c, j->dtype, j->n, a, j->n, scratch, threads);
-    if (!failed) clear_lower(j->dtype, j->n, a);
-    return failed;
+    if (!failed || j->info) clear_lower(j->dtype, j->n, a);
+    if (!j->info) return failed;
+    j->info[i] = (int32_t)failed;
+    return 0;
 }
 
 /* Works on an upper triangle; where the lower one is wanted, on A's transpose, whose result is seen
  * transposed again. */
-bool op_cholesky(Ctx *c, Tensor *out, const Tensor *a, bool upper, const char *op) {
+bool op_cholesky(Ctx *c, Tensor *out, Tensor *info, const Tensor *a, bool upper, const char *op) {
     out->storage = NULL;
-    if (!check_square(c, op, a)) return false;
+    if (info) info->storage = NULL;
+    if (!check_square(c, op, a) || (info && (!new_scalars(c, info, a, I32) || !op_fill_int_(c, info, 0))))
+        return false;
     const int64_t n = matrix_rows(a);
     bool ok = upper ? new_matrices(c, out, a, n, n) : new_columns(c, out, a, n, n);
     MatrixLoop loop = {
         .count = matrix_count(a), .work = (double)n * (double)n * (double)n / 3, .inner_threads = true};
     if (ok && tensor_numel(a)) {
-        const Job job = {.c = c, .dtype = (DType)a->dtype, .m = n, .n = n, .a = out};
+        const Job job = {.c = c,
+                         .dtype = (DType)a->dtype,
+                         .m = n,
+                         .n = n,
+                         .a = out,
+                         .info = info ? tensor_data(info) : NULL};
         loop.scratch_bytes = scratch_bytes(&job);
         ok = op_copy_(c, out, a) && each_matrix(c, &loop, cholesky_step, &job);
     }
@@ -350,6 +377,7 @@ bool op_cholesky(Ctx *c, Tensor *out, const Tensor *a, bool upper, const char *o
         ok = ctx_fail(c, "%s: %s is not positive definite (its leading block of %lld rows is not)", op,
                       WHICH(a, loop.failed), (long long)loop.info);
     if (!ok) release_if_any(out);
+    if (!ok) release_if_any(info);
     return ok;
 }
 

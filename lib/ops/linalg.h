@@ -10,10 +10,13 @@
 /* A (..., m, n) = P L U: L (ones on its diagonal are left out) and U in lu (..., m, n), pivots i32
  * (..., min(m, n)): row i changed places with row pivots[i], from 1. A singular A is no error here. */
 bool op_lu_factor(Ctx *c, Tensor *lu, Tensor *pivots, const Tensor *a, const char *op);
+/* What follows takes `info` i32 (...), which it makes, or NULL: for each matrix 0, or where the work failed,
+ * from 1. Without it a failure is an error that names the first such matrix. */
+
 /* x with A x = b, or A^T x = b where `adjoint`, for A (..., n, n) factored and b (..., n, k); batches
- * broadcast. A zero on U's diagonal is an error. */
-bool op_lu_solve(Ctx *c, Tensor *x, const Tensor *lu, const Tensor *pivots, const Tensor *b, bool adjoint,
-                 const char *op);
+ * broadcast. A zero on U's diagonal is a failure. */
+bool op_lu_solve(Ctx *c, Tensor *x, Tensor *info, const Tensor *lu, const Tensor *pivots, const Tensor *b,
+                 bool adjoint, const char *op);
 /* The positions (..., m), from 1, that put A's rows into the order of L U: i64. */
 bool op_lu_rows(Ctx *c, Tensor *out, const Tensor *pivots, int64_t m, const char *op);
 /* The determinant (...), and its sign and the logarithm of its size. */
@@ -21,9 +24,9 @@ bool op_lu_det(Ctx *c, Tensor *det, const Tensor *lu, const Tensor *pivots, cons
 bool op_lu_slogdet(Ctx *c, Tensor *sign, Tensor *logabsdet, const Tensor *lu, const Tensor *pivots,
                    const char *op);
 /* The inverse of A from its factors. */
-bool op_lu_inv(Ctx *c, Tensor *out, const Tensor *lu, const Tensor *pivots, const char *op);
+bool op_lu_inv(Ctx *c, Tensor *out, Tensor *info, const Tensor *lu, const Tensor *pivots, const char *op);
 /* L with A = L L^T (`upper`: U with A = U^T U), of which that triangle of A is read. */
-bool op_cholesky(Ctx *c, Tensor *out, const Tensor *a, bool upper, const char *op);
+bool op_cholesky(Ctx *c, Tensor *out, Tensor *info, const Tensor *a, bool upper, const char *op);
 /* x (..., n, k) with A x = b, where one triangle of A counts; `unit`: its diagonal is taken for ones. */
 bool op_solve_triangular(Ctx *c, Tensor *x, const Tensor *a, const Tensor *b, bool upper, bool unit);
 

@@ -155,7 +155,7 @@ end
 
 -- --- general systems --------------------------------------------------------------------------------------------
 
-rule_joint("linalg.solve", "1y", function(needs, g, y, a)
+local function solve_gradient(needs, g, y, a)
   local w
   if recording() then
     w = solve(t(a), g[1]) -- differentiable in A
@@ -163,7 +163,31 @@ rule_joint("linalg.solve", "1y", function(needs, g, y, a)
     w = lu_solve(y[2], y[3], g[1], true)
   end
   return needs[1] and -w:matmul(t(y[1])) or nil, w
-end)
+end
+rule_joint("linalg.solve", "1y", solve_gradient)
+rule_joint("linalg.solve_ex", "1y", solve_gradient)
+
+-- What solve and solve_ex share: f is their primitive.
+local function solve_with(op, f, A, B, left)
+  check_tensors(op, A, B)
+  if A.ndim >= 2 and arguments.is_vectors(A, B) then
+    if left == false then fail("%s: left = false needs a matrix B, got a vector", op) end
+    local x, _, _, info = f(A, B:unsqueeze(-1))
+    return x:squeeze(-1), info
+  end
+  if left ~= false then
+    local x, _, _, info = f(A, B)
+    return x, info
+  end
+  if A.ndim < 2 or B.ndim < 2 then fail("%s: expected matrices", op) end
+  local x, _, _, info = f(t(A), t(B))
+  return t(x), info
+end
+
+-- What the functions named *_ex do with check_errors = true.
+local function check_info(op, info, what)
+  if info:ne(0):any():item() then fail("%s: a matrix is %s: its info is not 0", op, what) end
+end
 
 --- solve: the X with A X = B.
 ---@param A Tensor shape (..., N, N)
@@ -173,15 +197,21 @@ end)
 --- Errors: a matrix is singular.
 --- Source: torch.linalg.solve.  Example: ap.linalg.solve(ap.tensor{{2, 0}, {0, 4}}, ap.tensor{2, 2}) --> [1, 0.5]
 function linalg.solve(A, B, ...)
-  check_tensors("linalg.solve", A, B)
-  local left = named("linalg.solve", {"left"}, ...)
-  if A.ndim >= 2 and arguments.is_vectors(A, B) then
-    if left == false then fail("linalg.solve: left = false needs a matrix B, got a vector") end
-    return (solve(A, B:unsqueeze(-1)):squeeze(-1))
-  end
-  if left ~= false then return (solve(A, B)) end
-  if A.ndim < 2 or B.ndim < 2 then fail("linalg.solve: expected matrices") end
-  return t((solve(t(A), t(B))))
+  return (solve_with("linalg.solve", solve, A, B, (named("linalg.solve", {"left"}, ...))))
+end
+
+--- solve_ex: solve, with infinities or nan where a matrix is singular.
+---@param A Tensor shape (..., N, N)
+---@param B Tensor as for solve
+---@param options {left: boolean?, check_errors: boolean?}|nil check_errors: singular matrices are an error after all
+---@return Tensor X
+---@return Tensor info i32, shape (...) of A: 0, or which element of U's diagonal is 0, from 1
+--- Source: torch.linalg.solve_ex.
+function linalg.solve_ex(A, B, ...)
+  local left, check = named("linalg.solve_ex", {"left", "check_errors"}, ...)
+  local x, info = solve_with("linalg.solve_ex", core["linalg.solve_ex"], A, B, left)
+  if check then check_info("linalg.solve_ex", info, "singular") end
+  return x, info
 end
 
 -- --- inverse and determinants -----------------------------------------------------------------------------------
@@ -196,6 +226,22 @@ rule("linalg.inv", "y", function(g, y) return -t(y):matmul(g):matmul(t(y)) end)
 function linalg.inv(A)
   check_tensors("linalg.inv", A)
   return inv(A)
+end
+
+rule("linalg.inv_ex", "y", function(g, y) return -t(y[1]):matmul(g[1]):matmul(t(y[1])) end)
+
+--- inv_ex: inv, with infinities or nan where a matrix is singular.
+---@param A Tensor shape (..., N, N)
+---@param options {check_errors: boolean}|nil true: singular matrices are an error after all
+---@return Tensor inverse
+---@return Tensor info i32, shape (...): 0, or which element of U's diagonal is 0, from 1
+--- Source: torch.linalg.inv_ex.
+function linalg.inv_ex(A, ...)
+  check_tensors("linalg.inv_ex", A)
+  local check = named("linalg.inv_ex", {"check_errors"}, ...)
+  local inverse, info = core["linalg.inv_ex"](A)
+  if check then check_info("linalg.inv_ex", info, "singular") end
+  return inverse, info
 end
 
 -- The product of all other elements along the last dimension.
@@ -263,14 +309,16 @@ end)
 -- --- Cholesky ---------------------------------------------------------------------------------------------------
 
 -- Murray 2016, "Differentiation of the Cholesky decomposition"; symmetric, as A is.
-rule("linalg.cholesky", "y", function(g, y, _, upper)
+local function cholesky_gradient(g, y, upper)
   local l, gl = y, g
   if upper then l, gl = t(y), t(g) end
   local phi = t(l):matmul(gl)
   local half = (phi:tril() + t(phi:tril(-1))) * 0.5
   local left = solve_triangular(t(l), half, true, false)
   return t(solve_triangular(t(l), t(left), true, false))
-end)
+end
+rule("linalg.cholesky", "y", function(g, y, _, upper) return cholesky_gradient(g, y, upper) end)
+rule("linalg.cholesky_ex", "y", function(g, y, _, upper) return cholesky_gradient(g[1], y[1], upper) end)
 
 --- cholesky: the lower triangular L with A = L L^T, of a symmetric positive definite A, whose lower triangle alone is
 --- read. Its gradient is symmetric.
@@ -282,6 +330,20 @@ end)
 function linalg.cholesky(A, ...)
   check_tensors("linalg.cholesky", A)
   return cholesky(A, named("linalg.cholesky", {"upper"}, ...) or false)
+end
+
+--- cholesky_ex: cholesky, without an error where a matrix is not positive definite: its L is then unspecified.
+---@param A Tensor shape (..., N, N)
+---@param options {upper: boolean?, check_errors: boolean?}|nil check_errors: an error after all
+---@return Tensor L
+---@return Tensor info i32, shape (...): 0, or the order of the leading block that is not positive definite
+--- Source: torch.linalg.cholesky_ex.
+function linalg.cholesky_ex(A, ...)
+  check_tensors("linalg.cholesky_ex", A)
+  local upper, check = named("linalg.cholesky_ex", {"upper", "check_errors"}, ...)
+  local l, info = core["linalg.cholesky_ex"](A, upper or false)
+  if check then check_info("linalg.cholesky_ex", info, "not positive definite") end
+  return l, info
 end
 
 --- cholesky: see linalg.cholesky.

@@ -443,6 +443,9 @@ linalg.slogdet x
 linalg.inv x
 linalg.pinv x rtol = linalg.pinv(x =rtol)
 linalg.cholesky x upper
+linalg.inv_ex x check_errors:-
+linalg.cholesky_ex x upper check_errors:-
+linalg.solve_ex a b left check_errors:- = linalg.solve_ex(a b =left)
 linalg.solve a b left = linalg.solve(a b =left)
 linalg.solve_triangular a b upper left unitriangular = linalg.solve_triangular(a b =upper =left =unitriangular)
 linalg.matrix_power x n
