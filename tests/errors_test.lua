@@ -17,7 +17,8 @@ local function wrong_values()
 end
 
 -- What the messages of an op without a name of its own in Lua call it.
-local called = {getitem = "index", setitem_ = "index", batch_norm_train = "batch_norm",
+local called = {median_dim = "median", nanmedian_dim = "nanmedian",
+  getitem = "index", setitem_ = "index", batch_norm_train = "batch_norm",
   batch_norm_eval = "batch_norm"}
 
 -- Deterministic, so that a failure can be repeated.
