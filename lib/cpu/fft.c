@@ -9,7 +9,9 @@
 #include <omp.h>
 
 enum {
-    MOST_LANES_BYTES = 2 << 20, /* what a group in lanes may work in: beyond, single rows stay nearer */
+    COLUMNS_BYTES = 1 << 20, /* what columns in lanes may work in: beyond, single rows stay nearer */
+    SPLIT_BYTES = 1 << 20,   /* a row that FFT_SPLIT takes at most */
+    STEPS_LENGTH = 1024,     /* that FFT_STEPS takes at least */
     GROUP = FFT_MOST_LANES
 };
 
@@ -43,6 +45,20 @@ static void transform(const Job *j, const void *const *in, void *const *out, int
     }
 }
 
+/* Real lines of even length, in lanes all the way. */
+static void run_real_lanes(const Job *j, const char **x, char **y, int count, void *work) {
+    const FftLines *f = j->f;
+    const FftLanes *lanes = &j->plan->u.lanes;
+    const void *from[GROUP];
+    for (int i = 0; i < GROUP; i++) from[i] = x[i < count ? i : 0];
+    if (f->kind == FFT_R2C)
+        j->kernels->real_rows(lanes, j->halves->u.roots, from, (void *const *)y, count, f->inverse, f->scale,
+                              work);
+    else
+        j->kernels->half_rows(lanes, j->halves->u.roots, from, (void *const *)y, count, !f->inverse, f->scale,
+                              work);
+}
+
 /* Real lines of odd length, two a row. */
 static void run_joined(const Job *j, const char **x, char **y, int count, void **rows, void *work) {
     const FftLines *f = j->f;
@@ -66,7 +82,9 @@ static void run_joined(const Job *j, const char **x, char **y, int count, void *
 
 static void run_rows(const Job *j, const char **x, char **y, int count, void **rows, void *work) {
     const FftLines *f = j->f;
-    if (f->kind == FFT_C2C) {
+    if (f->kind != FFT_C2C && j->plan->method == FFT_LANES) {
+        run_real_lanes(j, x, y, count, work);
+    } else if (f->kind == FFT_C2C) {
         transform(j, (const void *const *)x, (void *const *)y, count, f->inverse, f->scale, work);
     } else if (f->kind == FFT_R2C) {
         transform(j, (const void *const *)x, (void *const *)y, count, false, f->scale, work);
@@ -78,33 +96,39 @@ static void run_rows(const Job *j, const char **x, char **y, int count, void **r
     }
 }
 
+/* The places of line `i` in y (0) or x (1). */
+static int64_t line_offset(const Loop *lines, int operand, int64_t i) {
+    int64_t coordinate[MAX_DIMS];
+    return lines->ndim == 1 ? i * lines->stride[operand][0] : loop_offset(lines, operand, i, coordinate);
+}
+
 static void run_group(const Job *j, int64_t task, char *work) {
     const FftLines *f = j->f;
     const char *x[2 * GROUP] = {0};
-    char *y[2 * GROUP] = {0};
+    char *y[2 * GROUP] = {0}, *result[2 * GROUP];
     void *rows[GROUP];
-    int64_t coordinate[MAX_DIMS];
     const int64_t first = task * j->group, left = j->lines - first;
     const int count = (int)(left < j->group ? left : j->group);
     for (int i = 0; i < count; i++) {
-        x[i] = (const char *)f->x + loop_offset(&f->lines, 1, first + i, coordinate) * j->size;
-        y[i] = (char *)f->y + loop_offset(&f->lines, 0, first + i, coordinate) * j->size;
-    }
-    char *result[2 * GROUP];
-    for (int i = 0; i < count; i++) {
+        x[i] = (const char *)f->x + line_offset(&f->lines, 1, first + i) * j->size;
+        y[i] = (char *)f->y + line_offset(&f->lines, 0, first + i) * j->size;
         result[i] = j->scatters ? work + j->y_at + i * j->y_room * j->size : y[i];
-        if (!j->gathers) continue;
-        char *row = work + j->x_at + i * j->x_room * j->size;
-        j->kernels->gather(row, x[i], j->x_room / j->x_width, f->x_step, j->x_width);
-        x[i] = row;
+    }
+    if (j->gathers) {
+        char *dense[2 * GROUP] = {0};
+        for (int i = 0; i < count; i++) dense[i] = work + j->x_at + i * j->x_room * j->size;
+        j->kernels->gather((void *const *)dense, (const void *const *)x, count, j->x_room / j->x_width,
+                           f->x_step, j->x_width);
+        for (int i = 0; i < count; i++) x[i] = dense[i];
     }
     for (int i = 0; i < GROUP; i++) rows[i] = work + j->rows_at + i * 2 * j->length * j->size;
     if (j->joined)
         run_joined(j, x, result, count, rows, work);
     else
         run_rows(j, x, result, count, rows, work);
-    for (int i = 0; i < count && j->scatters; i++)
-        j->kernels->scatter(y[i], result[i], j->y_room / j->y_width, f->y_step, j->y_width);
+    if (j->scatters)
+        j->kernels->scatter((void *const *)y, (const void *const *)result, count, j->y_room / j->y_width,
+                            f->y_step, j->y_width);
 }
 
 /* --- columns
@@ -118,12 +142,11 @@ static int64_t column_groups(const Job *j) {
 static void run_columns(const Job *j, int64_t task, char *work) {
     const FftLines *f = j->f;
     const int last = f->lines.ndim - 1;
-    int64_t coordinate[MAX_DIMS];
     const int64_t groups = column_groups(j), run = f->lines.size[last];
     const int64_t from = task % groups * j->kernels->lanes, line = task / groups * run + from;
     const int count = (int)(run - from < j->kernels->lanes ? run - from : j->kernels->lanes);
-    const char *x = (const char *)f->x + loop_offset(&f->lines, 1, line, coordinate) * j->size;
-    char *y = (char *)f->y + loop_offset(&f->lines, 0, line, coordinate) * j->size;
+    const char *x = (const char *)f->x + line_offset(&f->lines, 1, line) * j->size;
+    char *y = (char *)f->y + line_offset(&f->lines, 0, line) * j->size;
     j->kernels->columns(&j->plan->u.lanes, x, f->x_step, f->lines.stride[1][last], y, f->y_step,
                         f->lines.stride[0][last], count, f->inverse, f->scale, work);
 }
@@ -133,17 +156,19 @@ static void run_columns(const Job *j, int64_t task, char *work) {
 
 static FftMethod choose_method(const Job *j) {
     const int64_t lanes = j->kernels->lanes, length = j->length;
-    const bool smooth = fft_is_smooth(length);
-    if (!smooth) return FFT_CHIRP;
+    const bool splits = length % (lanes * lanes) == 0 || (length % lanes == 0 && length > 2 * lanes * lanes);
+    if (!fft_is_smooth(length)) return FFT_CHIRP;
     if (j->columns) return FFT_LANES;
-    return length % lanes == 0 && length >= lanes * lanes ? FFT_SPLIT : FFT_LANES;
+    if (splits && 2 * length * j->size <= SPLIT_BYTES) return FFT_SPLIT;
+    if (length >= STEPS_LENGTH && fft_middle_factor(length) >= lanes) return FFT_STEPS;
+    return splits ? FFT_SPLIT : FFT_LANES;
 }
 
 /* Lanes take the lines as they lie where these are no rows of pairs and stay in the nearer caches. */
 static bool takes_columns(const Job *j) {
     const FftLines *f = j->f;
     return f->kind == FFT_C2C && j->gathers && fft_is_smooth(j->length) &&
-           4 * j->length * j->kernels->lanes * j->size <= MOST_LANES_BYTES;
+           4 * j->length * j->kernels->lanes * j->size <= COLUMNS_BYTES;
 }
 
 static bool plan_job(Ctx *c, Job *j, const FftLines *f) {

@@ -124,19 +124,23 @@ static void plan_lanes(FftLanes *lanes, DType dtype, int64_t n, char *table) {
     }
 }
 
+static void put_planar(DType dtype, void *table, int lanes, int64_t at, double re, double im) {
+    at = at / lanes * 2 * lanes + at % lanes;
+    if (dtype == F64) {
+        ((double *)table)[at] = re;
+        ((double *)table)[at + lanes] = im;
+    } else {
+        ((float *)table)[at] = (float)re;
+        ((float *)table)[at + lanes] = (float)im;
+    }
+}
+
 static void plan_spread(void *table, DType dtype, int64_t n, int lanes) {
     for (int64_t k = 0; k < n / lanes; k++) {
         for (int v = 0; v < lanes; v++) {
             double re, im;
-            const int64_t at = k * 2 * lanes + v;
             root(k * v, n, &re, &im);
-            if (dtype == F64) {
-                ((double *)table)[at] = re;
-                ((double *)table)[at + lanes] = im;
-            } else {
-                ((float *)table)[at] = (float)re;
-                ((float *)table)[at + lanes] = (float)im;
-            }
+            put_planar(dtype, table, lanes, k * lanes + v, re, im);
         }
     }
 }
@@ -168,7 +172,7 @@ static FftPlan *make_lanes(Ctx *c, DType dtype, int64_t n) {
     FftPlan *plan = new_plan(c, FFT_LANES, dtype, n, lanes_room(n), &table);
     if (!plan) return NULL;
     plan_lanes(&plan->u.lanes, dtype, n, table);
-    plan->work = 4 * n * plan->kernels->lanes;
+    plan->work = (4 * n + 2) * plan->kernels->lanes;
     return plan;
 }
 
@@ -181,6 +185,55 @@ static FftPlan *make_split(Ctx *c, DType dtype, int64_t n) {
     plan->u.split.spread = table;
     plan_lanes(&plan->u.split.lanes, dtype, n / lanes, table + 2 * n * (int64_t)dtype_size(dtype));
     plan->work = 4 * n;
+    return plan;
+}
+
+int64_t fft_middle_factor(int64_t n) {
+    int64_t best = 1;
+    for (int64_t d = 2; d * d <= n; d++)
+        if (n % d == 0) best = d;
+    return best;
+}
+
+static int64_t blocks_of(int64_t n, int64_t lanes) {
+    return (n + lanes - 1) / lanes;
+}
+
+/* exp(-2 pi i j k / n) for the columns j of a row k of the matrix. */
+static void plan_twiddles(DType dtype, void *table, int64_t n, int64_t row, int64_t columns, int lanes) {
+    for (int64_t j = 0; j < columns; j++) {
+        double re, im;
+        root(row * j % n, n, &re, &im);
+        put_planar(dtype, table, lanes, j, re, im);
+    }
+}
+
+static FftPlan *make_steps(Ctx *c, DType dtype, int64_t n) {
+    const int lanes = fft_kernels(dtype)->lanes;
+    const int64_t n1 = fft_middle_factor(n), n2 = n / n1, size = (int64_t)dtype_size(dtype);
+    const int64_t row = blocks_of(n2, lanes) * 2 * lanes, rows = blocks_of(n1, lanes);
+    char *table;
+    FftPlan *plan =
+        new_plan(c, FFT_STEPS, dtype, n, row * (lanes + rows) + lanes_room(n1) + lanes_room(n2), &table);
+    if (!plan) return NULL;
+    FftSteps *steps = &plan->u.steps;
+    steps->near = table;
+    memset(table, 0, (size_t)(row * (lanes + rows) * size));
+    for (int64_t j = 0; j < n2; j++) {
+        for (int i = 0; i < lanes; i++) {
+            double re, im;
+            root(j * i, n, &re, &im);
+            put_planar(dtype, table, lanes, j / lanes * lanes * lanes + i * lanes + j % lanes, re, im);
+        }
+    }
+    table += row * lanes * size;
+    steps->far = table;
+    for (int64_t a = 0; a < rows; a++, table += row * size)
+        plan_twiddles(dtype, table, n, a * lanes, n2, lanes);
+    plan_lanes(&steps->columns, dtype, n1, table);
+    plan_lanes(&steps->rows, dtype, n2, table + lanes_room(n1) * size);
+    /* The matrix between, then what a step works in. */
+    plan->work = rows * lanes * n2 * 2 + (4 * n2 + 2) * lanes;
     return plan;
 }
 
@@ -245,6 +298,8 @@ static FftPlan *make_plan(Ctx *c, FftMethod method, DType dtype, int64_t n) {
         return make_lanes(c, dtype, n);
     case FFT_SPLIT:
         return make_split(c, dtype, n);
+    case FFT_STEPS:
+        return make_steps(c, dtype, n);
     case FFT_CHIRP:
         return make_chirp(c, dtype, n);
     default:
@@ -256,6 +311,14 @@ void fft_row(const FftPlan *plan, const void *in, void *out, bool inverse, doubl
     const FftKernels *k = plan->kernels;
     if (plan->method == FFT_SPLIT) {
         k->split(&plan->u.split, in, out, inverse, scale, work);
+        return;
+    }
+    if (plan->method == FFT_STEPS) {
+        const FftSteps *s = &plan->u.steps;
+        const int64_t rows = blocks_of(s->columns.n, k->lanes), columns = blocks_of(s->rows.n, k->lanes);
+        char *rest = (char *)work + (size_t)(rows * k->lanes * s->rows.n) * 2 * dtype_size(plan->dtype);
+        for (int64_t b = 0; b < columns; b++) k->first_step(s, in, b, inverse, work, rest);
+        for (int64_t b = 0; b < rows; b++) k->second_step(s, work, b, out, inverse, scale, rest);
         return;
     }
     /* X[k] = c[k] sum of (x[j] c[j]) conj(c[k - j]), with c[j] = exp(-pi i j^2 / n) */

@@ -263,25 +263,24 @@ static T *FN(run)(const FftLanes *plan, int in, int out, FN(Side) side, T *work)
 /* --- drivers
  * --------------------------------------------------------------------------------------------------- */
 
-static void FN(rows)(const FftLanes *plan, const void *const *in, void *const *out, int count, bool swap,
-                     double scale, void *work) {
-    const T *const *x = (const T *const *)in;
-    T *const *y = (T *const *)out;
-    T *z = work;
-    const int64_t n = 2 * plan->n;
+/* `n` numbers of each of LANES rows to lanes; `odd` exchanges neighbours. */
+INLINE void FN(enter)(T *z, const T *const *x, int64_t n, bool odd) {
     int64_t j = 0;
     V a[LANES];
     for (; j + LANES <= n; j += LANES) {
         EACH (r, LANES) a[r] = FN(get)(x[r] + j);
         FN(transpose)(a);
-        EACH (e, LANES) FN(put)(z + ((j + e) ^ swap) * LANES, a[e]);
+        EACH (e, LANES) FN(put)(z + ((j + e) ^ odd) * LANES, a[e]);
     }
     for (; j < n; j++)
-        for (int r = 0; r < LANES; r++) z[(j ^ swap) * LANES + r] = x[r][j];
-    z = FN(run)(plan, PLANAR, PLANAR, (FN(Side)){.x = NULL, .y = NULL}, work);
-    const T factor = (T)scale;
-    for (j = 0; j + LANES <= n; j += LANES) {
-        EACH (e, LANES) a[e] = FN(get)(z + ((j + e) ^ swap) * LANES) * factor;
+        for (int r = 0; r < LANES; r++) z[(j ^ odd) * LANES + r] = x[r][j];
+}
+/* And back to `count` rows, times a factor. */
+INLINE void FN(leave)(T *const *y, const T *z, int64_t n, int count, bool odd, T factor) {
+    int64_t j = 0;
+    V a[LANES];
+    for (; j + LANES <= n; j += LANES) {
+        EACH (e, LANES) a[e] = FN(get)(z + ((j + e) ^ odd) * LANES) * factor;
         FN(transpose)(a);
         if (count == LANES)
             EACH (r, LANES) FN(put)(y[r] + j, a[r]);
@@ -289,72 +288,82 @@ static void FN(rows)(const FftLanes *plan, const void *const *in, void *const *o
             for (int r = 0; r < count; r++) memcpy(y[r] + j, &a[r], sizeof(V));
     }
     for (; j < n; j++)
-        for (int r = 0; r < count; r++) y[r][j] = z[(j ^ swap) * LANES + r] * factor;
+        for (int r = 0; r < count; r++) y[r][j] = z[(j ^ odd) * LANES + r] * factor;
+}
+
+static void FN(rows)(const FftLanes *plan, const void *const *in, void *const *out, int count, bool swap,
+                     double scale, void *work) {
+    FN(enter)(work, (const T *const *)in, 2 * plan->n, swap);
+    const T *z = FN(run)(plan, PLANAR, PLANAR, (FN(Side)){.x = NULL, .y = NULL}, work);
+    FN(leave)((T *const *)out, z, 2 * plan->n, count, swap, (T)scale);
+}
+
+/* `count` columns into lanes and back, element by element. */
+static void FN(spread)(const FftLanes *plan, T *z, const T *x, int64_t step, int64_t lane, int count,
+                       bool swap) {
+    for (int64_t e = 0; e < plan->n; e++, z += 2 * LANES, x += step) {
+        for (int r = 0; r < LANES; r++) {
+            z[r] = r < count ? x[r * lane + swap] : 0;
+            z[LANES + r] = r < count ? x[r * lane + !swap] : 0;
+        }
+    }
+}
+static void FN(collect)(const FftLanes *plan, const T *z, T *y, int64_t step, int64_t lane, int count,
+                        bool swap, T scale) {
+    for (int64_t e = 0; e < plan->n; e++, z += 2 * LANES, y += step) {
+        for (int r = 0; r < count; r++) {
+            y[r * lane + swap] = z[r] * scale;
+            y[r * lane + !swap] = z[LANES + r] * scale;
+        }
+    }
 }
 
 static void FN(columns)(const FftLanes *plan, const void *x, int64_t x_step, int64_t x_lane, void *y,
                         int64_t y_step, int64_t y_lane, int count, bool swap, double scale, void *work) {
     const int form = swap ? SWAPPED : PAIRS;
-    const bool load_whole = count == LANES && x_lane == 2, store_whole = count == LANES && y_lane == 2;
     const bool apart = plan->passes < 2; /* one pass cannot take pairs and give pairs */
     FN(Side) side = {.x_step = x_step, .y_step = y_step, .scale = (T)scale};
-    T *z = work;
-    if (load_whole && !apart) {
+    if (count == LANES && x_lane == 2 && !apart)
         side.x = x;
-    } else {
-        for (int64_t e = 0; e < plan->n; e++, z += 2 * LANES) {
-            const T *from = (const T *)x + e * x_step;
-            for (int r = 0; r < LANES; r++) {
-                z[r] = r < count ? from[r * x_lane + swap] : 0;
-                z[LANES + r] = r < count ? from[r * x_lane + !swap] : 0;
-            }
-        }
+    else
+        FN(spread)(plan, work, x, x_step, x_lane, count, swap);
+    if (count == LANES && y_lane == 2 && !apart) side.y = y;
+    const T *z = FN(run)(plan, side.x ? form : PLANAR, form, side, work);
+    if (!side.y) FN(collect)(plan, z, y, y_step, y_lane, count, swap, (T)scale);
+}
+
+/* The pass across the lanes: elements k of LANES transforms become elements k, k + m, ... of one. `there` of
+ * the LANES elements from z on exist. */
+INLINE void FN(across_block)(int form, bool whole, const T *z, const T *w, int64_t there, T *y, int64_t m,
+                             T scale) {
+    V re[LANES], im[LANES];
+    C v[LANES];
+    EACH (i, LANES) {
+        re[i] = im[i] = (V){0};
+        if (!whole && i >= there) continue;
+        const C a = FN(product)(FN(load)(PLANAR, z, i, 0), FN(load)(PLANAR, w, i, 0));
+        re[i] = a.re;
+        im[i] = a.im;
     }
-    if (store_whole && !apart) side.y = y;
-    z = FN(run)(plan, side.x ? form : PLANAR, form, side, work);
-    if (side.y) return;
-    for (int64_t e = 0; e < plan->n; e++, z += 2 * LANES) {
-        T *to = (T *)y + e * y_step;
-        for (int r = 0; r < count; r++) {
-            to[r * y_lane + swap] = z[r] * side.scale;
-            to[r * y_lane + !swap] = z[LANES + r] * side.scale;
-        }
+    FN(transpose)(re);
+    FN(transpose)(im);
+    EACH (i, LANES) v[i] = (C){re[i], im[i]};
+    FN(dft)(LANES, v);
+    EACH (t, LANES) {
+        T last[2 * LANES];
+        FN(store)(form, whole ? y + 2 * m * t : last, 0, 0, v[t], scale);
+        if (!whole) memcpy(y + 2 * m * t, last, (size_t)(2 * there) * sizeof(T));
     }
 }
 
-/* The pass across the lanes: elements k of LANES transforms become elements k, k + m, ... of one. */
 INLINE void FN(across)(int form, const FftSplit *plan, const T *z, T *y, T scale) {
     const int64_t m = plan->lanes.n;
     const T *w = plan->spread;
-    V re[LANES], im[LANES];
-    C v[LANES];
-    for (int64_t k = 0; k < m; k += LANES) {
-        const int64_t there = m - k;
-        EACH (i, LANES) {
-            if (i < there) {
-                const C a = FN(product)(FN(load)(PLANAR, z, k + i, 0), FN(load)(PLANAR, w, k + i, 0));
-                re[i] = a.re;
-                im[i] = a.im;
-            } else {
-                re[i] = im[i] = (V){0};
-            }
-        }
-        FN(transpose)(re);
-        FN(transpose)(im);
-        EACH (i, LANES) v[i] = (C){re[i], im[i]};
-        FN(dft)(LANES, v);
-        if (there >= LANES) {
-            EACH (t, LANES) FN(store)(form, y, 0, 0, v[t], scale), y += 2 * m;
-            y -= 2 * m * LANES;
-        } else {
-            for (int t = 0; t < LANES; t++) {
-                T last[2 * LANES];
-                FN(store)(form, last, 0, 0, v[t], scale);
-                memcpy(y + 2 * m * t, last, (size_t)(2 * there) * sizeof(T));
-            }
-        }
-        y += 2 * LANES;
-    }
+    int64_t k = 0;
+    for (; k + LANES <= m; k += LANES)
+        FN(across_block)(form, true, z + 2 * LANES * k, w + 2 * LANES * k, LANES, y + 2 * k, m, scale);
+    if (k < m)
+        FN(across_block)(form, false, z + 2 * LANES * k, w + 2 * LANES * k, m - k, y + 2 * k, m, scale);
 }
 
 static void FN(split)(const FftSplit *plan, const void *in, void *out, bool swap, double scale, void *work) {
@@ -446,6 +455,104 @@ static void FN(fold)(void *to, const void *from, const void *roots, int64_t h, b
     }
 }
 
+/* Both in lanes. z has h + 1 elements. */
+static void FN(unfold_lanes)(T *z, const T *w, int64_t h, T sign) {
+    const C first = FN(load)(PLANAR, z, 0, 0);
+    FN(store)(PLANAR, z, 0, 0, (C){first.re + first.im, (V){0}}, 1);
+    FN(store)(PLANAR, z, h, 0, (C){first.re - first.im, (V){0}}, 1);
+    const T half = (T)0.5;
+    for (int64_t k = 1; 2 * k <= h; k++) {
+        const C a = FN(load)(PLANAR, z, k, 0), b = FN(load)(PLANAR, z, h - k, 0);
+        const C e = {(a.re + b.re) * half, (a.im - b.im) * half};
+        const C wo = FN(times)((C){(a.im + b.im) * half, (b.re - a.re) * half}, w[2 * k], w[2 * k + 1]);
+        FN(store)(PLANAR, z, h - k, 0, (C){e.re - wo.re, (wo.im - e.im) * sign}, 1);
+        FN(store)(PLANAR, z, k, 0, (C){e.re + wo.re, (e.im + wo.im) * sign}, 1);
+    }
+}
+/* Real and imaginary parts come out exchanged: what follows is the inverse. */
+static void FN(fold_lanes)(T *z, const T *w, int64_t h, T sign) {
+    const V a0 = FN(get)(z), b0 = FN(get)(z + 2 * LANES * h);
+    FN(store)(PLANAR, z, 0, 0, (C){a0 - b0, a0 + b0}, 1);
+    for (int64_t k = 1; 2 * k <= h; k++) {
+        const C a = FN(load)(PLANAR, z, k, 0), b = FN(load)(PLANAR, z, h - k, 0);
+        const C e = {a.re + b.re, (a.im - b.im) * sign};
+        const C o = FN(times)((C){a.re - b.re, (a.im + b.im) * sign}, w[2 * k], -w[2 * k + 1]);
+        FN(store)(PLANAR, z, h - k, 0, (C){o.re - e.im, e.re + o.im}, 1);
+        FN(store)(PLANAR, z, k, 0, (C){e.im + o.re, e.re - o.im}, 1);
+    }
+}
+
+static void FN(real_rows)(const FftLanes *plan, const void *roots, const void *const *in, void *const *out,
+                          int count, bool conj, double scale, void *work) {
+    FN(enter)(work, (const T *const *)in, 2 * plan->n, false);
+    T *z = FN(run)(plan, PLANAR, PLANAR, (FN(Side)){.x = NULL, .y = NULL}, work);
+    FN(unfold_lanes)(z, roots, plan->n, conj ? -1 : 1);
+    FN(leave)((T *const *)out, z, 2 * plan->n + 2, count, false, (T)scale);
+}
+
+static void FN(half_rows)(const FftLanes *plan, const void *roots, const void *const *in, void *const *out,
+                          int count, bool conj, double scale, void *work) {
+    FN(enter)(work, (const T *const *)in, 2 * plan->n + 2, false);
+    FN(fold_lanes)(work, roots, plan->n, conj ? -1 : 1);
+    const T *z = FN(run)(plan, PLANAR, PLANAR, (FN(Side)){.x = NULL, .y = NULL}, work);
+    FN(leave)((T *const *)out, z, 2 * plan->n, count, true, (T)scale);
+}
+
+/* --- in two steps
+ * ---------------------------------------------------------------------------------------------- */
+
+/* What comes from LANES columns, planar, times its twiddles, to the rows' places: transposed by squares, so
+ * that rows are lanes there. */
+static void FN(turn)(const FftSteps *plan, const T *z, int64_t block, int count, T *to) {
+    const int64_t n1 = plan->columns.n, n2 = plan->rows.n;
+    const T *near = (const T *)plan->near + block * LANES * 2 * LANES;
+    const T *far = (const T *)plan->far + block * 2 * LANES;
+    const int64_t blocks = (n2 + LANES - 1) / LANES;
+    V re[LANES], im[LANES];
+    for (int64_t k = 0; k < n1; k += LANES, far += blocks * 2 * LANES) {
+        const C f = FN(load)(PLANAR, far, 0, 0);
+        EACH (i, LANES) {
+            re[i] = im[i] = (V){0};
+            if (k + i >= n1) continue;
+            const C w = FN(product)(FN(load)(PLANAR, near, i, 0), f);
+            const C a = FN(product)(FN(load)(PLANAR, z, k + i, 0), w);
+            re[i] = a.re;
+            im[i] = a.im;
+        }
+        FN(transpose)(re);
+        FN(transpose)(im);
+        T *row = to + (k / LANES * n2 + block * LANES) * 2 * LANES;
+        EACH (i, LANES)
+            if (i < count) FN(store)(PLANAR, row, i, 0, (C){re[i], im[i]}, 1);
+    }
+}
+
+static void FN(first_step)(const FftSteps *plan, const void *x, int64_t block, bool swap, void *between,
+                           void *work) {
+    const int64_t n2 = plan->rows.n, left = n2 - block * LANES;
+    const int count = left < LANES ? (int)left : LANES;
+    const T *from = (const T *)x + 2 * LANES * block;
+    FN(Side) side = {.x_step = 2 * n2};
+    if (count == LANES) {
+        side.x = from;
+    } else {
+        FN(spread)(&plan->columns, work, from, 2 * n2, 2, count, swap);
+    }
+    const T *z = FN(run)(&plan->columns, side.x ? swap ? SWAPPED : PAIRS : PLANAR, PLANAR, side, work);
+    FN(turn)(plan, z, block, count, between);
+}
+
+static void FN(second_step)(const FftSteps *plan, const void *between, int64_t block, void *y, bool swap,
+                            double scale, void *work) {
+    const int64_t n1 = plan->columns.n, n2 = plan->rows.n, left = n1 - block * LANES;
+    const int count = left < LANES ? (int)left : LANES;
+    FN(Side) side = {.x = (const T *)between + block * n2 * 2 * LANES, .y_step = 2 * n1, .scale = (T)scale};
+    T *to = (T *)y + 2 * LANES * block;
+    if (count == LANES && plan->rows.passes > 0) side.y = to;
+    const T *z = FN(run)(&plan->rows, PLANAR, swap ? SWAPPED : PAIRS, side, work);
+    if (!side.y) FN(collect)(&plan->rows, z, to, 2 * n1, 2, count, swap, (T)scale);
+}
+
 static void FN(join)(void *to, const void *a, const void *b, int64_t n) {
     T *z = to;
     const T *x = a, *y = b;
@@ -492,18 +599,22 @@ static void FN(join_half)(void *to, const void *a, const void *b, int64_t n, boo
     }
 }
 
-static void FN(gather)(void *to, const void *from, int64_t n, int64_t step, int width) {
-    T *z = to;
-    const T *x = from;
+static void FN(gather)(void *const *to, const void *const *from, int count, int64_t n, int64_t step,
+                       int width) {
+    T *const *z = (T *const *)to;
+    const T *const *x = (const T *const *)from;
     for (int64_t j = 0; j < n; j++)
-        for (int i = 0; i < width; i++) z[j * width + i] = x[j * step + i];
+        for (int r = 0; r < count; r++)
+            for (int i = 0; i < width; i++) z[r][j * width + i] = x[r][j * step + i];
 }
 
-static void FN(scatter)(void *to, const void *from, int64_t n, int64_t step, int width) {
-    T *z = to;
-    const T *x = from;
+static void FN(scatter)(void *const *to, const void *const *from, int count, int64_t n, int64_t step,
+                        int width) {
+    T *const *z = (T *const *)to;
+    const T *const *x = (const T *const *)from;
     for (int64_t j = 0; j < n; j++)
-        for (int i = 0; i < width; i++) z[j * step + i] = x[j * width + i];
+        for (int r = 0; r < count; r++)
+            for (int i = 0; i < width; i++) z[r][j * step + i] = x[r][j * width + i];
 }
 
 #undef C

@@ -43,6 +43,16 @@ typedef struct FftSplit {
     const void *spread; /* [lanes.n][2][LANES]: exp(-2 pi i k v / n) */
 } FftSplit;
 
+/* One long transform of columns.n * rows.n elements in two steps (Bailey 1990): columns of the matrix that
+ * its elements are row by row, then, times the twiddles, its rows. The twiddle of row k = a LANES + i and
+ * column j is far[a][j] near[i][j]. Each step takes LANES columns or rows at a time, so that it stays in the
+ * nearer caches. */
+typedef struct FftSteps {
+    FftLanes columns, rows;
+    const void *near; /* [blocks of columns][LANES][2][LANES]: exp(-2 pi i j i / n) */
+    const void *far;  /* [blocks of rows][blocks of columns][2][LANES]: exp(-2 pi i j a LANES / n) */
+} FftSteps;
+
 typedef struct FftKernels {
     int lanes;
     /* `count` <= lanes transforms, each a row of pairs; in[count..lanes) must be readable too. work: 4 n
@@ -53,8 +63,21 @@ typedef struct FftKernels {
      * above. */
     void (*columns)(const FftLanes *plan, const void *x, int64_t x_step, int64_t x_lane, void *y,
                     int64_t y_step, int64_t y_lane, int count, bool swap, double scale, void *work);
+    /* Real rows of 2 n elements to n + 1 pairs each, and back (without a factor of 1 / 2n): as unfold and
+     * fold below, in lanes. work: 2 lanes more. */
+    void (*real_rows)(const FftLanes *plan, const void *roots, const void *const *in, void *const *out,
+                      int count, bool conj, double scale, void *work);
+    void (*half_rows)(const FftLanes *plan, const void *roots, const void *const *in, void *const *out,
+                      int count, bool conj, double scale, void *work);
     /* One row of pairs. work: 4 n elements. in may be out. */
     void (*split)(const FftSplit *plan, const void *in, void *out, bool swap, double scale, void *work);
+    /* Block `block` of a transform's columns into `between`, then of its rows from there. between: 2 elements
+     * for each place of the matrix, its rows rounded up to whole lanes. work: 4 columns.n lanes, 4 rows.n
+     * lanes. */
+    void (*first_step)(const FftSteps *plan, const void *x, int64_t block, bool swap, void *between,
+                       void *work);
+    void (*second_step)(const FftSteps *plan, const void *between, int64_t block, void *y, bool swap,
+                        double scale, void *work);
     /* to[j] = from[j] w[j] scale over n pairs; the parts of from, of to are swapped where asked for. */
     void (*multiply)(void *to, const void *from, const void *w, int64_t n, bool swap_from, bool swap_to,
                      double scale);
@@ -70,9 +93,10 @@ typedef struct FftKernels {
     /* The way back: the row whose transform gives the two, and its parts. */
     void (*join_half)(void *to, const void *a, const void *b, int64_t n, bool conj);
     void (*take)(void *a, void *b, const void *from, int64_t n);
-    /* n items of `width` (1 or 2) elements, `step` apart, to a dense row and back. */
-    void (*gather)(void *to, const void *from, int64_t n, int64_t step, int width);
-    void (*scatter)(void *to, const void *from, int64_t n, int64_t step, int width);
+    /* n items of `width` (1 or 2) elements, `step` apart, to a dense row and back: of `count` rows together,
+     * since they often lie beside each other. */
+    void (*gather)(void *const *to, const void *const *from, int count, int64_t n, int64_t step, int width);
+    void (*scatter)(void *const *to, const void *const *from, int count, int64_t n, int64_t step, int width);
 } FftKernels;
 
 /* [0]: f32, [1]: f64 */
