@@ -10,8 +10,6 @@
 
 enum {
     COLUMNS_BYTES = 1 << 20, /* what columns in lanes may work in: beyond, single rows stay nearer */
-    SPLIT_BYTES = 1 << 20,   /* a row that FFT_SPLIT takes at most */
-    STEPS_LENGTH = 1024,     /* that FFT_STEPS takes at least */
     GROUP = FFT_MOST_LANES
 };
 
@@ -28,11 +26,11 @@ typedef struct Job {
     bool gathers, scatters;                  /* lines of x, of y go through rows of their own */
     bool own_rows;                           /* the rows that are transformed are neither x's nor y's */
     int64_t lines, group;                    /* lines in all, in a task */
+    int threads, row_threads;                /* that take tasks; that share each row */
     int64_t x_at, y_at, rows_at, work_bytes; /* where in a thread's work these rows begin */
 } Job;
 
-/* --- rows
- * ------------------------------------------------------------------------------------------------------ */
+/* --- rows ----------------------------------------------------------------------------------------------- */
 
 static void transform(const Job *j, const void *const *in, void *const *out, int count, bool inverse,
                       double scale, void *work) {
@@ -41,7 +39,7 @@ static void transform(const Job *j, const void *const *in, void *const *out, int
         for (int i = 0; i < GROUP; i++) from[i] = in[i < count ? i : 0];
         j->kernels->rows(&j->plan->u.lanes, from, out, count, inverse, scale, work);
     } else {
-        for (int i = 0; i < count; i++) fft_row(j->plan, in[i], out[i], inverse, scale, work);
+        for (int i = 0; i < count; i++) fft_row(j->plan, in[i], out[i], inverse, scale, work, j->row_threads);
     }
 }
 
@@ -131,8 +129,7 @@ static void run_group(const Job *j, int64_t task, char *work) {
                             f->y_step, j->y_width);
 }
 
-/* --- columns
- * --------------------------------------------------------------------------------------------------- */
+/* --- columns -------------------------------------------------------------------------------------------- */
 
 /* Tasks of an inner run of lines. */
 static int64_t column_groups(const Job *j) {
@@ -151,18 +148,7 @@ static void run_columns(const Job *j, int64_t task, char *work) {
                         f->lines.stride[0][last], count, f->inverse, f->scale, work);
 }
 
-/* --- the choice of a plan
- * -------------------------------------------------------------------------------------- */
-
-static FftMethod choose_method(const Job *j) {
-    const int64_t lanes = j->kernels->lanes, length = j->length;
-    const bool splits = length % (lanes * lanes) == 0 || (length % lanes == 0 && length > 2 * lanes * lanes);
-    if (!fft_is_smooth(length)) return FFT_CHIRP;
-    if (j->columns) return FFT_LANES;
-    if (splits && 2 * length * j->size <= SPLIT_BYTES) return FFT_SPLIT;
-    if (length >= STEPS_LENGTH && fft_middle_factor(length) >= lanes) return FFT_STEPS;
-    return splits ? FFT_SPLIT : FFT_LANES;
-}
+/* --- the choice of a plan ------------------------------------------------------------------------------- */
 
 /* Lanes take the lines as they lie where these are no rows of pairs and stay in the nearer caches. */
 static bool takes_columns(const Job *j) {
@@ -184,7 +170,7 @@ static bool plan_job(Ctx *c, Job *j, const FftLines *f) {
     j->scatters = f->y_step != j->y_width;
     j->lines = f->lines.numel;
     j->columns = takes_columns(j);
-    const FftMethod method = choose_method(j);
+    const FftMethod method = j->columns ? FFT_LANES : fft_method(f->dtype, j->length);
     j->plan = fft_plan(c, method, f->dtype, j->length);
     if (!j->plan) return false;
     if (f->kind == FFT_C2C || odd) return true;
@@ -192,16 +178,30 @@ static bool plan_job(Ctx *c, Job *j, const FftLines *f) {
     return j->halves != NULL;
 }
 
-/* How many lines a task takes, and what a thread works in. */
-static void lay_out(const Ctx *c, Job *j) {
-    const int64_t rows = j->plan->method == FFT_LANES        ? j->kernels->lanes
-                         : j->lines < 4 * GROUP * c->threads ? 1
-                                                             : GROUP;
-    j->group = j->joined ? 2 * rows : rows;
-    if (j->columns) j->group = 1;
+static int64_t tasks_of(const Job *j) {
+    if (!j->columns) return (j->lines + j->group - 1) / j->group;
+    return j->lines / j->f->lines.size[j->f->lines.ndim - 1] * column_groups(j);
+}
+
+/* How many lines a task takes and how many threads there are. Threads share rows where these are too few. */
+static void share_out(const Ctx *c, Job *j) {
+    int64_t bits = 1;
+    while (j->length >> bits) bits++;
+    const int threads = ctx_threads(c, j->lines * j->length * bits);
+    const bool lanes = j->plan->method == FFT_LANES;
+    j->group = lanes ? j->kernels->lanes : j->lines < 4 * GROUP * threads && !j->gathers ? 1 : GROUP;
+    if (j->joined) j->group *= 2;
+    const int64_t tasks = tasks_of(j);
+    const bool shared = tasks < threads && j->plan->method == FFT_STEPS;
+    j->row_threads = shared ? threads : 1;
+    j->threads = shared ? 1 : tasks < threads ? (int)tasks : threads;
+}
+
+/* What a thread works in. */
+static void lay_out(Job *j) {
     const bool own_rows = j->joined || j->f->kind == FFT_C2R;
     const int64_t line = 64;
-    int64_t at = (j->plan->work * j->size + line - 1) / line * line;
+    int64_t at = (fft_row_work(j->plan, j->row_threads) * j->size + line - 1) / line * line;
     j->rows_at = at;
     if (own_rows) at += GROUP * 2 * j->length * j->size;
     j->x_at = at;
@@ -219,18 +219,13 @@ static void run_task(const Job *j, int64_t task, char *work) {
 }
 
 static bool run_tasks(Ctx *c, const Job *j) {
-    const int64_t tasks = j->columns ? j->lines / j->f->lines.size[j->f->lines.ndim - 1] * column_groups(j)
-                                     : (j->lines + j->group - 1) / j->group;
-    int64_t bits = 1;
-    while (j->length >> bits) bits++;
-    int threads = ctx_threads(c, j->lines * j->length * bits);
-    if (threads > tasks) threads = (int)tasks;
-    char *work = ctx_scratch(c, threads * j->work_bytes);
+    const int64_t tasks = tasks_of(j);
+    char *work = ctx_scratch(c, j->threads * j->work_bytes);
     if (!work) return false;
-    if (threads <= 1) {
+    if (j->threads <= 1) {
         for (int64_t t = 0; t < tasks && !ctx_stopping(c); t++) run_task(j, t, work);
     } else {
-#pragma omp parallel for num_threads(threads) schedule(static)
+#pragma omp parallel for num_threads(j->threads) schedule(static)
         for (int64_t t = 0; t < tasks; t++)
             if (!ctx_stopping(c)) run_task(j, t, work + omp_get_thread_num() * j->work_bytes);
     }
@@ -243,7 +238,8 @@ bool cpu_fft(Ctx *c, const FftLines *f) {
     if (f->lines.numel == 0) return true;
     bool ok = plan_job(c, &j, f);
     if (ok) {
-        lay_out(c, &j);
+        share_out(c, &j);
+        lay_out(&j);
         ok = run_tasks(c, &j);
     }
     fft_plan_done(c, j.halves);

@@ -1,10 +1,14 @@
 /* Planning: factors, twiddle tables (computed in double), and the cache of plans. */
 #include "cpu/fft_plan.h"
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
+    SPLIT_BYTES =
+        1 << 20, /* a row that FFT_SPLIT takes at most, so that what it works in stays in the nearer caches */
+    STEPS_LENGTH = 1024, /* that FFT_STEPS takes at least */
     CACHED_PLANS = 32,
     CACHED_BYTES = 64 << 20 /* of all plans together; a larger one is used once and dropped */
 };
@@ -26,8 +30,7 @@ bool fft_is_smooth(int64_t n) {
     return n == 1;
 }
 
-/* --- roots of unity
- * -------------------------------------------------------------------------------------------- */
+/* --- roots of unity ------------------------------------------------------------------------------------- */
 
 /* exp(-2 pi i k / n) for 0 <= k < n: the angle is brought into the first octant by whole numbers, so that
  * neither sine nor cosine loses anything to cancellation. */
@@ -55,8 +58,7 @@ static void put_pair(DType dtype, void *table, int64_t at, double re, double im)
     }
 }
 
-/* --- passes
- * ---------------------------------------------------------------------------------------------------- */
+/* --- passes --------------------------------------------------------------------------------------------- */
 
 int fft_factors(int64_t n, int *radix) {
     int count = 0;
@@ -145,8 +147,7 @@ static void plan_spread(void *table, DType dtype, int64_t n, int lanes) {
     }
 }
 
-/* --- plans
- * ----------------------------------------------------------------------------------------------------- */
+/* --- plans ---------------------------------------------------------------------------------------------- */
 
 /* A plan with `elements` of the type behind it. */
 static FftPlan *new_plan(Ctx *c, FftMethod method, DType dtype, int64_t n, int64_t elements, char **table) {
@@ -188,7 +189,8 @@ static FftPlan *make_split(Ctx *c, DType dtype, int64_t n) {
     return plan;
 }
 
-int64_t fft_middle_factor(int64_t n) {
+/* The divisor nearest to the root; 1 for a prime. */
+static int64_t middle_factor(int64_t n) {
     int64_t best = 1;
     for (int64_t d = 2; d * d <= n; d++)
         if (n % d == 0) best = d;
@@ -197,6 +199,16 @@ int64_t fft_middle_factor(int64_t n) {
 
 static int64_t blocks_of(int64_t n, int64_t lanes) {
     return (n + lanes - 1) / lanes;
+}
+
+/* Of the matrix between the steps: its rows are rounded up to whole lanes. */
+static int64_t matrix_room(const FftSteps *s, int64_t lanes) {
+    return blocks_of(s->columns.n, lanes) * lanes * s->rows.n * 2;
+}
+
+static int64_t step_room(const FftSteps *s, int64_t lanes) {
+    const int64_t longer = s->columns.n > s->rows.n ? s->columns.n : s->rows.n;
+    return 4 * longer * lanes;
 }
 
 /* exp(-2 pi i j k / n) for the columns j of a row k of the matrix. */
@@ -210,7 +222,7 @@ static void plan_twiddles(DType dtype, void *table, int64_t n, int64_t row, int6
 
 static FftPlan *make_steps(Ctx *c, DType dtype, int64_t n) {
     const int lanes = fft_kernels(dtype)->lanes;
-    const int64_t n1 = fft_middle_factor(n), n2 = n / n1, size = (int64_t)dtype_size(dtype);
+    const int64_t n1 = middle_factor(n), n2 = n / n1, size = (int64_t)dtype_size(dtype);
     const int64_t row = blocks_of(n2, lanes) * 2 * lanes, rows = blocks_of(n1, lanes);
     char *table;
     FftPlan *plan =
@@ -232,8 +244,7 @@ static FftPlan *make_steps(Ctx *c, DType dtype, int64_t n) {
         plan_twiddles(dtype, table, n, a * lanes, n2, lanes);
     plan_lanes(&steps->columns, dtype, n1, table);
     plan_lanes(&steps->rows, dtype, n2, table + lanes_room(n1) * size);
-    /* The matrix between, then what a step works in. */
-    plan->work = rows * lanes * n2 * 2 + (4 * n2 + 2) * lanes;
+    plan->work = matrix_room(steps, lanes) + step_room(steps, lanes);
     return plan;
 }
 
@@ -254,7 +265,7 @@ static FftPlan *make_chirp(Ctx *c, DType dtype, int64_t n) {
     const int64_t m = fft_friendly_length(2 * n - 1), size = (int64_t)dtype_size(dtype);
     FftPlan *plan = new_plan(c, FFT_CHIRP, dtype, n, 2 * n + 2 * m, &table);
     if (!plan) return NULL;
-    plan->u.chirp.inner = make_plan(c, FFT_SPLIT, dtype, m);
+    plan->u.chirp.inner = make_plan(c, fft_method(dtype, m), dtype, m);
     void *work = plan->u.chirp.inner ? ctx_scratch(c, plan->u.chirp.inner->work * size) : NULL;
     if (!work) {
         free_plan(c, plan);
@@ -270,7 +281,7 @@ static FftPlan *make_chirp(Ctx *c, DType dtype, int64_t n) {
         if (j) put_pair(dtype, spectrum, m - j, re, -im);
         square = (square + 2 * j + 1) % (2 * n);
     }
-    fft_row(plan->u.chirp.inner, spectrum, spectrum, false, 1.0 / (double)m, work);
+    fft_row(plan->u.chirp.inner, spectrum, spectrum, false, 1.0 / (double)m, work, 1);
     ctx_scratch_free(c, work);
     plan->u.chirp.chirp = table;
     plan->u.chirp.spectrum = spectrum;
@@ -307,34 +318,68 @@ static FftPlan *make_plan(Ctx *c, FftMethod method, DType dtype, int64_t n) {
     }
 }
 
-void fft_row(const FftPlan *plan, const void *in, void *out, bool inverse, double scale, void *work) {
+FftMethod fft_method(DType dtype, int64_t n) {
+    const int64_t lanes = fft_kernels(dtype)->lanes, square = lanes * lanes;
+    const bool splits = n % square == 0 || (n % lanes == 0 && n > 2 * square);
+    if (!fft_is_smooth(n)) return FFT_CHIRP;
+    if (splits && 2 * n * (int64_t)dtype_size(dtype) <= SPLIT_BYTES) return FFT_SPLIT;
+    if (n >= STEPS_LENGTH && middle_factor(n) >= lanes) return FFT_STEPS;
+    return splits ? FFT_SPLIT : FFT_LANES;
+}
+
+int64_t fft_row_work(const FftPlan *plan, int threads) {
+    const int64_t more = plan->method == FFT_STEPS ? step_room(&plan->u.steps, plan->kernels->lanes) : 0;
+    return plan->work + (threads - 1) * more;
+}
+
+static void run_steps(const FftPlan *plan, const void *in, void *out, bool inverse, double scale, void *work,
+                      int threads) {
     const FftKernels *k = plan->kernels;
-    if (plan->method == FFT_SPLIT) {
-        k->split(&plan->u.split, in, out, inverse, scale, work);
-        return;
-    }
-    if (plan->method == FFT_STEPS) {
-        const FftSteps *s = &plan->u.steps;
-        const int64_t rows = blocks_of(s->columns.n, k->lanes), columns = blocks_of(s->rows.n, k->lanes);
-        char *rest = (char *)work + (size_t)(rows * k->lanes * s->rows.n) * 2 * dtype_size(plan->dtype);
+    const FftSteps *s = &plan->u.steps;
+    const int64_t size = (int64_t)dtype_size(plan->dtype), one = step_room(s, k->lanes) * size;
+    const int64_t columns = blocks_of(s->rows.n, k->lanes), rows = blocks_of(s->columns.n, k->lanes);
+    char *rest = (char *)work + matrix_room(s, k->lanes) * size;
+    if (threads <= 1) {
         for (int64_t b = 0; b < columns; b++) k->first_step(s, in, b, inverse, work, rest);
         for (int64_t b = 0; b < rows; b++) k->second_step(s, work, b, out, inverse, scale, rest);
         return;
     }
-    /* X[k] = c[k] sum of (x[j] c[j]) conj(c[k - j]), with c[j] = exp(-pi i j^2 / n) */
+#pragma omp parallel num_threads(threads)
+    {
+        char *own = rest + omp_get_thread_num() * one;
+#pragma omp for schedule(static)
+        for (int64_t b = 0; b < columns; b++) k->first_step(s, in, b, inverse, work, own);
+#pragma omp for schedule(static)
+        for (int64_t b = 0; b < rows; b++) k->second_step(s, work, b, out, inverse, scale, own);
+    }
+}
+
+/* X[k] = c[k] sum of (x[j] c[j]) conj(c[k - j]), with c[j] = exp(-pi i j^2 / n) */
+static void run_chirp(const FftPlan *plan, const void *in, void *out, bool inverse, double scale,
+                      void *work) {
+    const FftKernels *k = plan->kernels;
     const FftPlan *inner = plan->u.chirp.inner;
     const size_t pair = 2 * dtype_size(plan->dtype);
     char *z = work, *rest = z + (size_t)inner->n * pair;
     k->multiply(z, in, plan->u.chirp.chirp, plan->n, inverse, false, 1);
     memset(z + (size_t)plan->n * pair, 0, (size_t)(inner->n - plan->n) * pair);
-    k->split(&inner->u.split, z, z, false, 1, rest);
+    fft_row(inner, z, z, false, 1, rest, 1);
     k->multiply(z, z, plan->u.chirp.spectrum, inner->n, false, false, 1);
-    k->split(&inner->u.split, z, z, true, 1, rest);
+    fft_row(inner, z, z, true, 1, rest, 1);
     k->multiply(out, z, plan->u.chirp.chirp, plan->n, false, inverse, scale);
 }
 
-/* --- the cache
- * ------------------------------------------------------------------------------------------------- */
+void fft_row(const FftPlan *plan, const void *in, void *out, bool inverse, double scale, void *work,
+             int threads) {
+    if (plan->method == FFT_SPLIT)
+        plan->kernels->split(&plan->u.split, in, out, inverse, scale, work);
+    else if (plan->method == FFT_STEPS)
+        run_steps(plan, in, out, inverse, scale, work, threads);
+    else
+        run_chirp(plan, in, out, inverse, scale, work);
+}
+
+/* --- the cache ------------------------------------------------------------------------------------------ */
 
 static void close_cache(Ctx *c) {
     PlanCache *cache = c->fft;

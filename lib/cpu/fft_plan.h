@@ -8,7 +8,7 @@
 
 typedef enum {
     FFT_LANES, /* several transforms side by side in lanes: lengths without a large prime factor */
-    FFT_SPLIT, /* one transform over all lanes: multiples of the square of their number */
+    FFT_SPLIT, /* one transform over all lanes: multiples of their number */
     FFT_STEPS, /* one long transform, or of an awkward length, as a matrix: products of two lengths */
     FFT_CHIRP, /* Bluestein: as a convolution of a friendlier length; any length */
     FFT_HALVES /* no transform: the roots that real transforms of even length need */
@@ -24,7 +24,7 @@ typedef struct FftPlan {
         FftSplit split;
         FftSteps steps;
         struct {
-            struct FftPlan *inner; /* FFT_SPLIT */
+            struct FftPlan *inner; /* FFT_SPLIT or FFT_STEPS */
             const void *chirp;     /* pairs [n]: exp(-pi i j^2 / n) */
             const void
                 *spectrum; /* pairs [inner->n]: the transform of the chirp's conjugate, over inner->n */
@@ -48,9 +48,13 @@ const FftKernels *fft_kernels(DType dtype);
 /* A plan from the cache, or a new one; NULL with the error set. Give it back with fft_plan_done. */
 FftPlan *fft_plan(Ctx *c, FftMethod method, DType dtype, int64_t n);
 void fft_plan_done(Ctx *c, FftPlan *plan);
-/* The factor nearest to its root by which FFT_STEPS takes a length; 1 for a prime. */
-int64_t fft_middle_factor(int64_t n);
-/* One row of pairs by a plan for single ones (FFT_SPLIT, FFT_STEPS, FFT_CHIRP). in may be out. */
-void fft_row(const FftPlan *plan, const void *in, void *out, bool inverse, double scale, void *work);
+/* How rows of this length are transformed best. */
+FftMethod fft_method(DType dtype, int64_t n);
+/* One row of pairs by a plan for single ones (FFT_SPLIT, FFT_STEPS, FFT_CHIRP). in may be out. Threads share
+ * it where the plan is FFT_STEPS. */
+void fft_row(const FftPlan *plan, const void *in, void *out, bool inverse, double scale, void *work,
+             int threads);
+/* The elements that `threads` need for it to work in (those of any other plan: a task's). */
+int64_t fft_row_work(const FftPlan *plan, int threads);
 
 #endif

@@ -64,6 +64,7 @@ typedef int32_t MaskF32 __attribute__((vector_size(16), aligned(4), may_alias));
 #define M     MaskF32
 #define FN(f) f##_f32
 #include "cpu/fft_type.h"
+#include "cpu/fft_real_type.h"
 #undef LANES
 #undef T
 #undef V
@@ -84,6 +85,7 @@ typedef int64_t MaskF64 __attribute__((vector_size(VECTOR), aligned(8), may_alia
 #define M     MaskF64
 #define FN(f) f##_f64
 #include "cpu/fft_type.h"
+#include "cpu/fft_real_type.h"
 
 #define KERNELS(tag)                                                                                         \
     {                                                                                                        \
