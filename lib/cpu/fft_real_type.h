@@ -90,7 +90,7 @@ static void FN(fold_lanes)(T *z, const T *w, int64_t h, T sign) {
 static void FN(real_rows)(const FftLanes *plan, const void *roots, const void *const *in, void *const *out,
                           int count, bool conj, double scale, void *work) {
     FN(enter)(work, (const T *const *)in, 2 * plan->n, false);
-    T *z = FN(run)(plan, PLANAR, PLANAR, (FN(Side)){.x = NULL, .y = NULL}, work);
+    T *z = FN(run)(plan, PLANAR, PLANAR, &(FN(Side)){.x = NULL}, work);
     FN(unfold_lanes)(z, roots, plan->n, conj ? -1 : 1);
     FN(leave)((T *const *)out, z, 2 * plan->n + 2, count, false, (T)scale);
 }
@@ -99,7 +99,7 @@ static void FN(half_rows)(const FftLanes *plan, const void *roots, const void *c
                           int count, bool conj, double scale, void *work) {
     FN(enter)(work, (const T *const *)in, 2 * plan->n + 2, false);
     FN(fold_lanes)(work, roots, plan->n, conj ? -1 : 1);
-    const T *z = FN(run)(plan, PLANAR, PLANAR, (FN(Side)){.x = NULL, .y = NULL}, work);
+    const T *z = FN(run)(plan, PLANAR, PLANAR, &(FN(Side)){.x = NULL}, work);
     FN(leave)((T *const *)out, z, 2 * plan->n, count, true, (T)scale);
 }
 

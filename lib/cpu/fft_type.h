@@ -241,18 +241,18 @@ static void FN(pass)(const FftPass *pass, int in, int out, const FN(Side) * side
 
 /* All passes, from x in the form `in` (or, where x is NULL, from the first half of work) to y in the form
  * `out` (or, where y is NULL, to a half of work, planar, which is returned). */
-static T *FN(run)(const FftLanes *plan, int in, int out, FN(Side) side, T *work) {
+static T *FN(run)(const FftLanes *plan, int in, int out, FN(Side) * side, T *work) {
     const int64_t half = plan->n * 2 * LANES;
-    T *const y = side.y;
-    int to = side.x ? 0 : 1;
-    if (!side.x) side.x = work;
+    T *const y = side->y;
+    int to = side->x ? 0 : 1;
+    if (!side->x) side->x = work;
     T *result = work;
     for (int i = 0; i < plan->passes; i++, to = 1 - to) {
         const bool last = i == plan->passes - 1;
         result = last && y ? y : work + to * half;
-        side.y = result;
-        FN(pass)(&plan->pass[i], i ? PLANAR : in, last && y ? out : PLANAR, &side);
-        side.x = result;
+        side->y = result;
+        FN(pass)(&plan->pass[i], i ? PLANAR : in, last && y ? out : PLANAR, side);
+        side->x = result;
     }
     return result;
 }
@@ -290,7 +290,7 @@ INLINE void FN(leave)(T *const *y, const T *z, int64_t n, int count, bool odd, T
 static void FN(rows)(const FftLanes *plan, const void *const *in, void *const *out, int count, bool swap,
                      double scale, void *work) {
     FN(enter)(work, (const T *const *)in, 2 * plan->n, swap);
-    const T *z = FN(run)(plan, PLANAR, PLANAR, (FN(Side)){.x = NULL, .y = NULL}, work);
+    const T *z = FN(run)(plan, PLANAR, PLANAR, &(FN(Side)){.x = NULL}, work);
     FN(leave)((T *const *)out, z, 2 * plan->n, count, swap, (T)scale);
 }
 
@@ -323,9 +323,10 @@ static void FN(columns)(const FftLanes *plan, const void *x, int64_t x_step, int
         side.x = x;
     else
         FN(spread)(plan, work, x, x_step, x_lane, count, swap);
-    if (count == LANES && y_lane == 2 && !apart) side.y = y;
-    const T *z = FN(run)(plan, side.x ? form : PLANAR, form, side, work);
-    if (!side.y) FN(collect)(plan, z, y, y_step, y_lane, count, swap, (T)scale);
+    const bool whole = count == LANES && y_lane == 2 && !apart;
+    if (whole) side.y = y;
+    const T *z = FN(run)(plan, side.x ? form : PLANAR, form, &side, work);
+    if (!whole) FN(collect)(plan, z, y, y_step, y_lane, count, swap, (T)scale);
 }
 
 /* The pass across the lanes: elements k of LANES transforms become elements k, k + m, ... of one. `there` of
@@ -363,8 +364,8 @@ INLINE void FN(across)(int form, const FftSplit *plan, const T *z, T *y, T scale
 }
 
 static void FN(split)(const FftSplit *plan, const void *in, void *out, bool swap, double scale, void *work) {
-    const FN(Side) side = {.x = in, .x_step = 2 * LANES};
-    const T *z = FN(run)(&plan->lanes, swap ? SWAPPED : PAIRS, PLANAR, side, work);
+    FN(Side) side = {.x = in, .x_step = 2 * LANES};
+    const T *z = FN(run)(&plan->lanes, swap ? SWAPPED : PAIRS, PLANAR, &side, work);
     if (swap)
         FN(across)(SWAPPED, plan, z, out, (T)scale);
     else
@@ -429,7 +430,7 @@ static void FN(first_step)(const FftSteps *plan, const void *x, int64_t block, b
     } else {
         FN(spread)(&plan->columns, work, from, 2 * n2, 2, count, swap);
     }
-    const T *z = FN(run)(&plan->columns, side.x ? swap ? SWAPPED : PAIRS : PLANAR, PLANAR, side, work);
+    const T *z = FN(run)(&plan->columns, side.x ? swap ? SWAPPED : PAIRS : PLANAR, PLANAR, &side, work);
     FN(turn)(plan, z, block, count, between);
 }
 
@@ -439,7 +440,8 @@ static void FN(second_step)(const FftSteps *plan, const void *between, int64_t b
     const int count = left < LANES ? (int)left : LANES;
     FN(Side) side = {.x = (const T *)between + block * n2 * 2 * LANES, .y_step = 2 * n1, .scale = (T)scale};
     T *to = (T *)y + 2 * LANES * block;
-    if (count == LANES && plan->rows.passes > 0) side.y = to;
-    const T *z = FN(run)(&plan->rows, PLANAR, swap ? SWAPPED : PAIRS, side, work);
-    if (!side.y) FN(collect)(&plan->rows, z, to, 2 * n1, 2, count, swap, (T)scale);
+    const bool whole = count == LANES && plan->rows.passes > 0;
+    if (whole) side.y = to;
+    const T *z = FN(run)(&plan->rows, PLANAR, swap ? SWAPPED : PAIRS, &side, work);
+    if (!whole) FN(collect)(&plan->rows, z, to, 2 * n1, 2, count, swap, (T)scale);
 }
