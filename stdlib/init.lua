@@ -4,6 +4,7 @@
 -- the libraries ap.nn, ap.optim, ap.data, ap.io, ap.train and ap.autograd.
 
 local core = require "apsis.core"
+require "apsis.ops.out"
 
 -- Rules, docs and composites of the ops, one file a family.
 for _, family in ipairs {"elementwise", "special", "activation", "arithmetic", "shape", "join", "reduce", "order",

@@ -67,7 +67,11 @@ test("div: rounded down and towards zero, of integers too; by zero says so", fun
   raises("div: rounding_mode: expected 'floor', 'trunc' or nil, got 'ceil'", function() n:div(d, "ceil") end)
 end)
 
-test("clamp: max where min is above it; dtypes of numbers as before", function()
+test("clamp: max where min is above it; limits by name; dtypes of numbers as before", function()
+  equal(ap.tensor {-5, 5}:clamp {min = 0}:totable(), {0, 5})
+  equal(ap.tensor {-5, 5}:clamp_(nil, {max = 0}):totable(), {-5, 0})
+  equal(ap.tensor {-5, 5}:clip(-1, {max = 1}):totable(), {-1, 1})
+  raises("clamp: unknown option 'low'", ap.clamp, ap.ones(2), {low = 1})
   equal(ap.tensor {0, 5, 2}:clamp(3, 1):totable(), {1, 1, 1})
   local x = ap.tensor({1, 5, 9}, {dtype = "i64"})
   equal(x:clamp(ap.tensor({2, 2, 2}, {dtype = "i64"}), 6):totable(), {2, 5, 6})

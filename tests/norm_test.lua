@@ -329,7 +329,7 @@ test("composites: wrong arguments are named", function()
   end)
   raises("threshold: expected two numbers", function() F.threshold(ap.ones(2)) end)
   raises("normalize: unknown option 'q'", function() F.normalize(ap.ones(2, 2), {q = 1}) end)
-  raises("selu: argument 1: expected a tensor, got a number", function() F.selu(3) end)
+  raises("selu: argument 1: expected a tensor, got the number 3", function() F.selu(3) end)
 end)
 
 local QKV = {q = "q", k = "k", v = "v"}

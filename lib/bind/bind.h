@@ -93,12 +93,15 @@ typedef struct OpReg {
 void register_ops(lua_State *L, const OpReg *ops);
 /* Plain functions of `core` that take no part in autograd (manual_seed, save, cpu_info). */
 void register_functions(lua_State *L, const luaL_Reg *functions);
+/* Functions that make tensors from nothing and end with take_options: they take {out = t} too. */
+void register_creators(lua_State *L, const luaL_Reg *functions);
 /* The same in a table of their own, `core.NAME`. */
 void register_module(lua_State *L, const char *name, const luaL_Reg *functions);
 
 /* One opener a family, called in this order by luaopen_apsis_core (bind/core.c). */
 void open_tensor(lua_State *L);      /* the userdata: fields, methods, metamethods, indexing; creation */
 void open_bytes(lua_State *L);       /* tensors from strings of bytes, and back */
+void open_out(lua_State *L);         /* results written to tensors that are there */
 void open_tape(lua_State *L);        /* rules and nodes */
 void open_shape(lua_State *L);       /* views, reshape, ... */
 void open_join(lua_State *L);        /* cat, stack */

@@ -27,6 +27,21 @@ void register_ops(lua_State *L, const OpReg *list) {
     lua_pop(L, 3);
 }
 
+static int creator_call(lua_State *L) {
+    const OpState *op = lua_touserdata(L, lua_upvalueindex(1));
+    return has_out(L) ? call_running_with_out(L, true) : op->call(L);
+}
+
+void register_creators(lua_State *L, const luaL_Reg *functions) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, bind_state(L)->core);
+    for (; functions->name; functions++) {
+        new_op_state(L, functions->name, functions->func);
+        lua_pushcclosure(L, creator_call, 1);
+        lua_setfield(L, -2, functions->name);
+    }
+    lua_pop(L, 1);
+}
+
 /* Into the table on top of the stack. */
 static void set_functions(lua_State *L, const luaL_Reg *functions) {
     for (; functions->name; functions++) {
@@ -74,10 +89,10 @@ int luaopen_apsis_core(lua_State *L) {
     b->ops = luaL_ref(L, LUA_REGISTRYINDEX);
 
     static void (*const open[])(lua_State *) = {
-        open_tensor, open_bytes, open_tape,      open_shape,  open_join,   open_elementwise,
-        open_reduce, open_index, open_rearrange, open_search, open_matmul, open_linalg,
-        open_conv,   open_pool,  open_norm,      open_loss,   open_fft,    open_optim,
-        open_random, open_io,    open_system,    open_cl};
+        open_tensor,      open_bytes,  open_out,   open_tape,      open_shape,  open_join,
+        open_elementwise, open_reduce, open_index, open_rearrange, open_search, open_matmul,
+        open_linalg,      open_conv,   open_pool,  open_norm,      open_loss,   open_fft,
+        open_optim,       open_random, open_io,    open_system,    open_cl};
     for (size_t i = 0; i < sizeof open / sizeof *open; i++) open[i](L);
     return 1;
 }

@@ -195,14 +195,12 @@ void open_random(lua_State *L) {
                                 {"exponential_", l_exponential_}, {"random_", l_random_},
                                 {"bernoulli_", l_bernoulli_},     {"bernoulli", l_bernoulli},
                                 {"dropout_at", l_dropout_at},     {NULL, NULL}};
-    static const luaL_Reg functions[] = {{"rand", l_rand},
-                                         {"randn", l_randn},
-                                         {"rand_like", l_rand_like},
-                                         {"randn_like", l_randn_like},
-                                         {"randint", l_randint},
-                                         {"randint_like", l_randint_like},
-                                         {"randperm", l_randperm},
-                                         {"permutation", l_permutation},
+    static const luaL_Reg creators[] = {{"rand", l_rand},           {"randn", l_randn},
+                                        {"rand_like", l_rand_like}, {"randn_like", l_randn_like},
+                                        {"randint", l_randint},     {"randint_like", l_randint_like},
+                                        {"randperm", l_randperm},   {NULL, NULL}};
+    register_creators(L, creators);
+    static const luaL_Reg functions[] = {{"permutation", l_permutation},
                                          {"manual_seed", l_manual_seed},
                                          {"initial_seed", l_initial_seed},
                                          {"get_rng_state", l_get_rng_state},

@@ -42,6 +42,11 @@ OpState *new_op_state(lua_State *L, const char *name, lua_CFunction call);
 /* tape.c: upvalue 1 is an OpState; calls it and records the call where a gradient is wanted. */
 int op_call(lua_State *L);
 
+/* out.c: whether the last argument is a table with a field `out`; and the running op or (`creates`) function
+ * that makes tensors from nothing, with its results written there. */
+bool has_out(lua_State *L);
+int call_running_with_out(lua_State *L, bool creates);
+
 /* pace.c: sets the pace of Lua's own collector. */
 void pace_start(lua_State *L);
 /* Runs the collector when enough tensor memory or handles were made since the last time. */

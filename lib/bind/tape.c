@@ -272,6 +272,7 @@ static void refuse_unknown_gradient(lua_State *L, const OpState *op, int args, i
 int op_call(lua_State *L) {
     const OpState *op = lua_touserdata(L, lua_upvalueindex(1));
     const Ctx *c = ctx(L);
+    if (has_out(L)) return call_running_with_out(L, false);
     Tensor *changed = NULL;
     uint32_t version = 0;
     if (op->in_place) {

@@ -581,23 +581,22 @@ void open_tensor(lua_State *L) {
     lua_pop(L, 1);
     register_functions(L, methods);
 
-    static const luaL_Reg functions[] = {{"tensor", l_tensor},
-                                         {"zeros", l_zeros},
-                                         {"ones", l_ones},
-                                         {"empty", l_empty},
-                                         {"full", l_full},
-                                         {"zeros_like", l_zeros_like},
-                                         {"ones_like", l_ones_like},
-                                         {"empty_like", l_empty_like},
-                                         {"full_like", l_full_like},
-                                         {"eye", l_eye},
-                                         {"arange", l_arange},
-                                         {"linspace", l_linspace},
-                                         {"is_tensor", l_is_tensor},
-                                         {"storage_refs", l_storage_refs},
-                                         {"version", l_version},
-                                         {"memory", l_memory},
-                                         {NULL, NULL}};
+    static const luaL_Reg creators[] = {{"zeros", l_zeros},
+                                        {"ones", l_ones},
+                                        {"empty", l_empty},
+                                        {"full", l_full},
+                                        {"zeros_like", l_zeros_like},
+                                        {"ones_like", l_ones_like},
+                                        {"empty_like", l_empty_like},
+                                        {"full_like", l_full_like},
+                                        {"eye", l_eye},
+                                        {"arange", l_arange},
+                                        {"linspace", l_linspace},
+                                        {NULL, NULL}};
+    register_creators(L, creators);
+    static const luaL_Reg functions[] = {
+        {"tensor", l_tensor},   {"is_tensor", l_is_tensor}, {"storage_refs", l_storage_refs},
+        {"version", l_version}, {"memory", l_memory},       {NULL, NULL}};
     register_functions(L, functions);
     lua_rawgeti(L, LUA_REGISTRYINDEX, b->core);
     lua_rawgeti(L, LUA_REGISTRYINDEX, b->tensor_meta);

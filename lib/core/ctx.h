@@ -36,6 +36,9 @@ typedef struct Ctx {
     /* Asks the host language to drop garbage; called once before an allocation fails. */
     void (*reclaim)(void *arg);
     void *reclaim_arg;
+    /* Memory that the next new tensor of just this dtype, shape and device takes, in place of an allocation;
+     * then NULL again. Set by bind/out.c for one op, contiguous. */
+    const struct Tensor *destination;
     /* Devices other than the CPU; lib/cl sets these when the first one is opened. */
     struct Storage *(*device_alloc)(struct Ctx *c, int16_t device, int64_t nbytes); /* NULL: error set */
     void (*device_trim)(struct Ctx *c);  /* gives cached free memory back */

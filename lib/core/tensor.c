@@ -21,6 +21,16 @@ bool tensor_new(Ctx *c, Tensor *out, DType dtype, int ndim, const int64_t *size)
     return tensor_new_on(c, out, CPU, dtype, ndim, size);
 }
 
+static bool take_destination(Ctx *c, Tensor *out, Device device, DType dtype, int ndim, const int64_t *size) {
+    const Tensor *d = c->destination;
+    if (d->device != device || d->dtype != dtype || d->ndim != ndim) return false;
+    if (ndim && memcmp(d->size, size, sizeof *size * (size_t)ndim) != 0) return false;
+    c->destination = NULL;
+    tensor_alias(out, d);
+    out->is_view = false;
+    return true;
+}
+
 bool tensor_new_on(Ctx *c, Tensor *out, Device device, DType dtype, int ndim, const int64_t *size) {
     int64_t bytes = (int64_t)dtype_size(dtype), count = 1;
     out->storage = NULL;
@@ -34,6 +44,7 @@ bool tensor_new_on(Ctx *c, Tensor *out, Device device, DType dtype, int ndim, co
             "out of memory: shape (%s) has too many elements", SIZES(ndim, size));
     for (int d = 0; d < ndim; d++)
         if (size[d] == 0) bytes = 0;
+    if (c->destination && take_destination(c, out, device, dtype, ndim, size)) return true;
     int64_t sizes[MAX_DIMS];
     if (ndim) memcpy(sizes, size, sizeof *size * (size_t)ndim); /* size may be NULL for none */
     Storage *s = storage_new_on(c, device, bytes);

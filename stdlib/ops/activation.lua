@@ -50,13 +50,25 @@ rule("softshrink", "1", outside)
 --- Source: torch.nn.functional.tanhshrink.
 rule("tanhshrink", "1", function(g, _, x) return g * x:tanh():square() end)
 
---- threshold: x where it is above the threshold, else value.
----@param x Tensor any shape, numeric
----@param threshold number default 0
----@param value number default 0
----@return Tensor same shape and dtype
---- Source: torch.nn.functional.threshold.
-rule("threshold", "1", function(g, _, x, threshold) return core.where(x:le(threshold or 0), 0.0, g) end)
+rule("threshold", "1", function(g, _, x, threshold) return core.where(x:le(threshold), 0.0, g) end)
+
+for _, name in ipairs {"threshold", "threshold_"} do
+  local op = core[name]
+  --- threshold: x where it is above the threshold, else value.
+  ---@param x Tensor any shape, numeric
+  ---@param threshold number
+  ---@param value number
+  ---@return Tensor same shape and dtype
+  --- Source: torch.nn.functional.threshold.
+  define(name, function(x, ...)
+    check_tensor(name, 1, x)
+    local threshold, value = arguments.named(name, {"threshold", "value"}, ...)
+    if type(threshold) ~= "number" or type(value) ~= "number" then
+      error(("%s: expected two numbers, got %s and %s"):format(name, type(threshold), type(value)), 2)
+    end
+    return op(x, threshold, value)
+  end)
+end
 
 --- glu: the first half along dim, times the sigmoid of the second.
 ---@param x Tensor floating, of even size along dim

@@ -108,7 +108,6 @@ end
 -- The limits, by position or by name, and whether one of them is a tensor.
 local function limits(name, min, max)
   if type(min) == "table" then
-    if not (is_tensor(rawget(min, "min")) or is_tensor(rawget(min, "max"))) then return min, nil, false end
     min, max = arguments.named(name, {"min", "max"}, min)
   elseif type(max) == "table" then
     min, max = arguments.named(name, {"min", "max"}, min, max)
@@ -186,8 +185,8 @@ define("div_", divider("div_", true_divide_, 2))
 ---@param a Tensor|number
 ---@param b Tensor|number broadcasts with a
 ---@return Tensor the broadcast shape, floating
-define("true_divide", true_divide)
-define("true_divide_", true_divide_)
+core.define_as_is("true_divide", true_divide)
+core.define_as_is("true_divide_", true_divide_)
 
 --- float_power: a^b in f64.
 ---@param a Tensor|number
@@ -224,7 +223,7 @@ rule("ldexp", {"2", "y"}, function(g, _, _, b)
   return core.is_tensor(b) and core.ldexp(g, b) or g * 2.0 ^ b
 end, function(g, y) return g * y * math.log(2) end)
 
-no_gradient("nextafter")
+rule("nextafter", "12", function(g, _, a, b) return g:masked_fill(core.eq(a, b), 0) end, zero)
 local next_number = {core.nextafter, core.nextafter_}
 for i, name in ipairs {"nextafter", "nextafter_"} do
   --- nextafter: the next number after a towards b.

@@ -184,6 +184,7 @@ define("index_reduce", function(x, dim, index, src, ...)
   if not ({prod = true, mean = true, amax = true, amin = true})[reduce] then
     error("index_reduce: argument 5: expected 'prod', 'mean', 'amax' or 'amin', got '" .. tostring(reduce) .. "'", 2)
   end
+  if x.ndim == 0 then return core.index_reduce(x:reshape(1), dim, index, src:reshape(1), ...):reshape {} end
   local shape = {}
   for d = 1, src.ndim do shape[d] = 1 end
   shape[dim < 0 and dim + src.ndim + 1 or dim] = index:numel()

@@ -322,7 +322,7 @@ define("min", extreme(core.amin, core.min_dim,
 define("aminmax", function(x, ...)
   arguments.tensor("aminmax", 1, x)
   local dim, keepdim = arguments.named("aminmax", {"dim", "keepdim"}, ...)
-  if x:numel() == 0 then return core.max(x, dim, keepdim), core.max(x, dim, keepdim) end -- nothing, or its error
+  if x:numel() == 0 then return core.max(x, dim, keepdim), (core.max(x, dim, keepdim)) end -- nothing, or its error
   return x:amin(dim, keepdim), x:amax(dim, keepdim)
 end)
 

@@ -204,14 +204,18 @@ define("broadcast_tensors", function(...)
 end)
 
 --- meshgrid: the coordinates of a grid: the i-th result holds, at each point, its i-th coordinate.
----@param ... Tensor vectors (or 0-dim), or one table of them; then {indexing = "ij" (default) or "xy"}: "xy" exchanges
----       the first two dimensions, as for pictures
+---@param ... Tensor vectors (or 0-dim), or one table of them; then "ij" (the default) or "xy", or {indexing =}: "xy"
+---       exchanges the first two dimensions, as for pictures
 ---@return Tensor[] views of shape (N1, N2, ...)
 --- Source: torch.meshgrid.  Example: local x, y = table.unpack(ap.meshgrid(ap.arange(3), ap.arange(2)))
 define("meshgrid", function(...)
-  local list, options = tensors_of("meshgrid", ...)
-  local indexing = arguments.named("meshgrid", {"indexing"}, options or {}) or "ij"
-  if type(indexing) == "table" then indexing = "ij" end
+  local given, indexing = table.pack(...), "ij"
+  if type(given[given.n]) == "string" then
+    indexing = given[given.n]
+    given.n = given.n - 1
+  end
+  local list, options = tensors_of("meshgrid", table.unpack(given, 1, given.n))
+  if options then indexing = arguments.named("meshgrid", {"indexing"}, options) or indexing end
   if indexing ~= "ij" and indexing ~= "xy" then
     error("meshgrid: indexing: expected 'ij' or 'xy', got '" .. tostring(indexing) .. "'", 2)
   end

@@ -234,6 +234,7 @@ define("diff", function(x, ...)
     error(("diff: expected n of at least 0, got %s"):format(tostring(n)), 2)
   end
   local d = arguments.dim("diff", x.ndim, dim or -1)
+  if n == 0 then return x:clone() end
   if prepend or append then
     local parts = {}
     for _, part in ipairs {prepend or false, x, append or false} do

@@ -93,12 +93,12 @@ special.spherical_bessel_j0 x
 special.airy_ai x
 special.xlog1py a b
 special.zeta a b
-polygamma.polygamma_n_0 n x = polygamma
-polygamma.polygamma_n_1 n x = polygamma
-polygamma.polygamma_n_2 n x = polygamma
-polygamma.polygamma_n_3 n x = polygamma
-polygamma.polygamma_n_4 n x = polygamma
-special.polygamma.special_polygamma_n_0 n x = polygamma
+polygamma.polygamma_n_0 x n = polygamma(n x)
+polygamma.polygamma_n_1 x n = polygamma(n x)
+polygamma.polygamma_n_2 x n = polygamma(n x)
+polygamma.polygamma_n_3 x n = polygamma(n x)
+polygamma.polygamma_n_4 x n = polygamma(n x)
+special.polygamma.special_polygamma_n_0 x n = polygamma(n x)
 mvlgamma.mvlgamma_p_1 x p = mvlgamma
 mvlgamma.mvlgamma_p_3 x p = mvlgamma
 mvlgamma.mvlgamma_p_5 x p = mvlgamma
