@@ -224,6 +224,43 @@ test("scans run backwards with reverse", function()
   equal(ap.tensor {1, 2, 3}:cumprod {dim = 1, reverse = true}, ap.tensor {6, 6, 3})
 end)
 
+test("sort, topk and kthvalue agree on rows of every length that a method changes at", function()
+  for _, dtype in ipairs {"f32", "f64", "i64", "u8"} do
+    for _, n in ipairs {1, 2, 7, 8, 9, 11, 12, 13, 16, 17, 24, 31, 63, 64, 65, 100, 128, 511, 512, 513} do
+      local x = (ap.arange(1, n):to("i64") * 7919 % 37):to(dtype)
+      local v, i = x:sort()
+      local before, at = v:totable(), i:totable()
+      for k = 2, n do
+        truth(before[k - 1] < before[k] or (before[k - 1] == before[k] and at[k - 1] < at[k]))
+      end
+      equal(x:gather(1, i), v)
+      for _, k in ipairs {1, 5, 16, 17, 40} do
+        if k <= n then
+          equal(select(2, x:topk(k)), select(2, x:sort(1, true)):narrow(1, 1, k))
+          equal(select(2, x:topk(k, 1, false)), i:narrow(1, 1, k))
+          equal(select(2, x:kthvalue(k)):item(), at[k])
+        end
+      end
+    end
+  end
+end)
+
+test("running sums of every length agree with sums of their parts", function()
+  for _, dtype in ipairs {"f32", "f64", "i64", "i32"} do
+    for n = 1, 13 do
+      local x = (ap.arange(1, n):to("i64") * 7 % 5 - 2):to(dtype)
+      for _, reverse in ipairs {false, true} do
+        local sums, products = x:cumsum(1, reverse), x:cumprod(1, reverse)
+        for k = 1, n do
+          local part = reverse and x:narrow(1, k, n - k + 1) or x:narrow(1, 1, k)
+          equal(sums:select(1, k):item(), part:sum():item())
+          equal(products:select(1, k):item(), part:prod():item())
+        end
+      end
+    end
+  end
+end)
+
 test("sort is stable over long rows of every dtype, and topk takes the first among equals", function()
   for _, dtype in ipairs {"f32", "f64", "i64", "i32", "u8"} do
     local x = (ap.arange(1, 1000):to("i64") * 7919 % 13):to(dtype)

@@ -90,6 +90,14 @@ static int l_one_hot(lua_State *L) {
     return result(L, op_one_hot(ctx(L), new_tensor(L), x, classes));
 }
 
+/* count_bins(x, bins, low, high): what histc is on the CPU (stdlib/ops/statistics.lua) */
+static int l_count_bins(lua_State *L) {
+    const Tensor *x = check_tensor(L, 1);
+    int64_t bins = check_int(L, 2);
+    double low = check_number(L, 3), high = check_number(L, 4);
+    return result(L, op_count_bins(ctx(L), new_tensor(L), x, bins, low, high));
+}
+
 void open_search(lua_State *L) {
     static const OpReg ops[] = {{"searchsorted", l_searchsorted},
                                 {"bucketize", l_bucketize},
@@ -97,6 +105,7 @@ void open_search(lua_State *L) {
                                 {"unique", l_unique},
                                 {"unique_consecutive", l_unique_consecutive},
                                 {"bincount", l_bincount},
+                                {"count_bins", l_count_bins},
                                 {"one_hot", l_one_hot},
                                 {NULL, NULL}};
     register_ops(L, ops);

@@ -234,10 +234,38 @@ EXTREME_KERNEL(smallest, amin, (x < a) | (IS_NAN(x) & !IS_NAN(a)))
 /* --- scans
  * ------------------------------------------------------------------------------------------------------------
  */
-/* Columns are taken SCAN_BLOCK at a time, so that the running values stay in the first cache. */
+/* Columns are taken SCAN_BLOCK at a time, so that the running values stay in the first cache. A single column
+ * goes by four rows: their sums among themselves (products, ...) do not wait for those before. That needs a
+ * wider accumulator: the order of additions must not decide about overflow. */
 #define SCAN_BLOCK 256
-#define SCAN_KERNEL(NAME, START, STEP)                                                                       \
+#define BY_FOUR    (!FLOATING || sizeof(SRC) < sizeof(WIDE))
+#define SCAN_KERNEL(NAME, START, STEP, IN_GROUPS)                                                            \
+    static inline WIDE JOIN(join_##NAME, TAG)(WIDE a, WIDE x) {                                              \
+        return STEP;                                                                                         \
+    }                                                                                                        \
+    static void JOIN(scan_column_##NAME, TAG)(WIDE_OR_SRC *restrict y, const SRC *restrict x, int64_t rows,  \
+                                              int64_t step) {                                                \
+        WIDE a = START;                                                                                      \
+        int64_t i = 0, at = step < 0 ? rows - 1 : 0;                                                         \
+        for (; (IN_GROUPS) && i + 4 <= rows; i += 4, at += 4 * step) {                                       \
+            const WIDE x0 = x[at], x1 = x[at + step], x2 = x[at + 2 * step], x3 = x[at + 3 * step];          \
+            const WIDE x01 = JOIN(join_##NAME, TAG)(x0, x1), x23 = JOIN(join_##NAME, TAG)(x2, x3);           \
+            y[at] = (WIDE_OR_SRC)JOIN(join_##NAME, TAG)(a, x0);                                              \
+            y[at + step] = (WIDE_OR_SRC)JOIN(join_##NAME, TAG)(a, x01);                                      \
+            y[at + 2 * step] = (WIDE_OR_SRC)JOIN(join_##NAME, TAG)(a, JOIN(join_##NAME, TAG)(x01, x2));      \
+            a = JOIN(join_##NAME, TAG)(a, JOIN(join_##NAME, TAG)(x01, x23));                                 \
+            y[at + 3 * step] = (WIDE_OR_SRC)a;                                                               \
+        }                                                                                                    \
+        for (; i < rows; i++, at += step) {                                                                  \
+            a = JOIN(join_##NAME, TAG)(a, (WIDE)x[at]);                                                      \
+            y[at] = (WIDE_OR_SRC)a;                                                                          \
+        }                                                                                                    \
+    }                                                                                                        \
     static void JOIN(scan_##NAME, TAG)(void *y_, const void *x_, int64_t rows, int64_t w, bool reverse) {    \
+        if (w == 1) {                                                                                        \
+            JOIN(scan_column_##NAME, TAG)(y_, x_, rows, reverse ? -1 : 1);                                   \
+            return;                                                                                          \
+        }                                                                                                    \
         for (int64_t from = 0; from < w; from += SCAN_BLOCK) {                                               \
             const int64_t block = w - from < SCAN_BLOCK ? w - from : SCAN_BLOCK;                             \
             const SRC *restrict xs = (const SRC *)x_ + from;                                                 \
@@ -247,27 +275,42 @@ EXTREME_KERNEL(smallest, amin, (x < a) | (IS_NAN(x) & !IS_NAN(a)))
             for (int64_t i = 0; i < rows; i++) {                                                             \
                 const int64_t at = (reverse ? rows - 1 - i : i) * w;                                         \
                 for (int64_t j = 0; j < block; j++) {                                                        \
-                    const WIDE x = xs[at + j], a = acc[j];                                                   \
-                    acc[j] = STEP;                                                                           \
+                    acc[j] = JOIN(join_##NAME, TAG)(acc[j], (WIDE)xs[at + j]);                               \
                     ys[at + j] = (WIDE_OR_SRC)acc[j];                                                        \
                 }                                                                                            \
             }                                                                                                \
         }                                                                                                    \
     }
-SCAN_KERNEL(sum, 0, a + x)
-SCAN_KERNEL(prod, 1, a *x)
+SCAN_KERNEL(sum, 0, a + x, BY_FOUR)
+SCAN_KERNEL(prod, 1, a *x, BY_FOUR)
 #if FLOATING
 static inline double JOIN(log_add_exp, TAG)(double a, double x) {
     double high = a > x || IS_NAN(a) ? a : x, low = a > x || IS_NAN(a) ? x : a;
     return high == low && isinf(high) ? high : high + log1p(exp(low - high));
 }
-SCAN_KERNEL(logsumexp, -(double)INFINITY, JOIN(log_add_exp, TAG)(a, x))
+SCAN_KERNEL(logsumexp, -(double)INFINITY, JOIN(log_add_exp, TAG)(a, x), 0)
 #endif
 #undef SCAN_KERNEL
+#undef BY_FOUR
 
 /* The latest among equals, and a NaN is followed by later NaNs alone. */
 #define EXTREME_SCAN(NAME, START, BEATS)                                                                     \
     static void JOIN(scan_##NAME, TAG)(void *y_, int64_t *index_, const void *x_, int64_t rows, int64_t w) { \
+        if (w == 1) {                                                                                        \
+            const SRC *restrict xs = x_;                                                                     \
+            SRC a = START, *restrict ys = y_;                                                                \
+            int64_t last = 1;                                                                                \
+            for (int64_t i = 0; i < rows; i++) {                                                             \
+                const SRC x = xs[i];                                                                         \
+                if (BEATS) {                                                                                 \
+                    a = x;                                                                                   \
+                    last = i + 1;                                                                            \
+                }                                                                                            \
+                ys[i] = a;                                                                                   \
+                index_[i] = last;                                                                            \
+            }                                                                                                \
+            return;                                                                                          \
+        }                                                                                                    \
         for (int64_t from = 0; from < w; from += SCAN_BLOCK) {                                               \
             const int64_t block = w - from < SCAN_BLOCK ? w - from : SCAN_BLOCK;                             \
             const SRC *restrict xs = (const SRC *)x_ + from;                                                 \

@@ -1,12 +1,16 @@
 /* Sorting by unsigned 64-bit keys that carry the order of every element type: least-significant-digit radix
- * sort for long rows, insertion sort for short ones; quickselect where only some are wanted. Keys whose order
+ * sort for long rows, merge sort for short ones; quickselect where only some are wanted. Keys whose order
  * needs 32 bits carry the position in the other 32, so that one word moves; the others travel beside their
  * position. */
 #include "cpu/sort.h"
 #include <string.h>
 
 enum {
-    SHORT = 48,     /* rows below this are sorted by insertion */
+    SHORT = 12,     /* rows below this are sorted by insertion, */
+    MEDIUM = 512,   /* and below this by merging, */
+    RUN = 8,        /* runs of so many first */
+    FEW = 16,       /* up to so many chosen elements are kept in order while the row goes by */
+    GLANCE = 16,    /* elements compared together with the worst of them */
     DIGIT_BITS = 8, /* of one radix pass: its 256 counters stay in the first cache */
     DIGITS = 1 << DIGIT_BITS,
     HELD = 512,      /* candidates that a selection holds at least */
@@ -63,9 +67,17 @@ static inline Item make_items(uint64_t key, int64_t i) {
     return (Item){key, (uint64_t)i};
 }
 
-/* Insertion and radix sort of one element type: KEY(e) is the 64-bit key. Digits from bit `low` on; a pass
- * whose digit is the same everywhere is skipped. Returns where the sorted elements are: `a` or `b`. */
-#define SORT(TYPE, NAME, KEY)                                                                                \
+/* Merge sort of one element type, whose elements all differ. Nothing but the ends of loops branches: which of
+ * two elements comes first cannot be guessed. The runs are sorted by a network of 19 exchanges (Knuth, The
+ * Art of Computer Programming 3, 5.3.4). */
+#define ORDER(TYPE, i, j)                                                                                    \
+    {                                                                                                        \
+        const TYPE u = a[i], v = a[j];                                                                       \
+        const bool swap = LESS(v, u);                                                                        \
+        a[i] = swap ? v : u;                                                                                 \
+        a[j] = swap ? u : v;                                                                                 \
+    }
+#define MERGE(TYPE, NAME)                                                                                    \
     static void insertion_##NAME(TYPE *a, int64_t n) {                                                       \
         for (int64_t i = 1; i < n; i++) {                                                                    \
             const TYPE e = a[i];                                                                             \
@@ -74,11 +86,67 @@ static inline Item make_items(uint64_t key, int64_t i) {
             a[j] = e;                                                                                        \
         }                                                                                                    \
     }                                                                                                        \
+    static inline void network_##NAME(TYPE *a) {                                                             \
+        ORDER(TYPE, 0, 2)                                                                                    \
+        ORDER(TYPE, 1, 3) ORDER(TYPE, 4, 6) ORDER(TYPE, 5, 7) ORDER(TYPE, 0, 4) ORDER(TYPE, 1, 5)            \
+            ORDER(TYPE, 2, 6) ORDER(TYPE, 3, 7) ORDER(TYPE, 0, 1) ORDER(TYPE, 2, 3) ORDER(TYPE, 4, 5)        \
+                ORDER(TYPE, 6, 7) ORDER(TYPE, 2, 4) ORDER(TYPE, 3, 5) ORDER(TYPE, 1, 4) ORDER(TYPE, 3, 6)    \
+                    ORDER(TYPE, 1, 2) ORDER(TYPE, 3, 4) ORDER(TYPE, 5, 6)                                    \
+    }                                                                                                        \
+    /* Runs of one length are merged from both ends at once: neither end runs out before half is done. */    \
+    static inline void merge_##NAME(TYPE *restrict to, const TYPE *a, int64_t na, const TYPE *b,             \
+                                    int64_t nb) {                                                            \
+        if (na == nb) {                                                                                      \
+            const TYPE *a_end = a + na - 1, *b_end = b + nb - 1;                                             \
+            TYPE *end = to + na + nb - 1;                                                                    \
+            for (int64_t i = 0; i < na; i++) {                                                               \
+                const TYPE u = *a, v = *b, x = *a_end, y = *b_end;                                           \
+                const bool second = LESS(v, u), first = LESS(y, x);                                          \
+                *to++ = second ? v : u;                                                                      \
+                b += second;                                                                                 \
+                a += !second;                                                                                \
+                *end-- = first ? x : y;                                                                      \
+                a_end -= first;                                                                              \
+                b_end -= !first;                                                                             \
+            }                                                                                                \
+            return;                                                                                          \
+        }                                                                                                    \
+        const TYPE *const a_stop = a + na, *const b_stop = b + nb;                                           \
+        while (a < a_stop && b < b_stop) {                                                                   \
+            const TYPE u = *a, v = *b;                                                                       \
+            const bool second = LESS(v, u);                                                                  \
+            *to++ = second ? v : u;                                                                          \
+            b += second;                                                                                     \
+            a += !second;                                                                                    \
+        }                                                                                                    \
+        while (a < a_stop) *to++ = *a++;                                                                     \
+        while (b < b_stop) *to++ = *b++;                                                                     \
+    }                                                                                                        \
+    static TYPE *merge_sort_##NAME(TYPE *a, TYPE *b, int64_t n) {                                            \
+        int64_t i = 0;                                                                                       \
+        for (; i + RUN <= n; i += RUN) network_##NAME(a + i);                                                \
+        insertion_##NAME(a + i, n - i);                                                                      \
+        for (int64_t run = RUN; run < n; run *= 2) {                                                         \
+            for (i = 0; i < n; i += 2 * run) {                                                               \
+                const int64_t na = n - i < run ? n - i : run, nb = n - i - na < run ? n - i - na : run;      \
+                merge_##NAME(b + i, a + i, na, a + i + na, nb);                                              \
+            }                                                                                                \
+            TYPE *swap = a;                                                                                  \
+            a = b;                                                                                           \
+            b = swap;                                                                                        \
+        }                                                                                                    \
+        return a;                                                                                            \
+    }
+
+/* Radix sort of one element type: KEY(e) is the 64-bit key. Digits from bit `low` on; a pass whose digit is
+ * the same everywhere is skipped. Returns where the sorted elements are: `a` or `b`. */
+#define SORT(TYPE, NAME, KEY)                                                                                \
     static TYPE *sort_##NAME(TYPE *a, TYPE *b, int64_t n, int low) {                                         \
         if (n < SHORT) {                                                                                     \
             insertion_##NAME(a, n);                                                                          \
             return a;                                                                                        \
         }                                                                                                    \
+        if (n < MEDIUM) return merge_sort_##NAME(a, b, n);                                                   \
         int64_t count[64 / DIGIT_BITS][DIGITS];                                                              \
         memset(count[low / DIGIT_BITS], 0, (size_t)(64 - low) / DIGIT_BITS * sizeof count[0]);               \
         for (int64_t i = 0; i < n; i++)                                                                      \
@@ -100,39 +168,35 @@ static inline Item make_items(uint64_t key, int64_t i) {
         return a;                                                                                            \
     }
 
-/* Selection. select puts the k smallest into a[0..k), in any order: quickselect, its pivot the median of
- * three; false where the pivots were too poor to end in time: a is then only permuted. fill writes the keys
- * of a row. choose writes only candidates for the k first, at least k of them, and returns how many: a few
- * are held at a time, and what comes after the k best of them is passed over. A later element never beats an
- * equal earlier one. */
+/* Selection. select puts the k smallest into a[0..k), the k-th last, the others in any order: quickselect,
+ * its pivot the median of three (a[high] between a[low] and a[middle]); false where the pivots were too poor
+ * to end in time: a is then only permuted. fill writes the keys of a row. choose writes only candidates for
+ * the k first, at least k of them, and returns how many: a few are held at a time, and what comes after the k
+ * best of them is passed over. A later element never beats an equal earlier one. */
 #define SELECT(TYPE, NAME)                                                                                   \
     static bool select_##NAME(TYPE *a, int64_t n, int64_t k) {                                               \
         int64_t low = 0, high = n - 1;                                                                       \
         for (int round = 0; high - low >= SHORT; round++) {                                                  \
             if (round == MAX_ROUNDS) return false;                                                           \
-            TYPE u = a[low], v = a[low + (high - low) / 2], w = a[high];                                     \
-            TYPE pivot = LESS(u, v) ? (LESS(v, w)   ? v                                                      \
-                                       : LESS(u, w) ? w                                                      \
-                                                    : u)                                                     \
-                                    : (LESS(u, w)   ? u                                                      \
-                                       : LESS(v, w) ? w                                                      \
-                                                    : v);                                                    \
-            int64_t i = low, j = high;                                                                       \
-            while (i <= j) {                                                                                 \
-                while (LESS(a[i], pivot)) i++;                                                               \
-                while (LESS(pivot, a[j])) j--;                                                               \
-                if (i <= j) {                                                                                \
-                    TYPE swap = a[i];                                                                        \
-                    a[i++] = a[j];                                                                           \
-                    a[j--] = swap;                                                                           \
-                }                                                                                            \
+            const int64_t middle = low + (high - low) / 2;                                                   \
+            ORDER(TYPE, low, middle)                                                                         \
+            ORDER(TYPE, low, high)                                                                           \
+            ORDER(TYPE, high, middle)                                                                        \
+            const TYPE pivot = a[high];                                                                      \
+            int64_t less = low; /* a[low..less) come before the pivot */                                     \
+            for (int64_t i = low; i < high; i++) {                                                           \
+                const TYPE e = a[i];                                                                         \
+                a[i] = a[less];                                                                              \
+                a[less] = e;                                                                                 \
+                less += LESS(e, pivot);                                                                      \
             }                                                                                                \
-            if (k - 1 <= j)                                                                                  \
-                high = j;                                                                                    \
-            else if (k - 1 >= i)                                                                             \
-                low = i;                                                                                     \
+            a[high] = a[less];                                                                               \
+            a[less] = pivot;                                                                                 \
+            if (k - 1 == less) return true;                                                                  \
+            if (k - 1 < less)                                                                                \
+                high = less - 1;                                                                             \
             else                                                                                             \
-                return true;                                                                                 \
+                low = less + 1;                                                                              \
         }                                                                                                    \
         insertion_##NAME(a + low, high - low + 1);                                                           \
         return true;                                                                                         \
@@ -166,18 +230,48 @@ static inline Item make_items(uint64_t key, int64_t i) {
         return count;                                                                                        \
     }
 
+/* The k first, k <= FEW, in order: a[0..k). A glance at several elements passes most of them over. */
+#define CHOOSE_FEW(TYPE, NAME, KEY)                                                                          \
+    static inline __attribute__((always_inline)) void few_##NAME(TYPE *a, const void *x, DType t, int64_t n, \
+                                                                 int64_t stride, uint64_t flip, int64_t k) { \
+        fill_##NAME(a, x, t, k, stride, flip);                                                               \
+        insertion_##NAME(a, k);                                                                              \
+        for (int64_t i = k; i < n; i += GLANCE) {                                                            \
+            const int64_t end = n - i < GLANCE ? n : i + GLANCE;                                             \
+            if (end == i + GLANCE) {                                                                         \
+                const uint64_t worst = KEY(a[k - 1]);                                                        \
+                int better = 0;                                                                              \
+                for (int64_t j = 0; j < GLANCE; j++) better |= key_at(x, t, (i + j) * stride, flip) < worst; \
+                if (!better) continue;                                                                       \
+            }                                                                                                \
+            for (int64_t j = i; j < end; j++) {                                                              \
+                const uint64_t key = key_at(x, t, j * stride, flip);                                         \
+                int64_t at = k - 1;                                                                          \
+                if (key >= KEY(a[at])) continue;                                                             \
+                for (; at > 0 && key < KEY(a[at - 1]); at--) a[at] = a[at - 1];                              \
+                a[at] = make_##NAME(key, j);                                                                 \
+            }                                                                                                \
+        }                                                                                                    \
+    }
+
 #define WORD_KEY(e) (e)
 #define LESS(u, v)  ((u) < (v))
+MERGE(uint64_t, words)
 SORT(uint64_t, words, WORD_KEY)
 SELECT(uint64_t, words)
+#define UPPER_HALF(e) ((e) >> 32)
+CHOOSE_FEW(uint64_t, words, UPPER_HALF)
 #undef LESS
 #define ITEM_KEY(e)      ((e).key)
 #define ITEM_POSITION(e) ((e).position)
-#define LESS(u, v)       ((u).key < (v).key || ((u).key == (v).key && (u).position < (v).position))
+#define LESS(u, v)       (((u).key < (v).key) | (((u).key == (v).key) & ((u).position < (v).position)))
+MERGE(Item, items)
 SORT(Item, items, ITEM_KEY)
 SELECT(Item, items)
+CHOOSE_FEW(Item, items, ITEM_KEY)
 #undef LESS
 #define LESS(u, v) ((u).position < (v).position)
+MERGE(Item, positions)
 SORT(Item, positions, ITEM_POSITION)
 
 /* For a type known at compile time: the loops over keys have no branch on it. */
@@ -186,6 +280,11 @@ static inline __attribute__((always_inline)) void first_words(int64_t *index, co
                                                               uint64_t flip, void *scratch) {
     uint64_t *a = scratch;
     int64_t count = n;
+    if (k < n && k <= FEW) {
+        few_words(a, x, t, n, stride, flip, k);
+        for (int64_t i = 0; i < k; i++) index[i] = (int64_t)(a[i] & UINT32_MAX);
+        return;
+    }
     if (k < n)
         count = choose_words(a, x, t, n, stride, flip, k);
     else
@@ -201,6 +300,11 @@ static inline __attribute__((always_inline)) void first_items(int64_t *index, co
                                                               uint64_t flip, void *scratch) {
     Item *a = scratch, *b = a + n;
     int64_t count = n;
+    if (k < n && k <= FEW) {
+        few_items(a, x, t, n, stride, flip, k);
+        for (int64_t i = 0; i < k; i++) index[i] = (int64_t)a[i].position;
+        return;
+    }
     if (k < n)
         count = choose_items(a, x, t, n, stride, flip, k);
     else
@@ -274,6 +378,10 @@ static Item *order_items(Item *a, int64_t n) {
         const void *x, DType t, int64_t n, int64_t stride, int64_t k, int bits, void *scratch) {             \
         TYPE *a = scratch;                                                                                   \
         int64_t kept = n;                                                                                    \
+        if (k <= FEW) {                                                                                      \
+            few_##NAME(a, x, t, n, stride, 0, k);                                                            \
+            return (int64_t)POSITION(a[k - 1]);                                                              \
+        }                                                                                                    \
         if (n < LONG)                                                                                        \
             fill_##NAME(a, x, t, n, stride, 0);                                                              \
         else                                                                                                 \

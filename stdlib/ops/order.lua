@@ -91,9 +91,10 @@ rule("median_all", "1y", function(g, y, x) return reduced.among_ties(g, y, x, ni
 rule("nanmedian_all", "1y", function(g, y, x) return reduced.among_ties(g, y, x, nil, true) end)
 
 local function median(name, all, along)
-  return function(x, ...)
+  return function(x, dim, keepdim)
     arguments.tensor(name, 1, x)
-    local dim, keepdim = arguments.named(name, {"dim", "keepdim"}, ...)
+    if type(dim) == "table" then dim, keepdim = arguments.named(name, {"dim", "keepdim"}, dim) end
+    if type(keepdim) == "table" then keepdim = select(2, arguments.named(name, {"dim", "keepdim"}, dim, keepdim)) end
     if dim == nil then return all(x, keepdim) end
     return along(x, dim, keepdim)
   end

@@ -1,5 +1,5 @@
---- Statistics and numerical calculus: histograms, covariance, distances, differences, integrals. All of them are
---- written with other ops, so they run on every device and have their gradients.
+--- Statistics and numerical calculus: histograms, covariance, distances, differences, integrals. All of them
+--- run on every device; what has a gradient is written with other ops.
 local core = require "apsis.core"
 local arguments = require "apsis.ops.arguments"
 local define = core.define
@@ -30,6 +30,15 @@ local function ends(op, x, low, high)
   return low, high
 end
 
+--- count_bins: how many elements fall into each of some bins of equal width: histc with its range known. CPU only.
+---@param x Tensor any shape, floating
+---@param bins integer
+---@param low number where the first bin starts
+---@param high number where the last bin ends; it belongs to the bin
+---@return Tensor i64 (bins)
+--- Source: torch.histc.  Example: ap.count_bins(ap.tensor{1.0, 2}, 2, 0, 2) --> [0, 2]
+core.no_gradient("count_bins")
+
 local function check_bins(op, bins)
   if math.type(bins) ~= "integer" or bins < 1 then
     error(("%s: expected a number of bins of at least 1, got %s"):format(op, tostring(bins)), 3)
@@ -50,8 +59,10 @@ define("histc", function(x, ...)
   bins = bins or 100
   check_floating("histc", x)
   check_bins("histc", bins)
-  x = x:detach():reshape(-1)
+  x = x:detach()
   low, high = ends("histc", x, low or 0, high or 0)
+  if x.device == "cpu" then return core.count_bins(x, bins, low, high):to(x.dtype) end
+  x = x:reshape(-1)
   local bin = ((x - low) * bins / (high - low)):clamp(0, bins - 1)
   return counts(x, bins, core.where(bin:isnan(), 0, bin):to("i64") + 1, x:ge(low) & x:le(high))
 end)

@@ -1,0 +1,79 @@
+/* Counting floats in bins of equal width. */
+#include "ops/search.h"
+#include "ops/ops.h"
+#include <omp.h>
+#include <string.h>
+
+enum {
+    BLOCK = 256,              /* elements whose bins are computed in one vector loop before any is counted */
+    COUNT_COST = 16,          /* of one element, in adds */
+    STOP_CHECK = 1 << 12,     /* blocks between looks at ctx_stopping */
+    MOST_BINS = INT32_MAX - 1 /* bin numbers are computed in 32 bits */
+};
+
+/* count[b] += the elements of bin b; count[bins] takes those outside and the NaNs. As PyTorch's histc: the
+ * bin is found by division in the element's own type, and `high` belongs to the last one. */
+#define COUNT(T)                                                                                             \
+    static void count_##T(int64_t *count, const T *x, int64_t n, T low, T high, int32_t bins) {              \
+        int32_t bin[BLOCK];                                                                                  \
+        for (int64_t from = 0; from < n; from += BLOCK) {                                                    \
+            const int64_t length = n - from < BLOCK ? n - from : BLOCK;                                      \
+            for (int64_t i = 0; i < length; i++) {                                                           \
+                const T v = x[from + i], place = (v - low) * (T)bins / (high - low);                         \
+                const bool inside = (v >= low) & (v <= high);                                                \
+                const T last = (T)(bins - 1), kept = place < last ? place : last;                            \
+                bin[i] = inside ? (int32_t)(inside ? kept : 0) : bins;                                       \
+            }                                                                                                \
+            for (int64_t i = 0; i < length; i++) count[bin[i]]++;                                            \
+        }                                                                                                    \
+    }
+COUNT(float)
+COUNT(double)
+
+static void count_part(int64_t *count, const Tensor *x, int64_t from, int64_t n, int64_t bins, double low,
+                       double high) {
+    if (x->dtype == F32)
+        count_float(count, (const float *)tensor_data(x) + from, n, (float)low, (float)high, (int32_t)bins);
+    else
+        count_double(count, (const double *)tensor_data(x) + from, n, low, high, (int32_t)bins);
+}
+
+/* count (bins) of x, contiguous f32 or f64. Each thread has counters of its own. */
+static bool count_all(Ctx *c, int64_t *count, const Tensor *x, int64_t bins, double low, double high) {
+    const int64_t n = tensor_numel(x), slots = bins + 1, step = (int64_t)STOP_CHECK * BLOCK;
+    int threads = ctx_threads(c, n * COUNT_COST);
+    if (slots > n / threads) threads = 1;
+    int64_t *own = ctx_scratch(c, threads * slots * (int64_t)sizeof *own);
+    if (!own) return false;
+    memset(own, 0, (size_t)(threads * slots) * sizeof *own);
+#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
+    for (int64_t from = 0; from < n; from += step)
+        if (!ctx_stopping(c))
+            count_part(own + omp_get_thread_num() * slots, x, from, n - from < step ? n - from : step, bins,
+                       low, high);
+    for (int64_t b = 0; b < bins; b++) {
+        count[b] = 0;
+        for (int t = 0; t < threads; t++) count[b] += own[t * slots + b];
+    }
+    ctx_scratch_free(c, own);
+    return ctx_stopping(c) ? ctx_interrupted(c) : true;
+}
+
+bool op_count_bins(Ctx *c, Tensor *out, const Tensor *x, int64_t bins, double low, double high) {
+    Tensor dense;
+    out->storage = NULL;
+    REQUIRE(c, dtype_is_float((DType)x->dtype), "count_bins: expected a floating-point tensor, got %s",
+            DTYPE(x));
+    REQUIRE(c, bins >= 1 && bins <= MOST_BINS, "count_bins: expected from 1 to %d bins, got %lld", MOST_BINS,
+            (long long)bins);
+    REQUIRE(c, low < high, "count_bins: expected a range that ends after it starts, got %g to %g", low, high);
+    if (!require_cpu(c, "count_bins", x)) return false;
+    if (!op_contiguous(c, &dense, x, x->dtype == F64 ? F64 : F32)) return false;
+    bool ok = tensor_new(c, out, I64, 1, &bins);
+    if (ok && !count_all(c, tensor_data(out), &dense, bins, low, high)) {
+        tensor_release(out);
+        ok = false;
+    }
+    tensor_release(&dense);
+    return ok;
+}
