@@ -27,8 +27,9 @@ local function session(turns, options)
   end
   if not options.no_end then steps[#steps + 1] = "send \\x04" end
   local path = require("support.files").write(table.concat(steps, "\n") .. "\n")
-  local output, status = sh(("TERM=dumb LC_ALL=C.UTF-8 APSIS_HISTORY=%s %s 8 %s %s <%s 2>&1"):format(
-    options.history or "", helper(), quote(program.path), options.arguments or "", path))
+  local output, status = sh(("TERM=%s LC_ALL=C.UTF-8 APSIS_HISTORY=%s INPUTRC=/dev/null %s %s 8 %s %s <%s 2>&1"):format(
+    options.term or "dumb", options.history or "", options.environment or "", helper(), quote(program.path),
+    options.arguments or "--no-init", path))
   truth(status == 0, output)
   return output, tonumber(output:match "\nstatus (%d+)\n$")
 end
@@ -61,15 +62,51 @@ test("a local at the start of a line lives on", function()
   session {"> ", "local x = 41\n", "> ", "x + 1\n", "\n42\n> ", "local a, b = 1\n", "> ", "a, b\n", "\n1\tnil\n> ",
     "local function f(n) return n < 2 and 1 or n * f(n - 1) end\n", "> ", "f(5)\n", "\n120\n> ",
     "local c, d; c = 3\n", "> ", "c, d\n", "\n3\tnil\n> ", "local t = {\n", ">> ", "7}\n", "> ", "t[1]\n", "\n7\n> ",
-    "local k <const> = 5; print(k)\n", "\n5\n> ", "local = 3\n", "<name> expected near '='\n> ",
-    "local v == 3\n", "\nprompt:1: ", "local only\n", "> ", "only\n", "\nnil\n> "}
+    "local k <const> = 5; print(k)\n", "\n5\n> ", "k\n", "\n5\n> ", "local = 3\n", "<name> expected near '='\n> ",
+    "local v == 3\n", "\nprompt:15: ", "local only\n", "> ", "only\n", "\nnil\n> "}
+end)
+
+test("locals live on wherever they stand in the outermost block, and nowhere else", function()
+  session {"> ", "y = 1 local a <const>, b = (function() local inner = 7 return 1, 2 end)() c = a + b\n", "> ",
+    "a, b, c, inner\n", "\n1\t2\t3\tnil\n> ", "do local d = 5 end for i = 1, 1 do local e = i end d, e\n", "\nnil\tnil\n> ",
+    "do local d = 5 end if true then local e = 1 end\n", "> ", "d, e\n", "\nnil\tnil\n> ",
+    "local m <const> = 1; m = 2\n", "attempt to assign to const variable 'm'\n> ",
+    "local s = 'local z = 1' -- local w = 2\n", "> ", "s, z, w\n", "\nlocal z = 1\tnil\tnil\n> ",
+    "local g <close> = setmetatable({}, {__close = function() print 'shut' end})\n", "\nshut\n> ", "g\n", "\nnil\n> "}
+end)
+
+test("a local of the prompt hides a global of its name from the prompt alone", function()
+  session {"> ", "local io, type, tostring, string, table, print = 1, 2, 3, 4, 5, 6\n", "> ", "io, type\n",
+    "\n1\t2\n> ", "_G.type(io)\n", "\nnumber\n> ", "ap.ones(2) + 1\n", "2, f32, cpu)\n> ", "x = 5 _G.x\n", "\n5\n> "}
+end)
+
+test("_ and _1, _2, ... are the last results, and a semicolon keeps a value from being shown", function()
+  local output = session {"> ", "11\n", "> ", "22\n", "> ", "nil\n", "> ", "_ + _1, _2\n", "\n44\t11\n> ",
+    "4711 * 10;\n", "> ", "_ + 1\n", "\n47111\n> "}
+  truth(not output:find("\n47110\n", 1, true), output)
+end)
+
+test("a line that closes a block moves left, a line in one is indented", function()
+  local output = session {"> ", "for i = 1, 2 do\n", ">>   ", "if i == 1 then\n", ">>     ", "print('one')\n", ">>     ",
+    "else\n", ">>     ", "print('other')\n", ">>     ", "end\n",
+    ">>   ", "end\n", "\none\nother\n> ",
+    "s = [[\n", ">> ", "a]]\n", "> ", "#s\n", "\n1\n> "}
+  contains(output, "  else")
+end)
+
+test("a pasted script runs as one input and shows its last value; an unfinished one goes on", function()
+  local script = "local n = 3\nlocal function f(x)\n\treturn x * n\nend\nprint(f(2))\nf(n) + 0.5"
+  local output = session({"> ", "\27[200~" .. script:gsub("\n", "\r") .. "\27[201~", "f(n) + 0.5", "\n", "9.5\n", "",
+    "> ", "n + f(1)\n", "6\n", "", "> ", "\27[200~x = {\r1,\27[201~", "1,", "\n", ">> ", "2}\n", "> ", "#x + 70\n", "72\n"},
+    {term = "xterm"})
+  contains(output, "6\n9.5\n")
 end)
 
 test("an error shows its message and the user's frames, and the prompt goes on", function()
   local output = session {"> ", "x = = 1\n", "\nprompt:1: unexpected symbol near '='\n> ", "error('boom')\n",
-    "\nprompt:1: boom\n> ", "function inner(x) return x:matmul(ap.ones(7, 2)) end\n", "> ",
-    "function outer() local y = inner(ap.ones(2, 3)) return y end\n", "> ", "outer()\n", "prompt:1: matmul: ", "",
-    "\n  prompt:1: in 'inner'\n  prompt:1: in the function at line 1\n> ", "1\n", "\n1\n> ",
+    "\nprompt:2: boom\n> ", "function inner(x) return x:matmul(ap.ones(7, 2)) end\n", "> ",
+    "function outer() local y = inner(ap.ones(2, 3)) return y end\n", "> ", "outer()\n", "prompt:3: matmul: ", "",
+    "\n  prompt:3: in 'inner'\n  prompt:4: in the function at line 4\n> ", "1\n", "\n1\n> ",
     "error({code = 5})\n", "\ntable: 0x", "", "> ", "error()\n", "\nnil\n> ",
     "function loop() return 1 + loop() end loop()\n", "stack overflow", "", "  ...\n> "}
   truth(not output:find "apsis/" and not output:find "%[C%]", output)
@@ -93,6 +130,40 @@ test("lines are edited, also letters of several bytes, and history is kept betwe
   session({"> ", "\16\16\16\n", "\n3\n> "}, {history = history})
 end)
 
+test("history keeps inputs of several lines whole and each once, and finds them by their beginning", function()
+  local history = tmpname()
+  local read = require("support.files").read
+  session({"> ", "x = 40\n", "> ",
+    "for i = 1, 2 do\n", ">> ", "x = x + 1\n", ">> ", "end\n", "> ", "x = 40\n", "> ",
+    "s = 1\n", "> "}, {history = history})
+  equal(read(history), "for i = 1, 2 do\n\t  x = x + 1\n\tend\nx = 40\ns = 1\n")
+  session({"> ", "x = 38\n", "> ", "f\27[A", "end", "\n", "> ", "x\n", "\n40\n", "s\27OA\n", "> ", "s\n", "\n1\n> ", "\18= 4",
+    "x = 40", "\n", "\n> ", "x\n", "\n40\n> "}, {history = history})
+end)
+
+test("two sessions at once lose no history, and a file that was cut off is mended", function()
+  local history = tmpname()
+  local write, read = require("support.files").write, require("support.files").read
+  local file <close> = assert(io.open(history, "w"))
+  file:write "old = 1\nolder = 2"
+  file:close()
+  local inner = write("expect > \nsend inner = 1\\n\nexpect > \nsend old = 1\\n\nexpect > \nsend \\x04\n")
+  local run = ("os.execute [[TERM=dumb %s 8 %s --no-init <%s >%s]]\n"):format(helper(), quote(program.path), inner,
+    tmpname())
+  session({"> ", "a = 1\n", "> ", run, "> ", "b = 1\n", "> "}, {history = history})
+  equal(read(history), "older = 2\na = 1\ninner = 1\nold = 1\n" .. run .. "b = 1\n")
+end)
+
+test("history lies in the XDG state folder, with no rights for others", function()
+  local home = program.tmpdir()
+  sh(("env -u APSIS_HISTORY -u XDG_STATE_HOME HOME=%s TERM=dumb %s 8 %s <%s 2>&1"):format(
+    home, helper(), quote(program.path),
+    require("support.files").write "expect > \nsend y = 1\\n\nexpect > \nsend \\x04\n"))
+  equal(program.must(("cat %s/.local/state/apsis/history; stat -c %%a %s/.local/state/apsis/history"):format(home, home)),
+    "y = 1\n600\n")
+  program.must("rm -r " .. home)
+end)
+
 test("os.exit at the prompt ends it with its status", function()
   local _, status = session({"> ", "os.exit(3)\n"}, {no_end = true})
   equal(status, 3)
@@ -106,8 +177,9 @@ test("-i prompts after the script and after an error in it", function()
   contains(output, "apsis: ")
 end)
 
-test("-i reads lines from a pipe, too", function()
-  local output, status = sh(("printf 'x = 1\\nx + 1\\n' | APSIS_HISTORY= %s -i 2>&1"):format(quote(program.path)))
+test("-i reads lines from a pipe, without prompts; an unfinished end is an error", function()
+  local output, status = sh(("printf 'x = 1\\nx + 1\\nfor i = 1, 2 do\\nprint(i)\\nend\\n(' | %s -i 2>&1"):format(
+    quote(program.path)))
   equal(status, 0)
-  contains(output, "> > 2\n")
+  equal(output, "2\n1\n2\nprompt:6: unexpected symbol near <eof>\n")
 end)

@@ -16,6 +16,8 @@ static const char usage[] =
     "  -l MOD      require MOD and name it by its last part: -l apsis.nn gives nn; -l ap=apsis gives ap\n"
     "  -i          the prompt, after what the other options ask for\n"
     "  -           run standard input\n"
+    "  -q          no greeting at the prompt\n"
+    "  --no-init   the prompt does not read ~/.config/apsis/init.lua\n"
     "  -v, --version  versions of Apsis, Lua, BLIS and OpenCL, and the threads in use\n"
     "  -h, --help  this text\n"
     "A script finds its arguments in `...` and in the table `arg`. Without options and script: the prompt, "
@@ -39,6 +41,7 @@ typedef struct Line {
     bool interactive; /* -i */
     bool has_code;    /* -e, -l or --version: no prompt by default */
     bool version;
+    bool quiet, no_init; /* -q, --no-init */
 } Line;
 
 static Apsis *instance;
@@ -140,6 +143,10 @@ static bool parse(int argc, char **argv, Line *line, int *status) {
         }
         if (strcmp(o, "-i") == 0) {
             line->interactive = true;
+        } else if (strcmp(o, "-q") == 0) {
+            line->quiet = true;
+        } else if (strcmp(o, "--no-init") == 0) {
+            line->no_init = true;
         } else if (strcmp(o, "-v") == 0 || strcmp(o, "--version") == 0) {
             line->has_code = line->version = true;
         } else if (o[1] == 'e' || o[1] == 'l') {
@@ -181,7 +188,9 @@ static int run_all(int argc, char **argv, const Line *line) {
     if (!line->interactive && all_done) return status;
     if (!line->interactive && !isatty(STDIN_FILENO)) return run_file(NULL);
     interrupted = false; /* what came before the prompt is no reason for how it ends */
-    return repl_run(instance, on_sigint);
+    char options[32];
+    snprintf(options, sizeof options, "%s%s", line->quiet ? " quiet" : "", line->no_init ? " no-init" : "");
+    return repl_run(instance, options, on_sigint);
 }
 
 int main(int argc, char **argv) {

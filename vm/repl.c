@@ -1,133 +1,88 @@
-/* The prompt: reading lines with history. What a line means is decided in stdlib/repl.lua. readline is GPL
- * and linked into the program only. */
+/* The prompt's loop: lines from the terminal or a pipe to repl.feed (stdlib/repl), which answers with the
+ * next prompt.
+ */
 #include "repl.h"
-#include <errno.h>
 #include <locale.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/select.h>
 #include <unistd.h>
-#include <readline/history.h>
-#include <readline/readline.h>
 
-enum { HISTORY_LINES = 5000, PATH_BYTES = 4096 };
+/* The functions of stdlib/repl under a name that no global shadows. */
+#define FRONT "(prompt)."
 
-static volatile sig_atomic_t line_dropped;
+/* What feed answers: the next prompt, what is typed in already, and the finished input for the history. */
+enum { PROMPT, PREFILL, ENTRY, ANSWERS };
 
-static void on_prompt_sigint(int signal_number) {
-    (void)signal_number;
-    line_dropped = 1;
+static const char *text_of(const ApsisValue *v, const char *otherwise) {
+    return v->type == APSIS_STRING ? v->as.string.data : otherwise;
 }
 
-/* What readline hands over when a line is complete: NULL at the end of input. */
-static char *complete_line;
-static bool is_complete;
-
-static void on_line(char *line) {
-    complete_line = line;
-    is_complete = true;
-    rl_callback_handler_remove();
-}
-
-static char *drop_line(void) {
-    rl_callback_sigcleanup();
-    rl_callback_handler_remove();
-    putchar('\n');
-    return strdup("");
-}
-
-/* Reads with editing. readline() itself would not return on Ctrl-C, so this waits for keys in its place;
- * SIGINT is let in only while it waits. "" with line_dropped set on Ctrl-C. */
-static char *edit_line(const char *prompt) {
-    sigset_t sigint, before;
-    sigemptyset(&sigint);
-    sigaddset(&sigint, SIGINT);
-    is_complete = false;
-    rl_callback_handler_install(prompt, on_line);
-    sigprocmask(SIG_BLOCK, &sigint, &before);
-    while (!is_complete && !line_dropped) {
-        fd_set keys;
-        FD_ZERO(&keys);
-        FD_SET(STDIN_FILENO, &keys);
-        int ready = pselect(STDIN_FILENO + 1, &keys, NULL, NULL, NULL, &before);
-        if (ready > 0) {
-            rl_callback_read_char();
-        } else if (errno == EINTR) { /* readline caught a signal and passes it on now */
-            sigprocmask(SIG_SETMASK, &before, NULL);
-            rl_check_signals();
-            sigprocmask(SIG_BLOCK, &sigint, NULL);
-        } else {
-            on_line(NULL);
-        }
-    }
-    char *line = is_complete ? complete_line : drop_line();
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return line;
-}
-
-static bool history_path(char path[PATH_BYTES]) {
-    const char *given = getenv("APSIS_HISTORY"), *home = getenv("HOME");
-    if (given) return *given && snprintf(path, PATH_BYTES, "%s", given) < PATH_BYTES;
-    return home && snprintf(path, PATH_BYTES, "%s/.apsis_history", home) < PATH_BYTES;
-}
-
-/* One line without its newline, malloc'd; NULL at the end of input. */
-static char *read_line(const char *prompt) {
-    if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) return edit_line(prompt);
-    fputs(prompt, stdout);
-    fflush(stdout);
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t n = getline(&line, &room, stdin);
-    if (n < 0) {
-        free(line);
-        return NULL;
-    }
-    if (n > 0 && line[n - 1] == '\n') line[n - 1] = '\0';
-    return line;
-}
-
-/* Hands the line to Lua; true where the statement needs more lines. */
-static bool feed(Apsis *a, const char *line, void (*on_sigint)(int)) {
-    ApsisValue text = apsis_bytes(line, strlen(line)), more = apsis_nil();
-    set_sigint(on_sigint);
-    int status = apsis_call(a, "apsis.repl.feed", &text, 1, &more, 1);
-    set_sigint(on_prompt_sigint);
-    if (status == APSIS_OK) return more.type == APSIS_BOOLEAN && more.as.boolean;
+/* Calls one of the front's functions; its error is printed. */
+static void ask(Apsis *a, const char *function, const ApsisValue *argument, ApsisValue *answers) {
+    apsis_release_values(a, answers, ANSWERS);
+    if (apsis_call(a, function, argument, argument != NULL, answers, ANSWERS) == APSIS_OK) return;
     fflush(stdout);
     fprintf(stderr, "%s\n", apsis_error(a));
-    return false;
+    apsis_call(a, FRONT "reset", NULL, 0, answers, ANSWERS);
 }
 
-int repl_run(Apsis *a, void (*on_sigint)(int)) {
-    char path[PATH_BYTES];
-    bool keep = history_path(path) && isatty(STDIN_FILENO), more = false;
-    if (apsis_run_string(a, "require 'apsis.repl'.open()", "=(prompt)") != APSIS_OK) {
+static void feed(Apsis *a, const char *line, size_t length, ApsisValue *answers, void (*on_sigint)(int)) {
+    ApsisValue text = apsis_bytes(line, length);
+    set_sigint(on_sigint);
+    ask(a, FRONT "feed", &text, answers);
+    set_sigint(SIG_DFL);
+}
+
+static void converse(Apsis *a, ApsisValue *answers, void (*on_sigint)(int)) {
+    bool dropped = false;
+    char *line;
+    edit_open(a);
+    past_open();
+    while ((line = edit_line(text_of(&answers[PROMPT], "> "), text_of(&answers[PREFILL], ""), &dropped))) {
+        if (dropped) {
+            ask(a, FRONT "reset", NULL, answers);
+        } else {
+            feed(a, line, strlen(line), answers, on_sigint);
+            past_add(text_of(&answers[ENTRY], ""));
+        }
+        free(line);
+    }
+    putchar('\n');
+    past_close();
+}
+
+static void read_pipe(Apsis *a, ApsisValue *answers, void (*on_sigint)(int)) {
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t n;
+    while ((n = getline(&line, &room, stdin)) >= 0) {
+        if (n > 0 && line[n - 1] == '\n') n--;
+        feed(a, line, (size_t)n, answers, on_sigint);
+    }
+    free(line);
+}
+
+int repl_run(Apsis *a, const char *options, void (*on_sigint)(int)) {
+    bool terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+    ApsisValue answers[ANSWERS] = {apsis_nil(), apsis_nil(), apsis_nil()};
+    char arguments[64];
+    snprintf(arguments, sizeof arguments, "%s%s", options, terminal ? "" : " pipe");
+    ApsisValue given = apsis_bytes(arguments, strlen(arguments));
+    if (apsis_run_string(a, "package.loaded['(prompt)'] = require 'apsis.repl'", "=(prompt)") != APSIS_OK) {
         fprintf(stderr, "apsis: %s\n", apsis_traceback(a));
         return EXIT_FAILURE;
     }
     setlocale(LC_CTYPE, ""); /* readline edits characters, not bytes */
-    rl_readline_name = "apsis";
-    if (keep) read_history(path);
-    set_sigint(on_prompt_sigint);
-    for (char *line; (line = read_line(more ? ">> " : "> ")) != NULL; free(line)) {
-        if (line_dropped) {
-            line_dropped = 0;
-            more = false;
-            apsis_call(a, "apsis.repl.reset", NULL, 0, NULL, 0);
-            continue;
-        }
-        if (*line) add_history(line);
-        more = feed(a, line, on_sigint);
-    }
+    set_sigint(on_sigint);
+    ask(a, FRONT "open", &given, answers);
     set_sigint(SIG_DFL);
-    if (isatty(STDIN_FILENO)) putchar('\n');
-    if (keep) {
-        stifle_history(HISTORY_LINES);
-        write_history(path);
-    }
+    if (terminal)
+        converse(a, answers, on_sigint);
+    else
+        read_pipe(a, answers, on_sigint);
+    ask(a, FRONT "close", NULL, answers);
+    apsis_release_values(a, answers, ANSWERS);
     return EXIT_SUCCESS;
 }

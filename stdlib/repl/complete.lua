@@ -1,0 +1,1 @@
+return function() return " \t\n" end
