@@ -44,6 +44,7 @@ function core.set_printoptions(options) require("apsis.print").set_printoptions(
 local libraries = {nn = true, optim = true, data = true, io = true, train = true, autograd = true}
 
 return setmetatable(core, {
+  __names = {libraries}, -- for completion
   __index = function(ap, name)
     if not libraries[name] then return nil end
     local library = require("apsis." .. name)

@@ -68,7 +68,8 @@ end)
 
 test("locals live on wherever they stand in the outermost block, and nowhere else", function()
   session {"> ", "y = 1 local a <const>, b = (function() local inner = 7 return 1, 2 end)() c = a + b\n", "> ",
-    "a, b, c, inner\n", "\n1\t2\t3\tnil\n> ", "do local d = 5 end for i = 1, 1 do local e = i end d, e\n", "\nnil\tnil\n> ",
+    "a, b, c, inner\n", "\n1\t2\t3\tnil\n> ",
+    "do local d = 5 end for i = 1, 1 do local e = i end d, e\n", "\nnil\tnil\n> ",
     "do local d = 5 end if true then local e = 1 end\n", "> ", "d, e\n", "\nnil\tnil\n> ",
     "local m <const> = 1; m = 2\n", "attempt to assign to const variable 'm'\n> ",
     "local s = 'local z = 1' -- local w = 2\n", "> ", "s, z, w\n", "\nlocal z = 1\tnil\tnil\n> ",
@@ -87,8 +88,8 @@ test("_ and _1, _2, ... are the last results, and a semicolon keeps a value from
 end)
 
 test("a line that closes a block moves left, a line in one is indented", function()
-  local output = session {"> ", "for i = 1, 2 do\n", ">>   ", "if i == 1 then\n", ">>     ", "print('one')\n", ">>     ",
-    "else\n", ">>     ", "print('other')\n", ">>     ", "end\n",
+  local output = session {"> ", "for i = 1, 2 do\n", ">>   ", "if i == 1 then\n", ">>     ", "print('one')\n",
+    ">>     ", "else\n", ">>     ", "print('other')\n", ">>     ", "end\n",
     ">>   ", "end\n", "\none\nother\n> ",
     "s = [[\n", ">> ", "a]]\n", "> ", "#s\n", "\n1\n> "}
   contains(output, "  else")
@@ -97,7 +98,8 @@ end)
 test("a pasted script runs as one input and shows its last value; an unfinished one goes on", function()
   local script = "local n = 3\nlocal function f(x)\n\treturn x * n\nend\nprint(f(2))\nf(n) + 0.5"
   local output = session({"> ", "\27[200~" .. script:gsub("\n", "\r") .. "\27[201~", "f(n) + 0.5", "\n", "9.5\n", "",
-    "> ", "n + f(1)\n", "6\n", "", "> ", "\27[200~x = {\r1,\27[201~", "1,", "\n", ">> ", "2}\n", "> ", "#x + 70\n", "72\n"},
+    "> ", "n + f(1)\n", "6\n", "", "> ", "\27[200~x = {\r1,\27[201~", "1,", "\n", ">> ", "2}\n", "> ", "#x + 70\n",
+    "72\n"},
     {term = "xterm"})
   contains(output, "6\n9.5\n")
 end)
@@ -137,8 +139,8 @@ test("history keeps inputs of several lines whole and each once, and finds them 
     "for i = 1, 2 do\n", ">> ", "x = x + 1\n", ">> ", "end\n", "> ", "x = 40\n", "> ",
     "s = 1\n", "> "}, {history = history})
   equal(read(history), "for i = 1, 2 do\n\t  x = x + 1\n\tend\nx = 40\ns = 1\n")
-  session({"> ", "x = 38\n", "> ", "f\27[A", "end", "\n", "> ", "x\n", "\n40\n", "s\27OA\n", "> ", "s\n", "\n1\n> ", "\18= 4",
-    "x = 40", "\n", "\n> ", "x\n", "\n40\n> "}, {history = history})
+  session({"> ", "x = 38\n", "> ", "f\27[A", "end", "\n", "> ", "x\n", "\n40\n", "s\27OA\n", "> ", "s\n", "\n1\n> ",
+    "\18= 4", "x = 40", "\r", "\n> ", "x\n", "\n40\n> "}, {history = history})
 end)
 
 test("two sessions at once lose no history, and a file that was cut off is mended", function()
@@ -159,9 +161,72 @@ test("history lies in the XDG state folder, with no rights for others", function
   sh(("env -u APSIS_HISTORY -u XDG_STATE_HOME HOME=%s TERM=dumb %s 8 %s <%s 2>&1"):format(
     home, helper(), quote(program.path),
     require("support.files").write "expect > \nsend y = 1\\n\nexpect > \nsend \\x04\n"))
-  equal(program.must(("cat %s/.local/state/apsis/history; stat -c %%a %s/.local/state/apsis/history"):format(home, home)),
-    "y = 1\n600\n")
+  equal(program.must(("cd %s/.local/state/apsis; cat history; stat -c %%a history"):format(home)), "y = 1\n600\n")
   program.must("rm -r " .. home)
+end)
+
+-- The matches that the completer finds, in a process of its own: code runs first, in the session.
+local function completions(code, line)
+  local script = ([[
+    local repl = require "apsis.repl"
+    repl.open "pipe"
+    for text in (%q):gmatch "[^\n]+" do repl.feed(text) end
+    local breaks, matches, suffix = repl.complete(%q)
+    local prefix = (%q):match("[^" .. breaks:gsub("[%%]%%[^-]", "%%%%%%0") .. "]*$")
+    local list = {}
+    for name in (matches == true and "(files)" or matches or ""):gmatch "[^\n]+" do
+      if matches == true or name:sub(1, #prefix) == prefix then list[#list + 1] = name end
+    end
+    table.sort(list)
+    print(table.concat(list, " ", 1, math.min(#list, 12)))]]):format(code, line, line)
+  return (program.must(quote(program.path) .. " " .. require("support.files").write(script)):gsub("\n$", ""))
+end
+
+test("Tab completes globals, locals, keywords, fields and methods by what the values are", function()
+  equal(completions("local abacus = 1\nabsolute = 2", "1 + ab"), "abacus absolute")
+  equal(completions("", "f = func"), "function")
+  equal(completions("", "ap.cums"), "cumsum")
+  equal(completions("local t = {one = {two_a = 1, two_b = 2}}", "t.one.tw"), "two_a two_b")
+  equal(completions("local t = {{first = 1}, k = {second = 2}}", "t[1].f"), "first")
+  equal(completions("local t = {{first = 1}, k = {second = 2}}", "t['k'].s"), "second")
+  equal(completions("local t = {alpha = 1, ['two words'] = 2}", "t['"), "alpha two words")
+  equal(completions("local x = ap.ones(2)", "x:matm"), "matmul")
+  equal(completions("local x = ap.ones(2)", "x.requires_g"), "requires_grad requires_grad_")
+  equal(completions("local x = ap.ones(2)", "x[1].T:matm"), "matmul")
+  equal(completions("local s = 'text'", "s:rep"), "rep")
+  equal(completions("", "nn.Conv"), "Conv1d Conv2d ConvTranspose2d")
+  equal(completions("local m = nn.Sequential(nn.Linear(2, 3))", "m[1].wei"), "weight")
+  equal(completions("local m = nn.Sequential(nn.Linear(2, 3))", "m:zero"), "zero_grad")
+  equal(completions("local m = nn.Linear(2, 3)", "m:weig"), "")
+end)
+
+test("Tab completes modules, files and nothing in comments, after calls or in numbers", function()
+  equal(completions("", "require 'apsis.tr"), "apsis.train apsis.train.metrics")
+  equal(completions("", "local m = require(\"apsis.op"), "apsis.optim apsis.optim.lr_scheduler")
+  equal(completions("", "io.open('/et"), "(files)")
+  equal(completions("", "x = 1 -- pri"), "")
+  equal(completions("", "f(x).ab"), "")
+  equal(completions("", "3.1"), "")
+  equal(completions("", "nothing.ab"), "")
+end)
+
+test("Tab runs no code of the user's: neither metamethods nor functions", function()
+  local trap = [[local t = setmetatable({}, {__index = function() error "ran" end, __pairs = error, __len = error,
+    __call = error, __eq = error, __metatable = 'locked'}) u = setmetatable({}, {__index = t})]]
+  equal(completions((trap:gsub("\n", " ")), "t.deep.er"), "")
+  equal(completions((trap:gsub("\n", " ")), "u.deep"), "")
+  equal(completions("local loop = {} setmetatable(loop, {__index = loop});", "loop.x"), "")
+  equal(completions("setmetatable(_G, {__index = error});", "deep.er"), "")
+end)
+
+test("Tab types what is sure and lists what could be meant; files complete in strings", function()
+  local folder = program.tmpdir()
+  program.must(("touch '%s/some file.csv'"):format(folder))
+  local output = session {"> ", "local alpha = {betamax = 41}\n", "> ", "alp\t.bet\t + 1\n", "\n42\n> ",
+    "alpha.betamax, nn.Bat\t\t\t", "BatchNorm3d", "1d ~= nil\n", "41\ttrue\n> ",
+    "io.open('" .. folder .. "/so\t):close()\n", "\ntrue\n> "}
+  contains(output, "BatchNorm2d")
+  program.must("rm -r " .. folder)
 end)
 
 test("os.exit at the prompt ends it with its status", function()

@@ -50,7 +50,7 @@ static char *look(void) {
     return found[BREAKS].type == APSIS_STRING ? (char *)found[BREAKS].as.string.data : NULL;
 }
 
-/* The lines of `matches` that begin with text, one a call. */
+/* The lines of MATCHES that begin with text, one a call. */
 static const char *rest_of_matches;
 
 static char *next_match(const char *text, int state) {
@@ -65,13 +65,16 @@ static char *next_match(const char *text, int state) {
     return NULL;
 }
 
+/* MATCHES is a list, or `true` where file names are wanted. */
 static char **complete(const char *text, int start, int end) {
     (void)start, (void)end;
     rl_attempted_completion_over = 1; /* no file names where Lua knows nothing */
-    if (found[MATCHES].type != APSIS_STRING) return NULL;
     rl_completion_append_character =
         found[SUFFIX].type == APSIS_STRING ? *found[SUFFIX].as.string.data : '\0';
-    return rl_completion_matches(text, next_match);
+    if (found[MATCHES].type == APSIS_STRING) return rl_completion_matches(text, next_match);
+    if (found[MATCHES].type != APSIS_BOOLEAN) return NULL;
+    rl_filename_completion_desired = 1;
+    return rl_completion_matches(text, rl_filename_completion_function);
 }
 
 /* --- setting up ----------------------------------------------------------------------------------------- */

@@ -32,4 +32,4 @@ local function all(self)
   end
 end
 
-return setmetatable({}, {__index = load, __pairs = all})
+return setmetatable({}, {__index = load, __pairs = all, __names = {FILE}}) -- __names: for completion

@@ -57,4 +57,5 @@ local function all(self)
   end
 end
 
-return setmetatable({}, {__index = load, __pairs = all})
+-- Completion, which calls no functions, reads __names: sets of the names that can be loaded.
+return setmetatable({}, {__index = load, __pairs = all, __names = {HOME, PART, {Parameter = true}}})

@@ -12,6 +12,7 @@ local FILE = {metrics = "metrics", checkpoint = "checkpoint", progress = "progre
 local FUNCTION = {fit = "fit", evaluate = "fit"}
 
 return setmetatable({}, {
+  __names = {FILE, FUNCTION}, -- for completion
   __index = function(self, name)
     local file = FILE[name] or FUNCTION[name]
     if not file then return nil end

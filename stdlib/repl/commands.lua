@@ -1,0 +1,3 @@
+local commands = {}
+function commands.names() return {} end
+return commands
