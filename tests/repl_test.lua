@@ -99,7 +99,7 @@ test("a pasted script runs as one input and shows its last value; an unfinished 
   local script = "local n = 3\nlocal function f(x)\n\treturn x * n\nend\nprint(f(2))\nf(n) + 0.5"
   local output = session({"> ", "\27[200~" .. script:gsub("\n", "\r") .. "\27[201~", "f(n) + 0.5", "\n", "9.5\n", "",
     "> ", "n + f(1)\n", "6\n", "", "> ", "\27[200~x = {\r1,\27[201~", "1,", "\n", ">> ", "2}\n", "> ", "#x + 70\n",
-    "72\n"},
+    "72\n", "", "> "},
     {term = "xterm"})
   contains(output, "6\n9.5\n")
 end)
