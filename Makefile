@@ -83,7 +83,7 @@ BIN_SRC := vm/main.c $(wildcard vm/repl*.c)
 VM_SRC  := $(filter-out $(BIN_SRC) vm/embed.c,$(wildcard vm/*.c))
 # Sorted bytewise, as bundle_find's binary search needs it.
 # The op tables go along: the kernels are compiled from them.
-BUNDLE  := $(sort $(wildcard lib/ops/*.def) $(wildcard lib/ops/*_functions.h) lib/core/pool_window.h lib/core/random_functions.h $(shell find kernels_cl stdlib \( -name '*.lua' -o -name '*.cl' -o -name '*.def' -o -name '*.h' \) -type f 2>/dev/null))
+BUNDLE  := $(sort $(wildcard lib/ops/*.def) $(wildcard lib/ops/*_functions.h) lib/core/pool_window.h $(wildcard lib/core/*_functions.h) $(shell find kernels_cl stdlib \( -name '*.lua' -o -name '*.cl' -o -name '*.def' -o -name '*.h' \) -type f 2>/dev/null))
 LIB_OBJ := $(SRC:%.c=$(BUILD)/%.o) $(VM_SRC:%.c=$(BUILD)/%.o) \
            $(foreach isa,$(ISAS),$(KERNELS:%.c=$(BUILD)/%.$(isa).o)) $(BUILD)/bundle_data.o
 BIN_OBJ := $(BIN_SRC:%.c=$(BUILD)/%.o)

@@ -16,6 +16,8 @@ end
 -- Families without rules are read when one of their functions is first called: the program starts sooner.
 local later = {
   einsum = {"einsum"},
+  distributions = {"cauchy_", "log_normal_", "geometric_", "standard_gamma", "gamma_", "dirichlet", "poisson",
+    "binomial", "normal"},
   stacking = {"atleast_1d", "atleast_2d", "atleast_3d", "hstack", "vstack", "row_stack", "dstack", "column_stack",
     "tensor_split", "hsplit", "vsplit", "dsplit", "broadcast_tensors", "meshgrid", "cartesian_prod", "combinations",
     "block_diag", "broadcast_shapes"},

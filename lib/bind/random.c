@@ -150,6 +150,14 @@ static int l_dropout_at(lua_State *L) {
     return result(L, op_dropout(ctx(L), new_tensor(L), x, p, seed, offset));
 }
 
+/* draw_each(which, a, b): "gamma", "poisson" or "binomial" numbers with parameters for each element */
+static int l_draw_each(lua_State *L) {
+    static const char *const which[] = {"gamma", "poisson", "binomial", NULL};
+    int distribution = luaL_checkoption(L, 1, NULL, which);
+    const Tensor *a = check_tensor(L, 2), *b = opt_tensor(L, 3);
+    return result(L, op_draw_each(ctx(L), new_tensor(L), (DrawEach)distribution, a, b));
+}
+
 /* --- the generator
  * ----------------------------------------------------------------------------------------------- */
 
@@ -200,13 +208,11 @@ void open_random(lua_State *L) {
                                         {"randint", l_randint},     {"randint_like", l_randint_like},
                                         {"randperm", l_randperm},   {NULL, NULL}};
     register_creators(L, creators);
-    static const luaL_Reg functions[] = {{"permutation", l_permutation},
-                                         {"manual_seed", l_manual_seed},
-                                         {"initial_seed", l_initial_seed},
-                                         {"get_rng_state", l_get_rng_state},
-                                         {"set_rng_state", l_set_rng_state},
-                                         {"take_random", l_take_random},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"permutation", l_permutation},     {"draw_each", l_draw_each},
+        {"manual_seed", l_manual_seed},     {"initial_seed", l_initial_seed},
+        {"get_rng_state", l_get_rng_state}, {"set_rng_state", l_set_rng_state},
+        {"take_random", l_take_random},     {NULL, NULL}};
     register_ops(L, ops);
     register_functions(L, functions);
 }

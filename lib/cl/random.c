@@ -31,3 +31,15 @@ bool cl_draw(Ctx *c, const char *op, const Tensor *y, const Tensor *x, int draw,
                                        arg_number(compute, params->top), arg_int(params->drop),
                                        arg_float((float)ldexp(1, params->drop - 32))));
 }
+
+static const ClSpec draw_each_spec = {"distributions.cl", "draw_each", 0, {"WHICH"}};
+
+bool cl_draw_each(Ctx *c, const char *op, const Tensor *y, int which, const Tensor *a, const Tensor *b,
+                  uint64_t seed, uint64_t counter) {
+    const int64_t n = tensor_numel(y);
+    if (n == 0) return true;
+    ClKernel *k = cl_get_kernel(c, op, y->device, &draw_each_spec, NULL, (int[]){which});
+    return k && cl_launch_flat(c, k, n,
+                               CL_ARGS(arg_int64(n), arg_tensor(y), arg_tensor(a), arg_tensor(b ? b : a),
+                                       arg_int64((int64_t)seed), arg_int64((int64_t)counter)));
+}

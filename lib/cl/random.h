@@ -10,5 +10,9 @@
  * (contiguous, y's shape), or NULL. */
 bool cl_draw(Ctx *c, const char *op, const Tensor *y, const Tensor *x, int draw, DType compute,
              const RandomParams *params, uint64_t seed, uint64_t counter);
+/* y[i] from the distribution `which` (as cpu_draw_each) with parameters a[i], b[i]: f64, contiguous, on a
+ * device that has f64. b: NULL where there is one parameter. */
+bool cl_draw_each(Ctx *c, const char *op, const Tensor *y, int which, const Tensor *a, const Tensor *b,
+                  uint64_t seed, uint64_t counter);
 
 #endif

@@ -20,6 +20,11 @@ bool op_randperm(Ctx *c, Tensor *out, int64_t n, DType dtype);
 /* x / (1 - p) where an element is kept, 0 with probability p; the draw starts at block `offset` under `seed`,
  * so that the gradient drops the same elements. */
 bool op_dropout(Ctx *c, Tensor *out, const Tensor *x, double p, uint64_t seed, uint64_t offset);
+/* One number for each element of a, broadcast with b (NULL where a distribution has one parameter), in a's
+ * dtype: from the gamma distribution of shape a and scale 1; from Poisson's of rate a; the successes of a
+ * tries with probability b. NaN where the parameters are impossible. */
+typedef enum { DRAW_GAMMA, DRAW_POISSON, DRAW_BINOMIAL } DrawEach;
+bool op_draw_each(Ctx *c, Tensor *out, DrawEach which, const Tensor *a, const Tensor *b);
 /* Blocks that a draw of n elements of one word takes. */
 static inline uint64_t random_blocks(int64_t n) {
     return ((uint64_t)n + 3) / 4;

@@ -4,6 +4,9 @@
 local core = require "apsis.core"
 local rule, define = core.rule, core.define
 
+--- All of them take {generator = ap.Generator(seed)} among their last options (stdlib/ops/generator.lua); further
+--- distributions are in stdlib/ops/distributions.lua.
+
 --- manual_seed: starts the generator anew; the same seed gives the same numbers.
 ---@param seed integer
 --- Source: torch.manual_seed.  Example: ap.manual_seed(0)
@@ -124,3 +127,13 @@ define("multinomial", function(weights, n, replacement)
   local _, positions = (w / core.empty_like(w):exponential_()):topk(n, -1)
   return positions
 end)
+
+-- --- every one of them with a generator of its own -------------------------------------------------------------------
+
+local wrap = require "apsis.ops.generator".wrap
+for _, name in ipairs {"rand", "randn", "rand_like", "randn_like", "randint", "randint_like", "randperm"} do
+  core[name] = wrap(name, core[name])
+end
+for _, name in ipairs {"uniform_", "normal_", "exponential_", "random_", "bernoulli", "bernoulli_", "multinomial"} do
+  core.define_as_is(name, wrap(name, core[name]))
+end
