@@ -259,10 +259,13 @@ test("ModuleList and Flatten: hold and reshape", function()
 end)
 
 test("require: apsis.nn alone loads no layer", function()
-  for name in pairs(package.loaded) do
-    if name:match("^apsis%.nn") then package.loaded[name] = nil end
+  local before = {}
+  for name, module in pairs(package.loaded) do
+    if name:match("^apsis%.nn") then before[name] = module end
   end
+  for name in pairs(before) do package.loaded[name] = nil end
   local fresh = require "apsis.nn"
   truth(package.loaded["apsis.nn.Linear"] == nil)
   truth(fresh.Linear ~= nil)
+  for name, module in pairs(before) do package.loaded[name] = module end
 end)
