@@ -5,7 +5,10 @@
 #include "cl/walk.h"
 #include "cpu/fft_plan.h"
 
-enum { PART_BYTES = 1 << 28 /* rows of one part at most, and twice that in all */ };
+enum {
+    PART_BYTES = 1 << 28, /* rows of one part at most, and twice that in all */
+    LARGEST_RADIX = 13    /* a work-item's registers hold no more; larger primes go by convolution */
+};
 
 #define LINE_MACROS                                                                                          \
     1, {                                                                                                     \
@@ -64,7 +67,7 @@ static int64_t results_of(int form, int64_t n) {
 static Lines lines_of(const FftLines *f, int form) {
     Lines l = {.n = f->n, .x_step = f->x_step, .y_step = f->y_step};
     l.length = form == R2C_EVEN || form == C2R_EVEN ? f->n / 2 : f->n;
-    l.row = fft_is_smooth(l.length) ? l.length : fft_friendly_length(2 * l.length - 1);
+    l.row = fft_is_smooth(l.length, LARGEST_RADIX) ? l.length : fft_friendly_length(2 * l.length - 1);
     l.results = results_of(form, f->n);
     l.swap = f->kind == FFT_C2C && f->inverse;
     l.conj = f->kind == FFT_R2C ? f->inverse : f->kind == FFT_C2R && !f->inverse;

@@ -153,7 +153,7 @@ static void run_columns(const Job *j, int64_t task, char *work) {
 /* Lanes take the lines as they lie where these are no rows of pairs and stay in the nearer caches. */
 static bool takes_columns(const Job *j) {
     const FftLines *f = j->f;
-    return f->kind == FFT_C2C && j->gathers && fft_is_smooth(j->length) &&
+    return f->kind == FFT_C2C && j->gathers && fft_is_smooth(j->length, FFT_LARGEST_RADIX) &&
            4 * j->length * j->kernels->lanes * j->size <= COLUMNS_BYTES;
 }
 

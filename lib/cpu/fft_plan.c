@@ -24,8 +24,8 @@ const FftKernels *fft_kernels(DType dtype) {
     return &ISA_SELECT(fft_kernels)->type[dtype == F64];
 }
 
-bool fft_is_smooth(int64_t n) {
-    for (int64_t p = 2; p <= FFT_LARGEST_RADIX; p++)
+bool fft_is_smooth(int64_t n, int largest) {
+    for (int p = 2; p <= largest; p++)
         while (n % p == 0) n /= p;
     return n == 1;
 }
@@ -321,7 +321,7 @@ static FftPlan *make_plan(Ctx *c, FftMethod method, DType dtype, int64_t n) {
 FftMethod fft_method(DType dtype, int64_t n) {
     const int64_t lanes = fft_kernels(dtype)->lanes, square = lanes * lanes;
     const bool splits = n % square == 0 || (n % lanes == 0 && n > 2 * square);
-    if (!fft_is_smooth(n)) return FFT_CHIRP;
+    if (!fft_is_smooth(n, FFT_LARGEST_RADIX)) return FFT_CHIRP;
     if (splits && 2 * n * (int64_t)dtype_size(dtype) <= SPLIT_BYTES) return FFT_SPLIT;
     if (n >= STEPS_LENGTH && middle_factor(n) >= lanes) return FFT_STEPS;
     return splits ? FFT_SPLIT : FFT_LANES;

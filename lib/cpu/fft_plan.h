@@ -37,8 +37,8 @@ typedef struct FftPlan {
     int users;
 } FftPlan;
 
-/* The length has no prime factor above FFT_LARGEST_RADIX. */
-bool fft_is_smooth(int64_t n);
+/* The length has no prime factor above `largest`. */
+bool fft_is_smooth(int64_t n, int largest);
 /* The radices of a smooth length, the odd ones first; radix has room for FFT_PASSES. Returns how many. */
 int fft_factors(int64_t n, int *radix);
 /* The least length of at least `least` that is a multiple of 64 (any lanes' square) and otherwise 5-smooth.

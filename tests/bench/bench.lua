@@ -128,6 +128,23 @@ for name, size in pairs {["1e2"] = 100, ["1e4"] = 10000, ["1e7"] = 10000000} do
   end
 end
 
+-- Fourier transforms of 65,536 numbers in rows of N: fft_N of pairs, rfft_N of real ones, fft_columns_N along columns.
+for _, n in ipairs {64, 1000, 1024, 10007, 65536} do
+  local rows = 65536 // n
+  cases["fft_" .. n] = function()
+    local z = ap.randn(rows, n, 2)
+    return function(k) for _ = 1, k do local _ = ap.fft.fft(z) end end
+  end
+  cases["fft_columns_" .. n] = function()
+    local z = ap.randn(n, rows, 2)
+    return function(k) for _ = 1, k do local _ = ap.fft.fft(z, nil, 1) end end
+  end
+  cases["rfft_" .. n] = function()
+    local x = ap.randn(rows, n)
+    return function(k) for _ = 1, k do local _ = ap.fft.rfft(x) end end
+  end
+end
+
 -- softmax and its like on a large and on a tiny matrix; _grad: with the backward pass.
 for name, f in pairs {
   softmax = function(x) return x:softmax(2) end,

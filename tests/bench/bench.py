@@ -86,6 +86,18 @@ def rows(name):
     return repeat(lambda: f().backward(g)) if grad else repeat(f)
 
 
+def fourier(name):
+    """65,536 numbers in rows of N: fft_N of complex ones, rfft_N of real ones, fft_columns_N along columns."""
+    op, _, length = name.rpartition("_")
+    n = int(length)
+    if op == "rfft":
+        x = torch.randn(65536 // n, n)
+        return repeat(lambda: torch.fft.rfft(x))
+    dim = 0 if op == "fft_columns" else 1
+    z = torch.randn((n, 65536 // n) if dim == 0 else (65536 // n, n), dtype=torch.complex64)
+    return repeat(lambda: torch.fft.fft(z, dim=dim))
+
+
 def cross_entropy(grad=False):
     x, t = torch.randn(64, 10, requires_grad=grad), torch.arange(64) * 7 % 10
     f = torch.nn.functional.cross_entropy
@@ -135,5 +147,6 @@ cases = {"add_one": add_one, "add_one_grad": lambda: add_one(True), "simplenet":
          "cross_entropy": cross_entropy, "cross_entropy_grad": lambda: cross_entropy(True), "batch_norm_grad": batch_norm,
          **LAYERS}
 if name not in cases:
-    cases[name] = lambda: (rows if "x" in name.rpartition("_")[2] else elementwise)(name)
+    family = fourier if "fft_" in name else rows if "x" in name.rpartition("_")[2] else elementwise
+    cases[name] = lambda: family(name)
 print(f"{name} {measure(cases[name]()):.4g}")
