@@ -148,9 +148,11 @@ $(BUILD)/lib/cpu/%.$(1).o: lib/cpu/%.c $(BUILD)/flags
 endef
 $(foreach isa,$(ISAS),$(eval $(call isa_rule,$(isa))))
 
+# The standard library goes in compiled too where the build can run Lua: it is for this machine.
+NATIVE := $(filter $(HOSTCC),$(CC))
 $(BUILD)/embed: vm/embed.c $(BUILD)/flags
 	$(call step,CC,$<)
-	$(Q)$(HOSTCC) -std=gnu17 $(WARN) -O1 -o $@ $<
+	$(Q)$(HOSTCC) -std=gnu17 $(WARN) -O1 $(if $(NATIVE),-DPRECOMPILE $(LUA_CFLAGS)) -o $@ $< $(if $(NATIVE),$(LUA_LIBS))
 $(BUILD)/bundle_data.c: $(BUILD)/embed $(BUILD)/bundle.list $(BUNDLE)
 	$(call step,EMBED,$@)
 	$(Q)$(BUILD)/embed $(BUNDLE) > $@.new && mv $@.new $@

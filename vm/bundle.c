@@ -32,10 +32,19 @@ static int push_file(lua_State *L, const char *path) {
     return !failed;
 }
 
+/* Pushes the module as it was compiled at build time; 0 where this Lua cannot run that. */
+static int load_code(lua_State *L, const BundleFile *file, const char *chunk) {
+    if (!file->code || strcmp(lua_ident, bundle_lua) != 0) return 0;
+    if (luaL_loadbufferx(L, file->code, file->code_size, chunk, "b") == LUA_OK) return 1;
+    lua_pop(L, 1);
+    return 0;
+}
+
 /* Loads one candidate, pushing the chunk; 0 where there is no such file. The name apsis/... tells errors
  * which frames are the library's. */
 static int load_candidate(lua_State *L, const char *tree, const char *relative) {
     const char *data, *chunk = lua_pushfstring(L, "=apsis/%s", relative);
+    int loaded = 0;
     size_t size;
     if (tree) {
         if (!push_file(L, lua_pushfstring(L, "%s/%s", tree, relative))) return 0;
@@ -45,8 +54,9 @@ static int load_candidate(lua_State *L, const char *tree, const char *relative) 
         if (!file) return 0;
         data = file->data;
         size = file->size;
+        loaded = load_code(L, file, chunk);
     }
-    if (luaL_loadbufferx(L, data, size, chunk, "t") != LUA_OK) return lua_error(L);
+    if (!loaded && luaL_loadbufferx(L, data, size, chunk, "t") != LUA_OK) return lua_error(L);
     lua_pushstring(L, chunk + 1);
     return 1;
 }
