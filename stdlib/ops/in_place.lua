@@ -19,6 +19,11 @@ return function(name, f)
     if size ~= result then
       error(("%s: the result (%s) does not have the shape of the tensor in place (%s)"):format(full, result, size), 2)
     end
+    for d, stride in ipairs(x:stride()) do
+      if stride == 0 and x:size(d) > 1 then
+        error(full .. ": elements of the tensor share memory (it was expanded); clone it first", 2)
+      end
+    end
     return x:copy_(y)
   end)
 end

@@ -74,7 +74,8 @@ rule("movedim", "", function(g, _, _, from, to) return g:movedim(to, from) end)
 -- {dimension, ...} as numbers from 1, each once.
 local function dimensions(list, ndim)
   local dims, seen = {}, {}
-  for i, d in ipairs(list) do
+  for i = 1, rawlen(list) do
+    local d = rawget(list, i)
     local whole = math.type(d) == "integer" and (d < 0 and d + ndim + 1 or d)
     if not whole or whole < 1 or whole > ndim or seen[whole] then
       error(("movedim: %s: expected each of the dimensions 1..%d at most once"):format(tostring(d), ndim), 4)
@@ -107,7 +108,7 @@ local movedim = core.movedim
 --- Source: torch.movedim.  Example: ap.zeros(2, 3, 4):movedim(1, 3).shape --> {3, 4, 2}
 define("movedim", function(x, from, to)
   if type(from) ~= "table" and type(to) ~= "table" or not core.is_tensor(x) then return movedim(x, from, to) end
-  if type(from) ~= "table" or type(to) ~= "table" or #from ~= #to then
+  if type(from) ~= "table" or type(to) ~= "table" or rawlen(from) ~= rawlen(to) then
     error("movedim: expected two dimensions, or two tables of equally many", 2)
   end
   return x:permute(moved_order(dimensions(from, x.ndim), dimensions(to, x.ndim), x.ndim))
