@@ -24,7 +24,8 @@ local later = {
   placing = {"select_scatter", "slice_scatter", "diagonal_scatter", "as_strided_scatter", "diag_embed", "diag",
     "diagflat", "rot90", "narrow_copy", "index_reduce", "index_reduce_", "unravel_index"},
   matrix_functions = {"chain_matmul", "cross", "matrix_exp", "matrix_power"},
-  products = {"addbmm", "addr", "cdist", "ger", "inner", "kron", "tensordot", "trace", "vdot"},
+  products = {"addbmm", "addmm", "addmv", "addr", "baddbmm", "cdist",
+              "ger", "inner", "kron", "tensordot", "trace", "vdot"},
   signal = {"stft", "istft", "hann_window", "hamming_window", "blackman_window", "bartlett_window", "kaiser_window"},
 }
 for family, names in pairs(later) do

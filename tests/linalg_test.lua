@@ -517,6 +517,49 @@ test("wrong shapes and dtypes: the error says what was expected", function()
   raises("trace: expected a matrix", function() ap.trace(b) end)
 end)
 
+test("wrong arguments of whatever kind give an error of the function's, or a result", function()
+  local names = {"addbmm", "addmm", "addmv", "addr", "baddbmm", "cdist", "chain_matmul", "cholesky",
+    "cholesky_inverse", "cholesky_solve", "cross", "einsum", "inner", "kron", "logdet", "lu_solve", "matrix_exp",
+    "matrix_power", "pinverse", "qr", "svd", "tensordot", "trace", "vdot"}
+  local functions = {}
+  for _, name in ipairs(names) do functions[name] = ap[name] end
+  truth(linalg.norm)
+  for name, f in pairs(linalg) do functions["linalg." .. name] = f end
+  local values = {false, true, 0, -1, 2, 1.5, 0 / 0, 1 / 0, 2 ^ 53, math.mininteger, "", "fro", "ij,jk", {}, {0},
+    {1, 2}, {{}}, print, io.stdout, ap.ones(2, 3), ap.ones(3), ap.ones({}), ap.zeros(0), ap.zeros(2, 0, 0),
+    ap.ones(4, 5, 2), ap.eye(3, F64), ap.full({3, 3}, 0 / 0), ap.ones({2, 3}, {dtype = "i64"}),
+    ap.ones({3}, {dtype = "bool"}), ap.ones({2, 2}, {dtype = "f16"}), ap.ones(1, 3):expand(2, 3), {ap.ones(2), 3},
+    {dim = 3}, {ord = 2}, {upper = true}, {left = false}, {alpha = "x"}, {dims = {{1}, {2}}}, {driver = 3},
+    {atol = "x"}, {UPLO = "L"}}
+  math.randomseed(5)
+  for name, f in pairs(functions) do
+    local function try(...)
+      local ok, message = pcall(f, ...)
+      truth(ok or type(message) == "string", name)
+      truth(ok or not message:find "attempt to" and not message:find "bad argument", name .. ": " .. tostring(message))
+    end
+    for _, v in ipairs(values) do
+      try(v)
+      try(ap.eye(3), v)
+      try(ap.eye(3), ap.eye(3), v)
+    end
+    for _ = 1, 100 do
+      local given = {}
+      for k = 1, math.random(4) do given[k] = values[math.random(#values)] end
+      try(table.unpack(given, 1, 4))
+    end
+  end
+end)
+
+test("addmm and its like: input broadcasts to the product, never the other way round", function()
+  local a, b = ap.ones(2, 3), ap.ones(3, 4)
+  close(ap.addmm(ap.full({2, 4}, 0 / 0), a, b, {beta = 0}), ap.full({2, 4}, 3.0))
+  raises("addmm: input %(3x2x4%) does not broadcast", function() ap.addmm(ap.ones(3, 2, 4), a, b) end)
+  raises("addmm: input %(3%) does not broadcast", function() ap.addmm(ap.ones(3), a, b) end)
+  raises("addmm: .*inner sizes 3 and 2", function() ap.addmm(a, a, a) end)
+  raises("addmm: unknown option 'gamma'", function() ap.addmm(a, a, b, {gamma = 1}) end)
+end)
+
 test("empty matrices and batches have results of their shape", function()
   local none, empty = ap.zeros(0, 3, 3), ap.zeros(2, 0, 0)
   equal(linalg.inv(none):size(), {0, 3, 3})

@@ -303,6 +303,14 @@ local function pinv_gradient(g, p, a)
   return -t(k:matmul(p)) + (gt - a:matmul(k)):matmul(p):matmul(pt) + ptk - ptk:matmul(p):matmul(a)
 end
 
+-- atol and rtol are numbers, or tensors that broadcast to the batch.
+local function check_tolerance(op, name, given)
+  if given ~= nil and type(given) ~= "number" and not core.is_tensor(given) then
+    fail("%s: %s: expected a number or a tensor, got a %s", op, name, type(given))
+  end
+  return core.is_tensor(given) and given:unsqueeze(-1) or given
+end
+
 -- The singular values up to this count as 0: PyTorch's default, the larger of atol and rtol times the largest.
 local function tolerance(a, largest, atol, rtol)
   local eps = a.dtype == "f64" and 2.220446049250313e-16 or 1.1920928955078125e-07
@@ -342,20 +350,21 @@ local pinv = autograd.Function {
 
 --- pinv: the Moore-Penrose pseudoinverse.
 ---@param A Tensor shape (..., M, N)
----@param options {atol: number?, rtol: number?, hermitian: boolean?}|nil singular values up to max(atol, rtol times the
----       largest) count as 0; rtol: max(M, N) times the dtype's epsilon, or 0 where atol is given; hermitian: A is
----       symmetric
+---@param options {atol: number|Tensor|nil, rtol: number|Tensor|nil, hermitian: boolean?}|nil singular values up to
+---       max(atol, rtol times the largest) count as 0; rtol: max(M, N) times the dtype's epsilon, or 0 where atol is
+---       given; hermitian: A is symmetric
 ---@return Tensor shape (..., N, M)
 --- Its gradient exists where the rank does not change.
 --- Source: torch.linalg.pinv.
 function linalg.pinv(A, ...)
   check_matrix("linalg.pinv", A)
   local atol, rtol, hermitian = named("linalg.pinv", {"atol", "rtol", "hermitian"}, ...)
+  atol, rtol = check_tolerance("linalg.pinv", "atol", atol), check_tolerance("linalg.pinv", "rtol", rtol)
   return (pinv(A, atol, rtol, hermitian))
 end
 define("pinverse", function(A, rcond)
   check_matrix("pinverse", A)
-  return (pinv(A, nil, rcond))
+  return (pinv(A, nil, check_tolerance("pinverse", "rcond", rcond)))
 end)
 
 --- matrix_rank: how many singular values count as more than 0.
@@ -366,6 +375,7 @@ end)
 function linalg.matrix_rank(A, ...)
   check_matrix("linalg.matrix_rank", A)
   local atol, rtol, hermitian = named("linalg.matrix_rank", {"atol", "rtol", "hermitian"}, ...)
+  atol, rtol = check_tolerance("linalg.matrix_rank", "atol", atol), check_tolerance("linalg.matrix_rank", "rtol", rtol)
   return core.no_grad(function()
     local s = hermitian and eigvalsh(A, false):abs() or svdvals(A)
     if s:numel() == 0 then return s:sum(-1):to("i64") end

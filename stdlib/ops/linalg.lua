@@ -355,6 +355,13 @@ define("cholesky", function(A, ...)
   return cholesky(A, named("cholesky", {"upper"}, ...) or false)
 end)
 
+-- The factor that cholesky gave.
+local function check_factor(op, L)
+  check_matrix(op, L)
+  if L:size(-1) ~= L:size(-2) then fail("%s: expected square factors, got (%s)", op, arguments.shape(L)) end
+  if L.dtype ~= "f32" and L.dtype ~= "f64" then fail("%s: expected f32 or f64, got %s", op, L.dtype) end
+end
+
 -- The X with (L L^T) X = B, or (U^T U) X = B.
 local function by_cholesky(B, L, upper)
   if upper then L = t(L) end
@@ -369,7 +376,11 @@ end
 --- Source: torch.cholesky_solve.
 define("cholesky_solve", function(B, L, ...)
   check_matrix("cholesky_solve", B)
-  check_matrix("cholesky_solve", L)
+  check_factor("cholesky_solve", L)
+  if B:size(-2) ~= L:size(-1) or B.dtype ~= L.dtype then
+    fail("cholesky_solve: expected a right side of %d rows and of %s, got (%s), %s", L:size(-1), L.dtype,
+      arguments.shape(B), B.dtype)
+  end
   return by_cholesky(B, L, named("cholesky_solve", {"upper"}, ...))
 end)
 linalg.cholesky_solve = core.cholesky_solve
@@ -380,7 +391,7 @@ linalg.cholesky_solve = core.cholesky_solve
 ---@return Tensor same shape
 --- Source: torch.cholesky_inverse.
 define("cholesky_inverse", function(L, ...)
-  check_matrix("cholesky_inverse", L)
+  check_factor("cholesky_inverse", L)
   local upper = named("cholesky_inverse", {"upper"}, ...)
   return by_cholesky(eye_like(L, L:size(-1)), L, upper)
 end)

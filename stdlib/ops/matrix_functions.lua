@@ -305,7 +305,7 @@ function linalg.cross(a, b, ...)
   if math.type(dim) ~= "integer" then fail("%s: dim: expected an integer, got %s", op, tostring(dim)) end
   local last = dim < 0 and dim or dim - math.max(a.ndim, b.ndim) - 1
   for i, x in ipairs {a, b} do
-    if last >= 0 or -last > x.ndim or x:size(last) ~= 3 then
+    if last >= 0 or last < -x.ndim or x:size(last) ~= 3 then
       fail("%s: argument %d: expected size 3 along dim %d, got (%s)", op, i, dim, shape(x))
     end
   end
@@ -336,8 +336,10 @@ end)
 ---@return Tensor
 --- Source: torch.linalg.vecdot.
 function linalg.vecdot(a, b, ...)
-  check_tensors("linalg.vecdot", a, b)
-  return (a * b):sum(named("linalg.vecdot", {"dim"}, ...) or -1)
+  local op = "linalg.vecdot"
+  check_tensors(op, a, b)
+  local dim = named(op, {"dim"}, ...) or -1
+  return (a * b):sum(arguments.dim(op, math.max(a.ndim, b.ndim), dim))
 end
 
 --- matmul: see core.matmul.
@@ -392,7 +394,8 @@ function linalg.tensorinv(A, ...)
   local ind = named(op, {"ind"}, ...) or 2
   if math.type(ind) ~= "integer" or ind < 1 then fail("%s: ind: expected a positive integer", op) end
   local size = A:size()
-  local n, m = product_of(size, 1, math.min(ind, #size)), product_of(size, ind + 1, #size)
+  if ind >= #size then fail("%s: ind %d leaves no dims of (%s)", op, ind, shape(A)) end
+  local n, m = product_of(size, 1, ind), product_of(size, ind + 1, #size)
   if n ~= m then fail("%s: (%s): the first %d dims hold %d elements, the others %d", op, shape(A), ind, n, m) end
   local out = {table.unpack(size, ind + 1)}
   for d = 1, ind do out[#out + 1] = size[d] end
@@ -408,7 +411,10 @@ end
 function linalg.tensorsolve(A, B, ...)
   local op = "linalg.tensorsolve"
   check_tensors(op, A, B)
-  local dims = named(op, {"dims"}, ...)
+  local given = ...
+  if type(given) ~= "table" or given[1] == nil then given = named(op, {"dims"}, ...) end
+  local dims = given
+  if dims ~= nil and (type(dims) ~= "table" or core.is_tensor(dims)) then fail("%s: dims: expected a list", op) end
   if dims then
     local order_of, moved, last = {}, {}, {}
     for i, d in ipairs(dims) do

@@ -60,6 +60,7 @@ end
 define("tensordot", function(a, b, ...)
   local op = "tensordot"
   check_tensors(op, a, b)
+  if a.dtype ~= b.dtype then fail("%s: expected operands of one dtype, got %s and %s", op, a.dtype, b.dtype) end
   local given = ...
   if type(given) ~= "table" or given[1] == nil then given = named(op, {"dims"}, ...) end
   local dims_a, dims_b = contracted_dims(op, a, b, given == nil and 2 or given)
@@ -108,6 +109,7 @@ end)
 define("inner", function(a, b)
   check_tensors("inner", a, b)
   if a.ndim == 0 or b.ndim == 0 then return a * b end
+  if a.dtype ~= b.dtype then fail("inner: expected operands of one dtype, got %s and %s", a.dtype, b.dtype) end
   if a:size(-1) ~= b:size(-1) then
     fail("inner: (%s) and (%s): the last sizes %d and %d differ", shape(a), shape(b), a:size(-1), b:size(-1))
   end
@@ -131,41 +133,100 @@ define("trace", function(x)
   return x:diagonal():sum()
 end)
 
--- beta input + alpha y; beta 0 ignores input, nan and all.
-local function add_scaled(input, y, options)
-  options = options or {}
-  local alpha, beta = options.alpha or 1, options.beta or 1
+-- --- beta input + alpha times a product ------------------------------------------------------------------------------
+
+-- Operands of one dtype, of as many dims as stated.
+local function check_operands(op, input, a, b, dims_a, dims_b)
+  check_tensors(op, input, a, b)
+  if a.ndim ~= dims_a or b.ndim ~= dims_b then
+    fail("%s: expected tensors of %d and %d dimensions, got (%s) and (%s)", op, dims_a, dims_b, shape(a), shape(b))
+  end
+  if a.dtype ~= b.dtype or a.dtype ~= input.dtype then
+    fail("%s: expected operands of one dtype, got %s, %s and %s", op, input.dtype, a.dtype, b.dtype)
+  end
+  local inner_a, inner_b = a:size(-1), b:size(dims_b == 1 and 1 or -2)
+  if dims_a > 1 and inner_a ~= inner_b then
+    fail("%s: (%s) and (%s): inner sizes %d and %d differ", op, shape(a), shape(b), inner_a, inner_b)
+  end
+  if dims_a == 3 and a:size(1) ~= b:size(1) then
+    fail("%s: (%s) and (%s): batch sizes %d and %d differ", op, shape(a), shape(b), a:size(1), b:size(1))
+  end
+end
+
+-- beta 0 ignores input, nan and all, as BLAS does.
+local function add_scaled(op, input, y, ...)
+  local alpha, beta = named(op, {"alpha", "beta"}, ...)
+  alpha, beta = alpha or 1, beta or 1
+  if type(alpha) ~= "number" or type(beta) ~= "number" then fail("%s: expected numbers for alpha and beta", op) end
+  for d = 1, input.ndim do
+    local n, m = input:size(-d), d <= y.ndim and y:size(-d) or 0
+    if n ~= m and (n ~= 1 or d > y.ndim) then
+      fail("%s: input (%s) does not broadcast to the product (%s)", op, shape(input), shape(y))
+    end
+  end
   if alpha ~= 1 then y = y * alpha end
   if beta == 0 then return y end
   return (beta == 1 and input or input * beta) + y
 end
 
---- addr: beta input + alpha times all products of two vectors' elements.
+--- addmm: beta input + alpha (a b) for matrices.
 ---@param input Tensor broadcasts to (N, M)
----@param a Tensor shape (N)
----@param b Tensor shape (M)
----@param options {alpha: number, beta: number}|nil both 1
+---@param a Tensor shape (N, K)
+---@param b Tensor shape (K, M)
+---@param options {alpha: number, beta: number}|nil both 1; beta 0 ignores input
 ---@return Tensor shape (N, M)
---- Source: torch.addr.
-define("addr", function(input, a, b, options)
-  check_tensors("addr", input, a, b)
-  if a.ndim ~= 1 or b.ndim ~= 1 then fail("addr: expected two vectors, got (%s) and (%s)", shape(a), shape(b)) end
-  return add_scaled(input, a:unsqueeze(2) * b:unsqueeze(1), options)
+--- Source: torch.addmm.
+define("addmm", function(input, a, b, ...)
+  check_operands("addmm", input, a, b, 2, 2)
+  return add_scaled("addmm", input, core.mm(a, b), ...)
+end)
+
+--- addmv: beta input + alpha (a b) for a matrix and a vector.
+---@param input Tensor broadcasts to (N)
+---@param a Tensor shape (N, K)
+---@param b Tensor shape (K)
+---@param options {alpha: number, beta: number}|nil both 1; beta 0 ignores input
+---@return Tensor shape (N)
+--- Source: torch.addmv.
+define("addmv", function(input, a, b, ...)
+  check_operands("addmv", input, a, b, 2, 1)
+  return add_scaled("addmv", input, core.mv(a, b), ...)
+end)
+
+--- baddbmm: beta input + alpha (a b) for batches of matrices.
+---@param input Tensor broadcasts to (B, N, M)
+---@param a Tensor shape (B, N, K)
+---@param b Tensor shape (B, K, M)
+---@param options {alpha: number, beta: number}|nil both 1; beta 0 ignores input
+---@return Tensor shape (B, N, M)
+--- Source: torch.baddbmm.
+define("baddbmm", function(input, a, b, ...)
+  check_operands("baddbmm", input, a, b, 3, 3)
+  return add_scaled("baddbmm", input, core.bmm(a, b), ...)
 end)
 
 --- addbmm: beta input + alpha times the sum of the products of two batches of matrices.
 ---@param input Tensor broadcasts to (N, M)
 ---@param a Tensor shape (B, N, K)
 ---@param b Tensor shape (B, K, M)
----@param options {alpha: number, beta: number}|nil both 1
+---@param options {alpha: number, beta: number}|nil both 1; beta 0 ignores input
 ---@return Tensor shape (N, M)
 --- Source: torch.addbmm.
-define("addbmm", function(input, a, b, options)
-  check_tensors("addbmm", input, a, b)
-  if a.ndim ~= 3 or b.ndim ~= 3 or a:size(1) ~= b:size(1) or a:size(3) ~= b:size(2) then
-    fail("addbmm: (%s) and (%s): expected batches (B, N, K) and (B, K, M)", shape(a), shape(b))
-  end
-  return add_scaled(input, core.tensordot(a, b, {{1, 3}, {1, 2}}), options)
+define("addbmm", function(input, a, b, ...)
+  check_operands("addbmm", input, a, b, 3, 3)
+  return add_scaled("addbmm", input, core.tensordot(a, b, {{1, 3}, {1, 2}}), ...)
+end)
+
+--- addr: beta input + alpha times all products of two vectors' elements.
+---@param input Tensor broadcasts to (N, M)
+---@param a Tensor shape (N)
+---@param b Tensor shape (M)
+---@param options {alpha: number, beta: number}|nil both 1; beta 0 ignores input
+---@return Tensor shape (N, M)
+--- Source: torch.addr.
+define("addr", function(input, a, b, ...)
+  check_operands("addr", input, a, b, 1, 1)
+  return add_scaled("addr", input, a:unsqueeze(2) * b:unsqueeze(1), ...)
 end)
 
 define("ger", core.outer)
