@@ -46,10 +46,11 @@ typedef struct Ctx {
     /* The text of a bundled source file by its path in the tree, NULL where there is none: kernels are
      * compiled from it. */
     const char *(*source)(const char *path);
-    void *cl;  /* what lib/cl keeps per instance; nobody else reads it */
-    void *fft; /* plans of Fourier transforms (cpu/fft_plan.c), and how the context gives them back */
-    void (*fft_close)(struct Ctx *c);
-    void *binding; /* what lib/bind keeps per instance; nobody else reads it */
+    void *cl;                         /* what lib/cl keeps per instance; nobody else reads it */
+    void *fft;                        /* plans of Fourier transforms (cpu/fft_plan.c) */
+    void (*fft_trim)(struct Ctx *c);  /* gives those back that nobody uses */
+    void (*fft_close)(struct Ctx *c); /* the context goes: all of them */
+    void *binding;                    /* what lib/bind keeps per instance; nobody else reads it */
 } Ctx;
 
 Ctx *ctx_new(void);

@@ -41,6 +41,7 @@ static int64_t cache_cap(const Memory *m) {
 }
 
 void memory_trim(Ctx *c) {
+    if (c->fft) c->fft_trim(c);
     for (int i = 0; i < CACHE_CLASSES; i++) {
         while (c->mem.cache[i]) {
             void *block = c->mem.cache[i];

@@ -381,11 +381,21 @@ void fft_row(const FftPlan *plan, const void *in, void *out, bool inverse, doubl
 
 /* --- the cache ------------------------------------------------------------------------------------------ */
 
-static void close_cache(Ctx *c) {
+static void drop(Ctx *c, PlanCache *cache, int i) {
+    cache->bytes -= cache->plan[i]->bytes;
+    free_plan(c, cache->plan[i]);
+    cache->plan[i] = NULL;
+}
+
+static void trim_cache(Ctx *c) {
     PlanCache *cache = c->fft;
     for (int i = 0; i < CACHED_PLANS; i++)
-        if (cache->plan[i]) free_plan(c, cache->plan[i]);
-    free(cache);
+        if (cache->plan[i] && !cache->plan[i]->users) drop(c, cache, i);
+}
+
+static void close_cache(Ctx *c) {
+    trim_cache(c);
+    free(c->fft);
     c->fft = NULL;
 }
 
@@ -396,14 +406,9 @@ static PlanCache *open_cache(Ctx *c) {
         ctx_fail(c, "out of memory: the cache of Fourier plans");
         return NULL;
     }
+    c->fft_trim = trim_cache;
     c->fft_close = close_cache;
     return c->fft;
-}
-
-static void drop(Ctx *c, PlanCache *cache, int i) {
-    cache->bytes -= cache->plan[i]->bytes;
-    free_plan(c, cache->plan[i]);
-    cache->plan[i] = NULL;
 }
 
 /* A free place after the plans that were used longest ago made room for `bytes`; -1 where those in use leave
