@@ -7,7 +7,11 @@
  *   WIDE_AT  1: places need 64 bits
  * All passes are forward ones, exp(-2 pi i j k / n); the inverse swaps real and imaginary parts before and after. */
 #include "common.h"
+#ifdef KERNEL_cmul
+#define SIDES 3
+#else
 #define SIDES 2
+#endif
 #include "walk.h"
 
 /* A real line of even length n is n / 2 pairs, transformed as such; of odd length, pairs with imaginary part 0. */
@@ -249,5 +253,20 @@ __kernel void fft_pass(__global T2 *restrict y, const __global T2 *restrict x, c
     butterfly(v, roots, l * s);
     to[0] = v[0];
     for (int t = 1; t < RADIX; t++) to[s * (Count)t] = product(v[t], roots[p * (Count)t * s]);
+}
+#endif
+
+#ifdef KERNEL_cmul
+/* y = a b pair by pair, or a times the conjugate of b. The walk leads to the first number of each pair. */
+__kernel void cmul(TENSOR(T, y), TENSOR(const T, a), TENSOR(const T, b), const Walk walk, const long count,
+                   const int conj) {
+    const Count id = (Count)get_global_id(0);
+    if (id >= (Count)count) return;
+    Place at[3] = {0, 0, 0};
+    walk_to(&walk, id, at);
+    const T2 u = (T2)(AT(a, at[1]), AT(a, at[1] + 1)), v = (T2)(AT(b, at[2]), AT(b, at[2] + 1));
+    const T2 w = product(u, conj ? conjugate(v) : v);
+    AT(y, at[0]) = w.x;
+    AT(y, at[0] + 1) = w.y;
 }
 #endif

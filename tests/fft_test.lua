@@ -296,6 +296,27 @@ test("complex numbers as pairs: parts, absolute values, angles, products", funct
   equal(ap.tensor({{3e38, 0}}):cabs(), ap.tensor {3e38})
 end)
 
+test("cmul: in every layout and dtype, broadcast and by conjugates, the sum of four products", function()
+  local function by_parts(z, w)
+    local a, b, c, d = z:real(), z:imag(), w:real(), w:imag()
+    return ap.stack({a * c - b * d, a * d + b * c}, -1)
+  end
+  for _, n in ipairs {1, 7, 8, 33, 5000} do
+    local z, w = ap.randn({3, n, 2}, {dtype = "f64"}), ap.randn({3, n, 2}, {dtype = "f64"})
+    for _, x in ipairs {z, z:transpose(1, 2):contiguous():transpose(1, 2), z:narrow(1, 2, 1)} do
+      for _, y in ipairs {w, w:transpose(1, 2):contiguous():transpose(1, 2), w[1], w:flip(-1)} do
+        close(ap.cmul(x, y), by_parts(x, y), FLOAT)
+        close(ap.cmul(x, y, true), by_parts(x, y:conj()), FLOAT)
+      end
+    end
+    close(ap.cmul(z:to("f32"), w:to("f32")), by_parts(z, w):to("f32"), {rtol = 1e-4, atol = 1e-6})
+  end
+  equal(ap.cmul(ap.zeros(0, 2), ap.zeros(1, 2)):size(), {0, 2})
+  equal(ap.cmul(ap.ones(2, 2):to("f16"), ap.ones(2, 2):to("f16")).dtype, "f16")
+  equal(ap.cmul(ap.tensor {{1, 2}}, ap.tensor {{3, 4}}), ap.tensor {{-5.0, 10.0}})
+  raises("cmul: expected pairs", function() ap.cmul(ap.zeros(3), ap.zeros(2)) end)
+end)
+
 test("cabs and carg: the gradient of 0 is 0", function()
   for _, name in ipairs {"cabs", "carg"} do
     local z = ap.tensor {{0.0, 0}, {3, 4}}:requires_grad_()

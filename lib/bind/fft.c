@@ -47,8 +47,18 @@ static int l_fft_c2r(lua_State *L) {
     return result(L, op_fft_c2r(ctx(L), new_tensor(L), x, dim, n, inverse, scale));
 }
 
+/* cmul(a, b, conj): conj multiplies by the conjugate of b */
+static int l_cmul(lua_State *L) {
+    const Tensor *a = check_tensor(L, 1), *b = check_tensor(L, 2);
+    bool conj = opt_bool(L, 3, false);
+    return result(L, op_cmul(ctx(L), new_tensor(L), a, b, conj));
+}
+
 void open_fft(lua_State *L) {
-    static const OpReg ops[] = {
-        {"fft_c2c", l_fft_c2c}, {"fft_r2c", l_fft_r2c}, {"fft_c2r", l_fft_c2r}, {NULL, NULL}};
+    static const OpReg ops[] = {{"fft_c2c", l_fft_c2c},
+                                {"fft_r2c", l_fft_r2c},
+                                {"fft_c2r", l_fft_c2r},
+                                {"cmul", l_cmul},
+                                {NULL, NULL}};
     register_ops(L, ops);
 }

@@ -176,3 +176,15 @@ bool cl_fft(Ctx *c, const char *op, const FftLines *f, const Tensor *y, const Te
         if (temporary[i]) storage_release(temporary[i]);
     return ok;
 }
+
+bool cl_pairs(Ctx *c, const char *op, const Loop *pairs, const Tensor *y, const Tensor *a, const Tensor *b,
+              bool conj) {
+    static const ClSpec cmul = {"fft.cl", "cmul", 1, {"X", "WIDE_AT"}};
+    if (pairs->numel == 0) return true;
+    const Walk walk = walk_of(pairs);
+    ClKernel *k = cl_get_kernel(c, op, y->device, &cmul, NULL, (int[]){y->dtype, walk_is_wide(pairs)});
+    return k &&
+           cl_launch_flat(c, k, pairs->numel,
+                          CL_ARGS(arg_tensor(y), arg_tensor(a), arg_tensor(b),
+                                  arg_struct(&walk, walk_bytes(3)), arg_int64(pairs->numel), arg_int(conj)));
+}

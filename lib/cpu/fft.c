@@ -10,7 +10,9 @@
 
 enum {
     COLUMNS_BYTES = 1 << 20, /* what columns in lanes may work in: beyond, single rows stay nearer */
-    GROUP = FFT_MOST_LANES
+    GROUP = FFT_MOST_LANES,
+    PAIRS = 4096, /* that a task multiplies */
+    PAIR_WORK = 4 /* elementary operations of a product */
 };
 
 typedef struct Job {
@@ -245,4 +247,25 @@ bool cpu_fft(Ctx *c, const FftLines *f) {
     fft_plan_done(c, j.halves);
     fft_plan_done(c, j.plan);
     return ok;
+}
+
+/* --- products ------------------------------------------------------------------------------------------- */
+
+bool cpu_pairs(Ctx *c, DType dtype, const Loop *pairs, void *y, const void *a, const void *b, bool conj) {
+    const FftKernels *k = fft_kernels(dtype);
+    const int last = pairs->ndim - 1;
+    const int64_t size = (int64_t)dtype_size(dtype), run = pairs->size[last];
+    if (pairs->numel == 0) return true;
+    const int64_t pieces = (run + PAIRS - 1) / PAIRS, tasks = pairs->numel / run * pieces;
+    const int threads = ctx_threads(c, pairs->numel * PAIR_WORK);
+#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
+    for (int64_t t = 0; t < tasks; t++) {
+        if (ctx_stopping(c)) continue;
+        const int64_t from = t % pieces * PAIRS, first = t / pieces * run + from;
+        k->pairs((char *)y + line_offset(pairs, 0, first) * size, pairs->stride[0][last],
+                 (const char *)a + line_offset(pairs, 1, first) * size, pairs->stride[1][last],
+                 (const char *)b + line_offset(pairs, 2, first) * size, pairs->stride[2][last],
+                 run - from < PAIRS ? run - from : PAIRS, conj);
+    }
+    return ctx_stopping(c) ? ctx_interrupted(c) : true;
 }

@@ -21,5 +21,8 @@ typedef struct FftLines {
 } FftLines;
 
 bool cpu_fft(Ctx *c, const FftLines *f);
+/* y = a b pair by pair (a times the conjugate of b where `conj`). The loop's operands are y, a, b, of each
+ * pair its first number. */
+bool cpu_pairs(Ctx *c, DType dtype, const Loop *pairs, void *y, const void *a, const void *b, bool conj);
 
 #endif

@@ -149,6 +149,31 @@ static void FN(join_half)(void *to, const void *a, const void *b, int64_t n, boo
     }
 }
 
+/* --- products of pairs ---------------------------------------------------------------------------------- */
+
+INLINE C FN(pair_product)(C a, C b, bool conj) {
+    return FN(product)(a, conj ? (C){b.re, -b.im} : b);
+}
+
+static void FN(pairs)(void *to, int64_t y_step, const void *from, int64_t a_step, const void *by,
+                      int64_t b_step, int64_t n, bool conj) {
+    T *y = to;
+    const T *a = from, *b = by, sign = conj ? -1 : 1;
+    int64_t j = 0;
+    const bool dense = y_step == 2 && a_step == 2 && b_step == 2;
+    for (; dense && j + LANES <= n; j += LANES) {
+        const C v = FN(pair_product)(FN(load_pairs)(a + 2 * j), FN(load_pairs)(b + 2 * j), conj);
+        FN(store_pairs)(y + 2 * j, v);
+    }
+    for (; j < n; j++) {
+        const T re = a[j * a_step], im = a[j * a_step + 1], c = b[j * b_step], s = b[j * b_step + 1] * sign;
+        y[j * y_step] = re * c - im * s;
+        y[j * y_step + 1] = im * c + re * s;
+    }
+}
+
+/* --- copies --------------------------------------------------------------------------------------------- */
+
 /* By tiles: where lines lie beside each other, what one of them brought into the cache serves the next. */
 INLINE void FN(copy_lines)(bool out, T *const *to, const T *const *from, int count, int64_t n, int64_t step,
                            int width) {

@@ -90,7 +90,7 @@ typedef int64_t MaskF64 __attribute__((vector_size(VECTOR), aligned(8), may_alia
 #define KERNELS(tag)                                                                                         \
     {                                                                                                        \
         lanes_##tag, rows_##tag, columns_##tag, real_rows_##tag, half_rows_##tag, split_##tag,               \
-            first_step_##tag, second_step_##tag, multiply_##tag, unfold_##tag, fold_##tag, join_##tag,       \
-            part_##tag, join_half_##tag, take_##tag, gather_##tag, scatter_##tag                             \
+            first_step_##tag, second_step_##tag, multiply_##tag, pairs_##tag, unfold_##tag, fold_##tag,      \
+            join_##tag, part_##tag, join_half_##tag, take_##tag, gather_##tag, scatter_##tag                 \
     }
 const FftTable ISA_NAME(fft_kernels) = {.type = {KERNELS(f32), KERNELS(f64)}};

@@ -81,6 +81,9 @@ typedef struct FftKernels {
     /* to[j] = from[j] w[j] scale over n pairs; the parts of from, of to are swapped where asked for. */
     void (*multiply)(void *to, const void *from, const void *w, int64_t n, bool swap_from, bool swap_to,
                      double scale);
+    /* y = a b, or a times the conjugate of b, over n pairs; steps in numbers. */
+    void (*pairs)(void *y, int64_t y_step, const void *a, int64_t a_step, const void *b, int64_t b_step,
+                  int64_t n, bool conj);
     /* The transform of 2 h real elements from that of h pairs of them: row[0..h] from row[0..h), in place.
      * w: pairs exp(-2 pi i k / 2h), k <= h / 2. conj: its conjugate. */
     void (*unfold)(void *row, const void *w, int64_t h, bool conj);

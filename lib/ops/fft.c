@@ -39,9 +39,8 @@ static bool transform(Ctx *c, const char *name, FftKind kind, Tensor *y, const T
     return cpu_fft(c, &f);
 }
 
-/* x in the dtype that transforms run in; its pairs lie together. */
-static bool prepare(Ctx *c, Tensor *ready, const Tensor *x, bool pairs) {
-    const DType dtype = transform_dtype((DType)x->dtype);
+/* x in a dtype that kernels run in; its pairs lie together. */
+static bool prepare(Ctx *c, Tensor *ready, const Tensor *x, DType dtype, bool pairs) {
     if (x->dtype == dtype && (!pairs || x->stride[x->ndim - 1] == 1)) {
         tensor_alias(ready, x);
         return true;
@@ -64,7 +63,7 @@ bool op_fft_c2c(Ctx *c, Tensor *out, const Tensor *x, uint32_t mask, bool invers
     out->storage = NULL;
     if (!require_pairs(c, "fft_c2c", x)) return false;
     Tensor ready, wide;
-    if (!prepare(c, &ready, x, true)) return false;
+    if (!prepare(c, &ready, x, transform_dtype((DType)x->dtype), true)) return false;
     bool ok = tensor_new_on(c, &wide, x->device, (DType)ready.dtype, x->ndim, x->size);
     const Tensor *from = &ready;
     for (int d = x->ndim - 2; ok && d >= 0; d--) {
@@ -89,7 +88,7 @@ bool op_fft_r2c(Ctx *c, Tensor *out, const Tensor *x, int dim, bool inverse, dou
     int64_t size[MAX_DIMS];
     for (int d = 0; d < x->ndim; d++) size[d] = d == dim ? x->size[d] / 2 + 1 : x->size[d];
     size[x->ndim] = 2;
-    if (!prepare(c, &ready, x, false)) return false;
+    if (!prepare(c, &ready, x, transform_dtype((DType)x->dtype), false)) return false;
     bool ok = tensor_new_on(c, &wide, x->device, (DType)ready.dtype, x->ndim + 1, size) &&
               transform(c, "fft_r2c", FFT_R2C, &wide, &ready, dim, x->size[dim], inverse, scale);
     tensor_release(&ready);
@@ -107,9 +106,49 @@ bool op_fft_c2r(Ctx *c, Tensor *out, const Tensor *x, int dim, int64_t n, bool i
     Tensor ready, wide;
     int64_t size[MAX_DIMS];
     for (int d = 0; d < x->ndim - 1; d++) size[d] = d == dim ? n : x->size[d];
-    if (!prepare(c, &ready, x, true)) return false;
+    if (!prepare(c, &ready, x, transform_dtype((DType)x->dtype), true)) return false;
     bool ok = tensor_new_on(c, &wide, x->device, (DType)ready.dtype, x->ndim - 1, size) &&
               transform(c, "fft_c2r", FFT_C2R, &wide, &ready, dim, n, inverse, scale);
     tensor_release(&ready);
     return finish(c, out, &wide, ok, result_dtype((DType)x->dtype));
+}
+
+/* y = a b, all of one dtype; the pairs of a and b lie together. */
+static bool multiply(Ctx *c, Tensor *y, const Tensor *a, const Tensor *b, bool conj) {
+    Tensor to = *y, from, by;
+    if (!tensor_expand(c, &from, a, y->ndim, y->size, "cmul")) return false;
+    bool ok = tensor_expand(c, &by, b, y->ndim, y->size, "cmul");
+    if (ok) {
+        Loop pairs;
+        Tensor *const one[] = {&to, &from, &by}; /* the first number of each pair */
+        for (int i = 0; i < 3; i++) one[i]->ndim--;
+        loop_build(&pairs, 3, (const Tensor *const[]){&to, &from, &by});
+        ok = y->device == CPU ? cpu_pairs(c, (DType)y->dtype, &pairs, tensor_data(y), tensor_data(&from),
+                                          tensor_data(&by), conj)
+                              : cl_pairs(c, "cmul", &pairs, y, &from, &by, conj);
+        tensor_release(&by);
+    }
+    tensor_release(&from);
+    return ok;
+}
+
+bool op_cmul(Ctx *c, Tensor *out, const Tensor *a, const Tensor *b, bool conj) {
+    out->storage = NULL;
+    if (!require_pairs(c, "cmul", a) || !require_pairs(c, "cmul", b)) return false;
+    if (!require_same_device(c, "cmul", a, b)) return false;
+    const DType result = result_dtype(dtype_promote((DType)a->dtype, (DType)b->dtype));
+    int ndim;
+    int64_t size[MAX_DIMS];
+    Tensor x, w, wide;
+    if (!broadcast_shape(c, "cmul", a, b, &ndim, size)) return false;
+    if (!prepare(c, &x, a, transform_dtype(result), true)) return false;
+    if (!prepare(c, &w, b, transform_dtype(result), true)) {
+        tensor_release(&x);
+        return false;
+    }
+    bool ok = tensor_new_on(c, &wide, a->device, transform_dtype(result), ndim, size) &&
+              multiply(c, &wide, &x, &w, conj);
+    tensor_release(&x);
+    tensor_release(&w);
+    return finish(c, out, &wide, ok, result);
 }

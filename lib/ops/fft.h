@@ -12,5 +12,7 @@ bool op_fft_c2c(Ctx *c, Tensor *out, const Tensor *x, uint32_t mask, bool invers
 bool op_fft_r2c(Ctx *c, Tensor *out, const Tensor *x, int dim, bool inverse, double scale);
 /* n / 2 + 1 pairs, the first half of a Hermitian sequence, to its transform, n real numbers, along dim. */
 bool op_fft_c2r(Ctx *c, Tensor *out, const Tensor *x, int dim, int64_t n, bool inverse, double scale);
+/* Products of pairs, broadcast; of a and the conjugate of b where `conj`. */
+bool op_cmul(Ctx *c, Tensor *out, const Tensor *a, const Tensor *b, bool conj);
 
 #endif

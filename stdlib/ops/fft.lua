@@ -512,13 +512,14 @@ end)
 --- cmul: the products of pairs.
 ---@param z Tensor shape (*, 2)
 ---@param w Tensor shape (*, 2); broadcasts
+---@param conj? boolean multiply by the conjugates of w: correlation in place of convolution
 ---@return Tensor pairs
 --- Source: torch.mul.  Example: ap.cmul(ap.tensor{{1, 2}}, ap.tensor{{3, 4}}) --> [[-5, 10]]
-define("cmul", function(z, w)
-  check_pairs("cmul", z)
-  check_pairs("cmul", w)
-  local a, b, c, d = z:select(-1, 1), z:select(-1, 2), w:select(-1, 1), w:select(-1, 2)
-  return core.stack({a * c - b * d, a * d + b * c}, -1)
-end)
+rule("cmul", {"2", "1"},
+  function(g, _, _, w, conj) return core.cmul(g, w, not conj) end,
+  function(g, _, z, _, conj)
+    if conj then return core.cmul(z, g, true) end
+    return core.cmul(g, z, true)
+  end)
 
 return fft

@@ -268,6 +268,8 @@ sample("fft_r2c", function() return real(2, 4), 2, false, 1 end)
 sample("fft_r2c", function() return real(5, 2), 1, true, 0.5 end)
 sample("fft_c2r", function() return real(2, 3, 2), 2, 4, true, 0.25 end)
 sample("fft_c2r", function() return real(3, 2, 2), -2, 5, false, 1 end)
+sample("cmul", function() return real(2, 3, 2), unit(3, 2) end)
+sample("cmul", function() return real(1, 2), unit(2, 3, 2), true end)
 
 -- Convolution and pooling.
 sample("conv2d", function() return real(2, 2, 4, 3), unit(4, 1, 2, 2), real(4), {2, 1}, 1, 1, 2 end)
