@@ -88,6 +88,10 @@ test("in-place forms of composed functions change their tensor, and gradients fo
   close(x.grad, {0.75, 0.5, 0.25})
   close(ap.tensor {1.0, 2}:addcmul_(ap.tensor {2.0, 3}, ap.tensor {4.0, 5}, 0.5), {5, 9.5})
   close(ap.tensor {1.0, 2}:lerp_(ap.tensor {3.0, 4}, 0.5), {2, 3})
+  close(ap.tensor {1.0}:polygamma_(1), {math.pi ^ 2 / 6})
+  close(ap.tensor {-6.0, 1}:rrelu_(0.5, 0.5), {-3, 1})
+  raises("lerp: argument 3: expected a floating.point tensor, got i64", ap.lerp, ap.ones(2), ap.ones(2),
+    ap.tensor {1, 2})
   local t = ap.tensor {0 / 0, 1.0, 1 / 0}
   truth(rawequal(t:nan_to_num_(7, 8), t))
   equal(t:totable(), {7.0, 1.0, 8.0})

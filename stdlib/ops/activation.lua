@@ -126,3 +126,4 @@ define("rrelu", function(x, ...)
   local slopes = core.empty_like(x:detach()):uniform_(lower, upper)
   return core.where(x:gt(0), x, x * slopes)
 end)
+require "apsis.ops.in_place" "rrelu"

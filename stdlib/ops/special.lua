@@ -4,6 +4,7 @@
 -- roots and zeta below 0, where what is small is the error beside the terms that cancel.
 
 local core = require "apsis.core"
+local in_place = require "apsis.ops.in_place"
 local rule, define = core.rule, core.define
 
 local pi = math.pi
@@ -44,6 +45,8 @@ define("polygamma", function(n, x)
   return core.zeta(n + 1, x) * (n % 2 == 1 and factorial or -factorial)
 end)
 
+in_place("polygamma", function(x, n) return core.polygamma(n, x) end)
+
 --- multigammaln: the logarithm of the gamma function of a p x p matrix's dimension.
 ---@param x Tensor floating, above (p - 1) / 2
 ---@param p integer from 1
@@ -58,6 +61,8 @@ define("mvlgamma", function(x, p)
   for j = 0, p - 1 do sum = (x - j / 2):lgamma() + sum end
   return sum
 end)
+
+in_place "mvlgamma"
 
 --- erfinv: the inverse of erf; inf at 1, nan beyond.
 ---@param x Tensor any shape, floating, in [-1, 1]
