@@ -23,7 +23,8 @@ local function plain(v) return ap.is_tensor(v) and v:detach() or v end
 -- Some have no sample but their own call, or give views.
 local views = {view = true, squeeze = true, unsqueeze = true, transpose = true, t = true, permute = true,
   movedim = true, expand = true, expand_as = true, select = true, narrow = true, unfold = true, diagonal = true,
-  as_strided = true, getitem = true, detach = true, contiguous = true, to = true, reshape = true, flatten = true, unflatten = true}
+  as_strided = true, getitem = true, detach = true, contiguous = true, to = true, reshape = true, flatten = true,
+  unflatten = true}
 
 local names = {}
 for name in pairs(samples.ops) do
