@@ -43,9 +43,9 @@ LAPACK_CFLAGS := -DHAVE_LAPACK
 LAPACK_LIBS   := -llapack
 endif
 
-# The tests take a C++ compiler (a host program may be C++) and PoCL besides.
+# The tests take a C++ compiler (a host program may be C++), PoCL and oclgrind besides.
 DEBIAN_PACKAGES := gcc g++ libc6-dev pkg-config liblua5.4-dev libblis-openmp-dev liblapack-dev libreadline-dev zlib1g-dev \
-                   opencl-headers ocl-icd-libopencl1 pocl-opencl-icd
+                   opencl-headers ocl-icd-libopencl1 pocl-opencl-icd oclgrind
 FEDORA_PACKAGES := gcc gcc-c++ pkgconf lua-devel blis-devel lapack-devel readline-devel zlib-devel opencl-headers ocl-icd pocl
 ARCH_PACKAGES   := gcc pkgconf lua54 blis lapack readline zlib opencl-headers ocl-icd pocl
 BREW_PACKAGES   := gcc pkg-config lua@5.4 blis lapack readline zlib opencl-headers

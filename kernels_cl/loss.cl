@@ -161,8 +161,8 @@ __kernel GROUPED void class_loss(__global REAL *restrict pairs, TENSOR(X, each),
 #endif
     if (SPREAD) {
         EACH_LANE(k, v.n) loss += SHARE(k, PLACE(k)) * (top - (REAL)LOAD(x, PLACE(k)));
-    } else if (own >= 0 && LANE == 0) {
-        loss = WEIGHT(own) * (top - (REAL)LOAD(x, PLACE(own)));
+    } else if (LANE == 0) {
+        loss = own >= 0 ? WEIGHT(own) * (top - (REAL)LOAD(x, PLACE(own))) : 0;
     }
     loss = SUM_LANES(room, loss);
     if (LANE) return;
