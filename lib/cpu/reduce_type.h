@@ -107,18 +107,26 @@
                 const SRC x = y[i + j];                                                                      \
                 lane[j] = (ACC)(STEP);                                                                       \
             }                                                                                                \
-        const int rest = (int)(n - i) & (lanes - 1);                                                         \
-        for (int j = 0; j < rest; j++) {                                                                     \
-            const ACC a = lane[j];                                                                           \
-            const SRC x = y[i + j];                                                                          \
-            lane[j] = (ACC)(STEP);                                                                           \
+        for (; i + FEW_LANES <= n; i += FEW_LANES)                                                           \
+            for (int j = 0; j < FEW_LANES; j++) {                                                            \
+                const ACC a = lane[j];                                                                       \
+                const SRC x = y[i + j];                                                                      \
+                lane[j] = (ACC)(STEP);                                                                       \
+            }                                                                                                \
+        /* The rest on its own, so that the lanes stay in registers. */                                      \
+        ACC b = (ACC)START;                                                                                  \
+        for (; i < n; i++) {                                                                                 \
+            const ACC a = b;                                                                                 \
+            const SRC x = y[i];                                                                              \
+            b = (ACC)(STEP);                                                                                 \
         }                                                                                                    \
         for (int half = lanes / 2; half; half /= 2)                                                          \
             for (int j = 0; j < half; j++) {                                                                 \
                 const ACC a = lane[j], b = lane[j + half];                                                   \
                 lane[j] = (ACC)(MERGE);                                                                      \
             }                                                                                                \
-        return lane[0];                                                                                      \
+        const ACC a = lane[0];                                                                               \
+        return (ACC)(MERGE);                                                                                 \
     }                                                                                                        \
     static void JOIN(rows_##NAME, TAG)(void *acc_, const void *x_, int64_t count, int64_t kept_stride,       \
                                        int64_t n, int64_t stride, const double *qs, double p) {              \

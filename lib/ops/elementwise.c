@@ -67,6 +67,17 @@ typedef struct Run {
     LoadKernel load[LOOP_OPERANDS];
 } Run;
 
+/* The value of `bytes` at `buffer`, `n` times over. */
+static void repeat(char *buffer, int64_t bytes, int64_t n) {
+    if (bytes == sizeof(uint32_t)) {
+        uint32_t *to = (uint32_t *)buffer, value = *to;
+        for (int64_t i = 1; i < n; i++) to[i] = value;
+    } else {
+        uint64_t *to = (uint64_t *)buffer, value = *to;
+        for (int64_t i = 1; i < n; i++) to[i] = value;
+    }
+}
+
 /* Walks `n` positions from `position` in inner runs; calls back with each run of the operand. */
 static void gather(const Run *r, int k, int64_t position, int64_t n, char *buffer, int64_t buffer_bytes) {
     const Loop *l = r->loop;
@@ -79,7 +90,8 @@ static void gather(const Run *r, int k, int64_t position, int64_t n, char *buffe
         if (k == 0)
             r->store(run, s->base + offset * s->bytes, step, buffer);
         else
-            r->load[k](run, buffer, s->base + offset * s->bytes, step);
+            r->load[k](step ? run : 1, buffer, s->base + offset * s->bytes, step);
+        if (k > 0 && step == 0) repeat(buffer, buffer_bytes, run);
         buffer += run * buffer_bytes;
         n -= run;
         at[inner] += run;

@@ -1,7 +1,7 @@
 /* Counting floats in bins of equal width. */
 #include "ops/search.h"
+#include "core/parallel.h"
 #include "ops/ops.h"
-#include <omp.h>
 #include <string.h>
 
 enum {
@@ -46,11 +46,12 @@ static bool count_all(Ctx *c, int64_t *count, const Tensor *x, int64_t bins, dou
     int64_t *own = ctx_scratch(c, threads * slots * (int64_t)sizeof *own);
     if (!own) return false;
     memset(own, 0, (size_t)(threads * slots) * sizeof *own);
-#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
-    for (int64_t from = 0; from < n; from += step)
+    PARALLEL_FOR(threads, part, (n + step - 1) / step, {
+        const int64_t from = part * step;
         if (!ctx_stopping(c))
             count_part(own + omp_get_thread_num() * slots, x, from, n - from < step ? n - from : step, bins,
                        low, high);
+    });
     for (int64_t b = 0; b < bins; b++) {
         count[b] = 0;
         for (int t = 0; t < threads; t++) count[b] += own[t * slots + b];

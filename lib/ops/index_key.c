@@ -2,6 +2,7 @@
  * of index_loop.c does the rest. */
 #include "ops/index.h"
 #include "cl/index.h"
+#include "core/parallel.h"
 #include "ops/index_loop.h"
 #include "core/loop.h"
 #include "ops/ops.h"
@@ -61,10 +62,11 @@ static bool offsets_of_positions(Ctx *c, const char *name, Item *item, const Ten
         const int64_t *from = tensor_data(&held);
         int64_t *to = tensor_data(p), n = tensor_numel(&held);
         int threads = ctx_threads(c, n);
-#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
-        for (int64_t i = 0; i < n; i += CHUNK)
+        PARALLEL_FOR(threads, chunk, (n + CHUNK - 1) / CHUNK, {
+            const int64_t i = chunk * CHUNK;
             cpu_index_kernels()->offsets(to + i, from + i, n - i < CHUNK ? n - i : CHUNK, size, x->stride[d],
                                          bias);
+        });
     }
     tensor_release(&held);
     return ok;

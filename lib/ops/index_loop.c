@@ -35,9 +35,13 @@ static bool find_outside(const Ctx *c, const Tensor *held, int64_t low, int64_t 
     int64_t n = tensor_numel(held);
     bool inside = true;
     int threads = ctx_threads(c, n);
-#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static) reduction(&& : inside)
-    for (int64_t i = 0; i < n; i += CHUNK)
-        inside = inside && k->in_range(index + i, n - i < CHUNK ? n - i : CHUNK, low, high);
+    if (threads <= 1) {
+        inside = k->in_range(index, n, low, high);
+    } else {
+#pragma omp parallel for num_threads(threads) schedule(static) reduction(&& : inside)
+        for (int64_t i = 0; i < n; i += CHUNK)
+            inside = inside && k->in_range(index + i, n - i < CHUNK ? n - i : CHUNK, low, high);
+    }
     if (inside) return false;
     while (*index >= low && *index <= high && *index != 0) index++;
     *bad = *index;

@@ -1,5 +1,6 @@
 /* Choosing by masks: where, masked_fill, masked_select, masked_scatter, nonzero. */
 #include "cpu/kernels_index.h"
+#include "core/parallel.h"
 #include "ops/index.h"
 #include "cl/index.h"
 #include "ops/index_loop.h"
@@ -62,11 +63,10 @@ static bool choose(Ctx *c, const char *name, Tensor *out, const Tensor *mask, co
     int64_t bytes = (int64_t)dtype_size((DType)out->dtype), ranges = (l.numel + RANGE - 1) / RANGE;
     Choose kernel = cpu_index_kernels()->choose[size_class((DType)out->dtype)];
     int threads = ctx_threads(c, l.numel);
-#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
-    for (int64_t r = 0; r < ranges; r++) {
+    PARALLEL_FOR(threads, r, ranges, {
         int64_t begin = r * RANGE, end = begin + RANGE < l.numel ? begin + RANGE : l.numel;
         if (!ctx_stopping(c)) choose_range(&l, kernel, base, bytes, begin, end);
-    }
+    });
     return ctx_stopping(c) ? ctx_interrupted(c) : true;
 }
 

@@ -2,6 +2,7 @@
 #include "ops/random.h"
 #include "cl/index.h"
 #include "cl/random.h"
+#include "core/parallel.h"
 #include "cpu/isa.h"
 #include "cpu/kernels_random.h"
 #include "ops/ops.h"
@@ -47,11 +48,11 @@ static void run_chunk(const Draw *d, char *y, const char *x, int64_t from, int64
 /* y (n elements) from blocks `offset` on. x: the kernel's input, or NULL. */
 static bool run(Ctx *c, const Draw *d, void *y, const void *x, int64_t n, uint64_t seed, uint64_t offset) {
     int threads = ctx_threads(c, n * NUMBER_COST);
-#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
-    for (int64_t from = 0; from < n; from += CHUNK) {
+    PARALLEL_FOR(threads, chunk, (n + CHUNK - 1) / CHUNK, {
+        const int64_t from = chunk * CHUNK;
         if (ctx_stopping(c)) continue;
         run_chunk(d, y, x, from, n - from < CHUNK ? n - from : CHUNK, seed, offset);
-    }
+    });
     return !ctx_stopping(c) || ctx_interrupted(c);
 }
 

@@ -2,6 +2,7 @@
  * result, and the common copy. */
 #include "ops/rearrange.h"
 #include "cl/index.h"
+#include "core/parallel.h"
 #include "ops/index.h"
 #include "ops/index_loop.h"
 #include "ops/ops.h"
@@ -200,14 +201,13 @@ static bool zero_outside(Ctx *c, const char *name, Tensor *y, bool upper, int64_
     size_t bytes = dtype_size((DType)y->dtype);
     char *data = tensor_data(y);
     int threads = ctx_threads(c, numel / 4);
-#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
-    for (int64_t i = 0; i < all; i++) {
+    PARALLEL_FOR(threads, i, all, {
         int64_t first, last;
         char *row = data + (size_t)(i * columns) * bytes;
         kept_columns(upper, diagonal, i % rows, columns, &first, &last);
         memset(row, 0, (size_t)first * bytes);
         memset(row + (size_t)last * bytes, 0, (size_t)(columns - last) * bytes);
-    }
+    });
     return true;
 }
 

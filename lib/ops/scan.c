@@ -1,6 +1,7 @@
 /* Scans along one dimension: cumsum, cumprod, logcumsumexp; cummax and cummin with positions. */
 #include "ops/reduce.h"
 #include "cl/scan.h"
+#include "core/parallel.h"
 #include "ops/ops.h"
 
 /* x contiguous and of a native dtype: (outer, rows, w), each outer slice on its own. */
@@ -16,9 +17,9 @@ static bool scan_native(Ctx *c, Tensor *out, const Tensor *x, ScanKernel kernel,
     int64_t step_from = rows * w * (int64_t)dtype_size((DType)x->dtype),
             step_to = rows * w * (int64_t)dtype_size(as);
     int threads = outer > 1 ? ctx_threads(c, tensor_numel(x)) : 1;
-#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
-    for (int64_t o = 0; o < outer; o++)
+    PARALLEL_FOR(threads, o, outer, {
         if (!ctx_stopping(c)) kernel(to + o * step_to, from + o * step_from, rows, w, reverse);
+    });
     if (!ctx_stopping(c)) return true;
     tensor_release(out);
     return ctx_interrupted(c);
@@ -89,9 +90,9 @@ static bool extreme_native(Ctx *c, Tensor *values, Tensor *index, const Tensor *
     char *to = tensor_data(values);
     int64_t *at = tensor_data(index), step = rows * w * (int64_t)dtype_size((DType)x->dtype);
     int threads = outer > 1 ? ctx_threads(c, 2 * tensor_numel(x)) : 1;
-#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
-    for (int64_t o = 0; o < outer; o++)
+    PARALLEL_FOR(threads, o, outer, {
         if (!ctx_stopping(c)) kernel(to + o * step, at + o * rows * w, from + o * step, rows, w);
+    });
     return ctx_stopping(c) ? ctx_interrupted(c) : true;
 }
 

@@ -1,6 +1,7 @@
 /* Looking values up by binary search and by sorting; counting them. */
 #include "ops/search.h"
 #include "cl/sort.h"
+#include "core/parallel.h"
 #include "cpu/sort.h"
 #include "ops/index.h"
 #include "ops/index_loop.h"
@@ -71,9 +72,9 @@ bool op_searchsorted(Ctx *c, Tensor *out, const char *name, const Tensor *sorted
         int64_t *to = tensor_data(out), n = sorted->size[sorted->ndim - 1], count = tensor_numel(values);
         int64_t row = sorted->ndim > 1 && values->ndim ? values->size[values->ndim - 1] : 0;
         int threads = ctx_threads(c, count * SEARCH_COST);
-#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
-        for (int64_t i = 0; i < count; i++)
+        PARALLEL_FOR(threads, i, count, {
             if (!ctx_stopping(c)) to[i] = search_in(&rows, row ? i / row * n : 0, n, &sought, i, right) + 1;
+        });
         ok = !ctx_stopping(c) || ctx_interrupted(c);
         if (!ok) tensor_release(out);
     }
@@ -111,13 +112,12 @@ static bool mark_members(Ctx *c, Tensor *out, const Tensor *x, const Tensor *sor
     uint8_t *to = tensor_data(out);
     const char *values = tensor_data(x), *data = tensor_data(sorted);
     int threads = ctx_threads(c, count * SEARCH_COST);
-#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
-    for (int64_t i = 0; i < count; i++) {
+    PARALLEL_FOR(threads, i, count, {
         if (ctx_stopping(c)) continue;
         int64_t at = search_in(sorted, 0, n, x, i, false);
         bool found = at < n && !rows_differ(data + at * bytes, values + i * bytes, 1, (DType)x->dtype);
         to[i] = found != invert;
-    }
+    });
     return !ctx_stopping(c) || ctx_interrupted(c);
 }
 

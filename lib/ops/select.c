@@ -1,10 +1,10 @@
 /* One element of a lane by its place in order: kthvalue, median, nanmedian. */
 #include "ops/reduce.h"
 #include "cl/sort.h"
+#include "core/parallel.h"
 #include "cpu/sort.h"
 #include "ops/ops.h"
 #include <math.h>
-#include <omp.h>
 #include <string.h>
 
 /* What one element costs in a selection, in elementary operations: for the choice of threads. */
@@ -31,8 +31,7 @@ static bool select_lanes(Ctx *c, Tensor *values, Tensor *index, const Tensor *x,
     char *scratch = ctx_scratch(c, need * threads);
     if (!scratch) return false;
     size_t item = dtype_size((DType)x->dtype);
-#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
-    for (int64_t lane = 0; lane < lanes; lane++) {
+    PARALLEL_FOR(threads, lane, lanes, {
         if (ctx_stopping(c)) continue;
         int64_t in = 0, rest = lane;
         for (int d = x->ndim - 1; d >= 0; d--) {
@@ -45,7 +44,7 @@ static bool select_lanes(Ctx *c, Tensor *values, Tensor *index, const Tensor *x,
             find_rank(row, (DType)x->dtype, n, stride, rank, k, scratch + omp_get_thread_num() * need);
         memcpy((char *)tensor_data(values) + lane * (int64_t)item, row + at * stride * (int64_t)item, item);
         if (index) ((int64_t *)tensor_data(index))[lane] = at + 1;
-    }
+    });
     ctx_scratch_free(c, scratch);
     return ctx_stopping(c) ? ctx_interrupted(c) : true;
 }

@@ -1,9 +1,9 @@
 /* sort, argsort, topk along one dimension. */
 #include "ops/reduce.h"
 #include "cl/sort.h"
+#include "core/parallel.h"
 #include "cpu/sort.h"
 #include "ops/ops.h"
-#include <omp.h>
 #include <string.h>
 
 /* What one element costs in a sort, in elementary operations: for the choice of threads. */
@@ -21,8 +21,7 @@ static bool order(Ctx *c, Tensor *index, Tensor *values, const Tensor *x, int di
     if (!scratch) return false;
     size_t item = dtype_size((DType)x->dtype);
     int64_t stride = x->ndim ? x->stride[dim] : 1;
-#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
-    for (int64_t lane = 0; lane < lanes; lane++) {
+    PARALLEL_FOR(threads, lane, lanes, {
         if (ctx_stopping(c)) continue;
         int64_t in = 0, rest = lane, out = lane / w * w * k + lane % w;
         for (int d = x->ndim - 1; d >= 0; d--) {
@@ -44,7 +43,7 @@ static bool order(Ctx *c, Tensor *index, Tensor *values, const Tensor *x, int di
             for (int64_t i = 0; i < k; i++) memcpy(value + i * w * 8, from + row[i] * stride * 8, 8);
         else
             for (int64_t i = 0; i < k; i++) value[i * w] = from[row[i] * stride];
-    }
+    });
     ctx_scratch_free(c, scratch);
     return ctx_stopping(c) ? ctx_interrupted(c) : true;
 }
