@@ -44,7 +44,10 @@ for _, name in ipairs(names) do
           end
         end
         ap.manual_seed(3)
-        local expected = table.pack(ap[name](table.unpack(given, 1, given.n)))
+        local expected = table.pack(pcall(ap[name], table.unpack(given, 1, given.n)))
+        if not expected[1] and tostring(expected[2]):find "has no kernel for" then return end
+        truth(expected[1], expected[2])
+        expected = table.pack(table.unpack(expected, 2, expected.n))
         local out = {}
         for i = 1, expected.n do out[i] = ap.full(expected[i]:size(), 7, {dtype = expected[i].dtype}) end
         local before = {}
