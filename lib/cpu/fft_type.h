@@ -66,7 +66,7 @@ INLINE void FN(store)(int form, T *y, int64_t e, int64_t step, C v, T scale) {
 }
 /* The square of LANES vectors: a perfect shuffle of its elements, as often as LANES has bits. */
 INLINE void FN(transpose)(V *a) {
-    _Pragma("GCC unroll 4") for (int size = 1; size < LANES; size *= 2) {
+    UNROLLED for (int size = 1; size < LANES; size *= 2) {
         V b[LANES];
         EACH (i, LANES / 2) {
             b[2 * i] = SHUFFLE(a[i], a[i + LANES / 2], IN(LOW));

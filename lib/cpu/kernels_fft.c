@@ -13,11 +13,12 @@
 
 /* A loop over a butterfly: only unrolled are its elements registers from the start. */
 #if defined(__clang__)
-#define EACH(i, n) _Pragma("unroll") for (int i = 0; i < (n); i++)
+#define UNROLLED _Pragma("unroll")
 #else
-#define EACH(i, n) _Pragma("GCC unroll 16") for (int i = 0; i < (n); i++)
+#define UNROLLED _Pragma("GCC unroll 16")
 #endif
-#define INLINE static inline __attribute__((always_inline))
+#define EACH(i, n) UNROLLED for (int i = 0; i < (n); i++)
+#define INLINE     static inline __attribute__((always_inline))
 
 /* Elements of two vectors: the lower halves in turn, the upper halves in turn, those at even places, at odd
  * places; of one vector backwards. */
