@@ -251,21 +251,37 @@ bool cpu_fft(Ctx *c, const FftLines *f) {
 
 /* --- products ------------------------------------------------------------------------------------------- */
 
+typedef struct Product {
+    const FftKernels *kernels;
+    const Loop *pairs;
+    int64_t size, pieces; /* bytes of a number; tasks of an inner run */
+    char *y;
+    const char *a, *b;
+    bool conj;
+} Product;
+
+static void run_product(const Product *p, int64_t task) {
+    const int last = p->pairs->ndim - 1;
+    const int64_t run = p->pairs->size[last], from = task % p->pieces * PAIRS;
+    const int64_t first = task / p->pieces * run + from;
+    p->kernels->pairs(p->y + line_offset(p->pairs, 0, first) * p->size, p->pairs->stride[0][last],
+                      p->a + line_offset(p->pairs, 1, first) * p->size, p->pairs->stride[1][last],
+                      p->b + line_offset(p->pairs, 2, first) * p->size, p->pairs->stride[2][last],
+                      run - from < PAIRS ? run - from : PAIRS, p->conj);
+}
+
 bool cpu_pairs(Ctx *c, DType dtype, const Loop *pairs, void *y, const void *a, const void *b, bool conj) {
-    const FftKernels *k = fft_kernels(dtype);
-    const int last = pairs->ndim - 1;
-    const int64_t size = (int64_t)dtype_size(dtype), run = pairs->size[last];
     if (pairs->numel == 0) return true;
-    const int64_t pieces = (run + PAIRS - 1) / PAIRS, tasks = pairs->numel / run * pieces;
+    const int64_t run = pairs->size[pairs->ndim - 1], pieces = (run + PAIRS - 1) / PAIRS;
+    const Product p = {fft_kernels(dtype), pairs, (int64_t)dtype_size(dtype), pieces, y, a, b, conj};
+    const int64_t tasks = pairs->numel / run * pieces;
     const int threads = ctx_threads(c, pairs->numel * PAIR_WORK);
-#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
-    for (int64_t t = 0; t < tasks; t++) {
-        if (ctx_stopping(c)) continue;
-        const int64_t from = t % pieces * PAIRS, first = t / pieces * run + from;
-        k->pairs((char *)y + line_offset(pairs, 0, first) * size, pairs->stride[0][last],
-                 (const char *)a + line_offset(pairs, 1, first) * size, pairs->stride[1][last],
-                 (const char *)b + line_offset(pairs, 2, first) * size, pairs->stride[2][last],
-                 run - from < PAIRS ? run - from : PAIRS, conj);
+    if (threads <= 1) {
+        for (int64_t t = 0; t < tasks && !ctx_stopping(c); t++) run_product(&p, t);
+    } else {
+#pragma omp parallel for num_threads(threads) schedule(static)
+        for (int64_t t = 0; t < tasks; t++)
+            if (!ctx_stopping(c)) run_product(&p, t);
     }
     return ctx_stopping(c) ? ctx_interrupted(c) : true;
 }
