@@ -26,9 +26,9 @@ BLIS_LIBS   := $(BLIS_LIBDIR:%=-L%) -lblis
 ZLIB        := $(if $(wildcard /usr/include/zlib.h),yes,$(shell $(PKG) --exists zlib 2>/dev/null && echo yes))
 OPENCL      := $(wildcard /usr/include/CL/cl.h /usr/local/include/CL/cl.h /opt/homebrew/include/CL/cl.h)
 READLINE    := $(wildcard /usr/include/readline/readline.h /opt/homebrew/opt/readline/include/readline/readline.h)
+# Opened at run time by linalg.qr, svd, eigh, eig and lstsq: asked for only where `make deps` can install it.
+LAPACK      := $(if $(wildcard /usr/bin/apt-get),$(wildcard /usr/lib/*/liblapack.so.3),elsewhere)
 COMPILER    := $(shell command -v $(firstword $(CC)) 2>/dev/null)
-# The compiler answers with a path where the library is. (LAPACK's pkg-config file asks for a BLAS of its own.)
-LAPACK      := $(if $(COMPILER),$(if $(findstring /,$(shell $(CC) -print-file-name=liblapack.so)),yes))
 
 MISSING := $(if $(COMPILER),,gcc) $(if $(LUA),,lua5.4) $(if $(BLIS_DIR),,blis) $(if $(READLINE),,readline) \
            $(if $(OPENCL),,opencl-headers)
@@ -37,22 +37,17 @@ ifeq ($(ZLIB),yes)
 ZLIB_CFLAGS := -DHAVE_ZLIB
 ZLIB_LIBS   := -lz
 endif
-ifeq ($(LAPACK),yes)
-LAPACK_CFLAGS := -DHAVE_LAPACK
-# After BLIS, whose xerbla returns; LAPACK's own, which it calls on a wrong argument, would end the process.
-LAPACK_LIBS   := -llapack
-endif
 
 # The tests take a C++ compiler (a host program may be C++), PoCL and oclgrind besides.
-DEBIAN_PACKAGES := gcc g++ libc6-dev pkg-config liblua5.4-dev libblis-openmp-dev liblapack-dev libreadline-dev zlib1g-dev \
+DEBIAN_PACKAGES := gcc g++ libc6-dev pkg-config liblua5.4-dev libblis-openmp-dev liblapack3 libreadline-dev zlib1g-dev \
                    opencl-headers ocl-icd-libopencl1 pocl-opencl-icd oclgrind
-FEDORA_PACKAGES := gcc gcc-c++ pkgconf lua-devel blis-devel lapack-devel readline-devel zlib-devel opencl-headers ocl-icd pocl
+FEDORA_PACKAGES := gcc gcc-c++ pkgconf lua-devel blis-devel lapack readline-devel zlib-devel opencl-headers ocl-icd pocl
 ARCH_PACKAGES   := gcc pkgconf lua54 blis lapack readline zlib opencl-headers ocl-icd pocl
 BREW_PACKAGES   := gcc pkg-config lua@5.4 blis lapack readline zlib opencl-headers
 
 # --- flags --------------------------------------------------------------------------------------------------
 CFLAGS   ?= -O3 -g
-override CPPFLAGS += -Ilib -Ivm $(LUA_CFLAGS) $(BLIS_CFLAGS) $(LAPACK_CFLAGS) $(ZLIB_CFLAGS) -D_GNU_SOURCE
+override CPPFLAGS += -Ilib -Ivm $(LUA_CFLAGS) $(BLIS_CFLAGS) $(ZLIB_CFLAGS) -D_GNU_SOURCE
 # A newer compiler's new warnings stop who works on Apsis, not who builds a release.
 WERROR   ?= $(if $(wildcard .git),-Werror)
 WARN     := -Wall -Wextra $(WERROR)
@@ -61,7 +56,7 @@ ifneq ($(SANITIZE),)
 CODEGEN  += -fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 endif
 ALL_CFLAGS = $(CODEGEN) $(WARN) $(CFLAGS) $(CPPFLAGS) -MMD -MP
-LIBS     := $(LUA_LIBS) $(BLIS_LIBS) $(LAPACK_LIBS) $(ZLIB_LIBS) -lm -ldl -lpthread
+LIBS     := $(LUA_LIBS) $(BLIS_LIBS) $(ZLIB_LIBS) -lm -ldl -lpthread
 
 # Kernel files are compiled once an instruction set; lib/cpu/isa.c chooses at run time. Integer elements wrap around
 # there, as PyTorch's do.
@@ -105,9 +100,6 @@ $(error Missing: $(MISSING). `make deps` installs it on Debian and Ubuntu and sa
 endif
 ifneq ($(ZLIB),yes)
 $(warning zlib is missing: building without gzip and zip (zlib1g-dev; `make deps`))
-endif
-ifneq ($(LAPACK),yes)
-$(warning LAPACK is missing: building without linalg.qr, svd, eigh, eig and lstsq (liblapack-dev; `make deps`))
 endif
 # ccache makes the same objects.
 $(call stamp,flags,$(subst ',,$(filter-out %ccache,$(CC)) $(ALL_CFLAGS) $(LIBS)))
@@ -186,7 +178,7 @@ $(BUILD)/bench_blis: tests/bench/blis.c
 	$(Q)$(CC) -O2 $(BLIS_CFLAGS) -o $@ $< $(BLIS_LIBS) -lm -fopenmp
 
 deps-if-missing:
-ifneq ($(MISSING)$(filter-out yes,$(or $(ZLIB),zlib) $(or $(LAPACK),lapack)),)
+ifneq ($(MISSING)$(filter-out yes,$(or $(ZLIB),zlib))$(if $(LAPACK),,lapack),)
 	@$(MAKE) --no-print-directory deps
 endif
 

@@ -1,39 +1,75 @@
-/* LAPACK's Fortran routines behind one call each for both dtypes. */
+/* LAPACK's Fortran routines behind one call each for both dtypes; the library is opened when it is first
+ * needed. */
 #include "cpu/lapack.h"
-
-#ifdef HAVE_LAPACK
+#include <dlfcn.h>
 #include <math.h>
+#include <pthread.h>
 #include <string.h>
 
 typedef int32_t Int; /* Fortran's INTEGER */
 
-/* Arrays are void *: the same declaration serves both precisions. Fortran passes the length of each string at
- * the end. */
-#define DECLARE(name, ...)                                                                                   \
-    void s##name##_(__VA_ARGS__);                                                                            \
-    void d##name##_(__VA_ARGS__)
-DECLARE(geqrf, const Int *m, const Int *n, void *a, const Int *lda, void *tau, void *work, const Int *lwork,
-        Int *info);
-DECLARE(orgqr, const Int *m, const Int *n, const Int *k, void *a, const Int *lda, const void *tau, void *work,
-        const Int *lwork, Int *info);
-DECLARE(gesdd, const char *job, const Int *m, const Int *n, void *a, const Int *lda, void *s, void *u,
-        const Int *ldu, void *vt, const Int *ldvt, void *work, const Int *lwork, Int *iwork, Int *info,
-        size_t);
-DECLARE(syevd, const char *job, const char *uplo, const Int *n, void *a, const Int *lda, void *w, void *work,
-        const Int *lwork, Int *iwork, const Int *liwork, Int *info, size_t, size_t);
-DECLARE(geev, const char *left, const char *right, const Int *n, void *a, const Int *lda, void *wr, void *wi,
-        void *vl, const Int *ldvl, void *vr, const Int *ldvr, void *work, const Int *lwork, Int *info, size_t,
-        size_t);
-DECLARE(gels, const char *trans, const Int *m, const Int *n, const Int *k, void *a, const Int *lda, void *b,
-        const Int *ldb, void *work, const Int *lwork, Int *info, size_t);
-DECLARE(gelsy, const Int *m, const Int *n, const Int *k, void *a, const Int *lda, void *b, const Int *ldb,
-        Int *pivots, const void *rcond, Int *rank, void *work, const Int *lwork, Int *info);
-DECLARE(gelsd, const Int *m, const Int *n, const Int *k, void *a, const Int *lda, void *b, const Int *ldb,
-        void *s, const void *rcond, Int *rank, void *work, const Int *lwork, Int *iwork, Int *info);
-DECLARE(gelss, const Int *m, const Int *n, const Int *k, void *a, const Int *lda, void *b, const Int *ldb,
-        void *s, const void *rcond, Int *rank, void *work, const Int *lwork, Int *info);
+/* The routines: name, arguments. Arrays are void *: the same type serves both precisions. Fortran passes the
+ * length of each string at the end. */
+#define ROUTINES(R)                                                                                          \
+    R(geqrf, (const Int *m, const Int *n, void *a, const Int *lda, void *tau, void *work, const Int *lwork,  \
+              Int *info))                                                                                    \
+    R(orgqr, (const Int *m, const Int *n, const Int *k, void *a, const Int *lda, const void *tau,            \
+              void *work, const Int *lwork, Int *info))                                                      \
+    R(gesdd, (const char *job, const Int *m, const Int *n, void *a, const Int *lda, void *s, void *u,        \
+              const Int *ldu, void *vt, const Int *ldvt, void *work, const Int *lwork, Int *iwork,           \
+              Int *info, size_t))                                                                            \
+    R(syevd, (const char *job, const char *uplo, const Int *n, void *a, const Int *lda, void *w, void *work, \
+              const Int *lwork, Int *iwork, const Int *liwork, Int *info, size_t, size_t))                   \
+    R(geev, (const char *left, const char *right, const Int *n, void *a, const Int *lda, void *wr, void *wi, \
+             void *vl, const Int *ldvl, void *vr, const Int *ldvr, void *work, const Int *lwork, Int *info,  \
+             size_t, size_t))                                                                                \
+    R(gels, (const char *trans, const Int *m, const Int *n, const Int *k, void *a, const Int *lda, void *b,  \
+             const Int *ldb, void *work, const Int *lwork, Int *info, size_t))                               \
+    R(gelsy, (const Int *m, const Int *n, const Int *k, void *a, const Int *lda, void *b, const Int *ldb,    \
+              Int *pivots, const void *rcond, Int *rank, void *work, const Int *lwork, Int *info))           \
+    R(gelsd, (const Int *m, const Int *n, const Int *k, void *a, const Int *lda, void *b, const Int *ldb,    \
+              void *s, const void *rcond, Int *rank, void *work, const Int *lwork, Int *iwork, Int *info))   \
+    R(gelss, (const Int *m, const Int *n, const Int *k, void *a, const Int *lda, void *b, const Int *ldb,    \
+              void *s, const void *rcond, Int *rank, void *work, const Int *lwork, Int *info))
 
-#define CALL(t, name, ...) ((t) == F64 ? d##name##_(__VA_ARGS__) : s##name##_(__VA_ARGS__))
+static struct {
+#define MEMBERS(name, arguments)                                                                             \
+    void(*s##name) arguments;                                                                                \
+    void(*d##name) arguments;
+    ROUTINES(MEMBERS)
+#undef MEMBERS
+} lapack;
+static const char *missing; /* why LAPACK cannot be used; NULL where it can */
+
+static void find(void *library, const char *name, void *place) {
+    *(void **)place = dlsym(library, name);
+    if (!*(void **)place) missing = "the LAPACK installed here is incomplete";
+}
+
+static void load(void) {
+    static const char *const names[] = {"liblapack.so.3", "liblapack.so",
+                                        "/System/Library/Frameworks/Accelerate.framework/Accelerate"};
+    void *library = NULL;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !library; i++)
+        library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+    if (!library) {
+        missing = "LAPACK is not installed here (liblapack.so.3: the package liblapack3 or lapack)";
+        return;
+    }
+#define FIND(name, arguments)                                                                                \
+    find(library, "s" #name "_", &lapack.s##name);                                                           \
+    find(library, "d" #name "_", &lapack.d##name);
+    ROUTINES(FIND)
+#undef FIND
+}
+
+const char *lapack_missing(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load);
+    return missing;
+}
+
+#define CALL(t, name, ...) ((t) == F64 ? lapack.d##name(__VA_ARGS__) : lapack.s##name(__VA_ARGS__))
 
 enum { ALIGN = 64, DIVIDE_LEAF = 25 }; /* gelsd: size of the leaves of its tree, as ilaenv gives it */
 
@@ -181,5 +217,3 @@ int lapack_least_squares(DType t, LeastSquares driver, int64_t m, int64_t n, int
     if (!w->data) need(t, w, integers, asked(t, &first));
     return info;
 }
-
-#endif

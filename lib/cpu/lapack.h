@@ -1,10 +1,10 @@
-/* LAPACK, one matrix a call, f32 or f64; lapack.c is the only file that knows it. Optional at build: without
- * HAVE_LAPACK none of this is there. Matrices lie column by column without gaps.
+/* LAPACK, one matrix a call, f32 or f64; lapack.c is the only file that knows it. The library is opened at
+ * run time, so that the program starts without it (and without the Fortran runtime): ask lapack_missing()
+ * first. Matrices lie column by column without gaps.
  *
  * Every function returns LAPACK's info: 0, or a positive number whose meaning the caller knows. A negative
- * one (an argument that LAPACK refuses) cannot come up where the caller checked sizes and finiteness; it
- * would be an error too, never an exit: LAPACK reports to xerbla_, and the program's is BLIS's, which returns
- * (LAPACK's own ends the process), for BLIS is linked before LAPACK. */
+ * one (an argument that LAPACK refuses) cannot come up where the caller checked sizes and finiteness. Its
+ * BLAS is BLIS, which is among the program's libraries before it. */
 #ifndef APSIS_CPU_LAPACK_H
 #define APSIS_CPU_LAPACK_H
 
@@ -12,6 +12,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* Opens LAPACK, once. NULL; or what is missing, and then nothing below may be called. */
+const char *lapack_missing(void);
 
 /* Scratch memory of one call: `bytes` at `data`. With data NULL nothing is computed, and bytes says how many
  * are needed, or -1 where LAPACK's 32-bit integers cannot count them. */

@@ -6,8 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-#ifdef HAVE_LAPACK
-
 static void release_if_any(Tensor *t) {
     if (t && t->storage) tensor_release(t);
     if (t) t->storage = NULL;
@@ -30,6 +28,12 @@ static void *within(const Tensor *t, int64_t offset) {
 
 static int64_t element_bytes(const Job *j, int64_t count) {
     return (count * (int64_t)dtype_size(j->dtype) + 63) / 64 * 64;
+}
+
+static bool require_lapack(Ctx *c, const char *op) {
+    const char *why = lapack_missing();
+    REQUIRE(c, !why, "%s: %s", op, why);
+    return true;
 }
 
 static bool fits_lapack(Ctx *c, const char *op, const Tensor *a, const LapackWork *w) {
@@ -119,7 +123,7 @@ bool op_qr(Ctx *c, Tensor *q, Tensor *r, const Tensor *a, QrMode mode, const cha
     Tensor factored = {0};
     r->storage = NULL;
     if (q) q->storage = NULL;
-    if (!check_matrices(c, op, a)) return false;
+    if (!check_matrices(c, op, a) || !require_lapack(c, op)) return false;
     const int64_t m = matrix_rows(a), n = matrix_cols(a), k = m < n ? m : n;
     const int64_t inner = mode == QR_COMPLETE ? m : k;
     bool ok = new_columns(c, &factored, a, m, n) && new_columns(c, r, a, inner, n) &&
@@ -174,7 +178,7 @@ bool op_svd(Ctx *c, Tensor *u, Tensor *s, Tensor *vh, const Tensor *a, bool full
     Tensor work = {0};
     s->storage = NULL;
     if (u) u->storage = vh->storage = NULL;
-    if (!check_matrices(c, op, a)) return false;
+    if (!check_matrices(c, op, a) || !require_lapack(c, op)) return false;
     const int64_t m = matrix_rows(a), n = matrix_cols(a), k = m < n ? m : n;
     bool ok = new_vectors(c, s, a, (DType)a->dtype, k) &&
               (!u || (new_matrices(c, u, a, m, full ? m : k) && new_matrices(c, vh, a, full ? n : k, n)));
@@ -228,7 +232,7 @@ bool op_eigh(Ctx *c, Tensor *values, Tensor *vectors, const Tensor *a, bool uppe
     Tensor work = {0};
     values->storage = NULL;
     if (vectors) vectors->storage = NULL;
-    if (!check_square(c, op, a)) return false;
+    if (!check_square(c, op, a) || !require_lapack(c, op)) return false;
     const int64_t n = matrix_rows(a);
     bool ok = new_vectors(c, values, a, (DType)a->dtype, n) && new_columns(c, &work, a, n, n) &&
               op_copy_(c, &work, a);
@@ -310,7 +314,7 @@ bool op_eig(Ctx *c, Tensor *values, Tensor *vectors, const Tensor *a, const char
     Tensor work = {0};
     values->storage = NULL;
     if (vectors) vectors->storage = NULL;
-    if (!check_square(c, op, a)) return false;
+    if (!check_square(c, op, a) || !require_lapack(c, op)) return false;
     REQUIRE(c, a->ndim < MAX_DIMS, "%s: (%s): at most %d dimensions: the result has one more", op, SHAPE(a),
             MAX_DIMS - 1);
     int64_t size[MAX_DIMS];
@@ -383,6 +387,7 @@ static bool driver_of(Ctx *c, const char *name, LeastSquares *driver) {
 static bool check_lstsq(Ctx *c, const Tensor *a, const Tensor *b) {
     const char *op = "linalg.lstsq";
     if (!check_matrices(c, op, a) || !require_same_device(c, op, a, b)) return false;
+    if (!require_lapack(c, op)) return false;
     REQUIRE(c, a->dtype == b->dtype, "%s: expected operands of one dtype, got %s and %s", op, DTYPE(a),
             DTYPE(b));
     bool fits = a->ndim == b->ndim && matrix_rows(a) == matrix_rows(b);
@@ -436,36 +441,3 @@ bool op_lstsq(Ctx *c, Tensor *x, Tensor *rank, Tensor *singular, const Tensor *a
     release_if_any(singular);
     return false;
 }
-
-#else
-
-static bool missing(Ctx *c, const char *op, Tensor *a, Tensor *b, Tensor *d) {
-    if (a) a->storage = NULL;
-    if (b) b->storage = NULL;
-    if (d) d->storage = NULL;
-    return ctx_fail(c, "%s: this build has no LAPACK; install it (`make deps`) and build again", op);
-}
-
-bool op_qr(Ctx *c, Tensor *q, Tensor *r, const Tensor *a, QrMode mode, const char *op) {
-    (void)a, (void)mode;
-    return missing(c, op, q, r, NULL);
-}
-bool op_svd(Ctx *c, Tensor *u, Tensor *s, Tensor *vh, const Tensor *a, bool full, const char *op) {
-    (void)a, (void)full;
-    return missing(c, op, u, s, vh);
-}
-bool op_eigh(Ctx *c, Tensor *values, Tensor *vectors, const Tensor *a, bool upper, const char *op) {
-    (void)a, (void)upper;
-    return missing(c, op, values, vectors, NULL);
-}
-bool op_eig(Ctx *c, Tensor *values, Tensor *vectors, const Tensor *a, const char *op) {
-    (void)a;
-    return missing(c, op, values, vectors, NULL);
-}
-bool op_lstsq(Ctx *c, Tensor *x, Tensor *rank, Tensor *singular, const Tensor *a, const Tensor *b,
-              double rcond, const char *driver) {
-    (void)a, (void)b, (void)rcond, (void)driver;
-    return missing(c, "linalg.lstsq", x, rank, singular);
-}
-
-#endif
