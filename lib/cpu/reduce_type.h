@@ -107,7 +107,7 @@
                 const SRC x = y[i + j];                                                                      \
                 lane[j] = (ACC)(STEP);                                                                       \
             }                                                                                                \
-        for (; i + FEW_LANES <= n; i += FEW_LANES)                                                           \
+        for (; lanes > FEW_LANES && i + FEW_LANES <= n; i += FEW_LANES)                                      \
             for (int j = 0; j < FEW_LANES; j++) {                                                            \
                 const ACC a = lane[j];                                                                       \
                 const SRC x = y[i + j];                                                                      \

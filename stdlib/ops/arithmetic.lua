@@ -323,7 +323,6 @@ rule("lerp", "", function(g, _, _, _, weight) return g * (1 - weight) end,
   function(g, _, _, _, weight) return g * weight end)
 
 local function lerp_tensor(a, b, weight)
-  if weight.dtype == "bool" then arguments.fail("lerp: expected a weight of numbers, got bool") end
   arguments.broadcast("lerp", a, b, weight)
   for i, x in ipairs {a, b, weight} do
     if is_tensor(x) and not x:is_floating_point() then
