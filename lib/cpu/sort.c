@@ -71,12 +71,12 @@ static inline Item make_items(uint64_t key, int64_t i) {
  * two elements comes first cannot be guessed. The runs are sorted by a network of 19 exchanges (Knuth, The
  * Art of Computer Programming 3, 5.3.4). */
 #define ORDER(TYPE, i, j)                                                                                    \
-    {                                                                                                        \
+    do {                                                                                                     \
         const TYPE u = a[i], v = a[j];                                                                       \
         const bool swap = LESS(v, u);                                                                        \
         a[i] = swap ? v : u;                                                                                 \
         a[j] = swap ? u : v;                                                                                 \
-    }
+    } while (0)
 #define MERGE(TYPE, NAME)                                                                                    \
     static void insertion_##NAME(TYPE *a, int64_t n) {                                                       \
         for (int64_t i = 1; i < n; i++) {                                                                    \
@@ -87,11 +87,25 @@ static inline Item make_items(uint64_t key, int64_t i) {
         }                                                                                                    \
     }                                                                                                        \
     static inline void network_##NAME(TYPE *a) {                                                             \
-        ORDER(TYPE, 0, 2)                                                                                    \
-        ORDER(TYPE, 1, 3) ORDER(TYPE, 4, 6) ORDER(TYPE, 5, 7) ORDER(TYPE, 0, 4) ORDER(TYPE, 1, 5)            \
-            ORDER(TYPE, 2, 6) ORDER(TYPE, 3, 7) ORDER(TYPE, 0, 1) ORDER(TYPE, 2, 3) ORDER(TYPE, 4, 5)        \
-                ORDER(TYPE, 6, 7) ORDER(TYPE, 2, 4) ORDER(TYPE, 3, 5) ORDER(TYPE, 1, 4) ORDER(TYPE, 3, 6)    \
-                    ORDER(TYPE, 1, 2) ORDER(TYPE, 3, 4) ORDER(TYPE, 5, 6)                                    \
+        ORDER(TYPE, 0, 2);                                                                                   \
+        ORDER(TYPE, 1, 3);                                                                                   \
+        ORDER(TYPE, 4, 6);                                                                                   \
+        ORDER(TYPE, 5, 7);                                                                                   \
+        ORDER(TYPE, 0, 4);                                                                                   \
+        ORDER(TYPE, 1, 5);                                                                                   \
+        ORDER(TYPE, 2, 6);                                                                                   \
+        ORDER(TYPE, 3, 7);                                                                                   \
+        ORDER(TYPE, 0, 1);                                                                                   \
+        ORDER(TYPE, 2, 3);                                                                                   \
+        ORDER(TYPE, 4, 5);                                                                                   \
+        ORDER(TYPE, 6, 7);                                                                                   \
+        ORDER(TYPE, 2, 4);                                                                                   \
+        ORDER(TYPE, 3, 5);                                                                                   \
+        ORDER(TYPE, 1, 4);                                                                                   \
+        ORDER(TYPE, 3, 6);                                                                                   \
+        ORDER(TYPE, 1, 2);                                                                                   \
+        ORDER(TYPE, 3, 4);                                                                                   \
+        ORDER(TYPE, 5, 6);                                                                                   \
     }                                                                                                        \
     /* Runs of one length are merged from both ends at once: neither end runs out before half is done. */    \
     static inline void merge_##NAME(TYPE *restrict to, const TYPE *a, int64_t na, const TYPE *b,             \
@@ -179,9 +193,9 @@ static inline Item make_items(uint64_t key, int64_t i) {
         for (int round = 0; high - low >= SHORT; round++) {                                                  \
             if (round == MAX_ROUNDS) return false;                                                           \
             const int64_t middle = low + (high - low) / 2;                                                   \
-            ORDER(TYPE, low, middle)                                                                         \
-            ORDER(TYPE, low, high)                                                                           \
-            ORDER(TYPE, high, middle)                                                                        \
+            ORDER(TYPE, low, middle);                                                                        \
+            ORDER(TYPE, low, high);                                                                          \
+            ORDER(TYPE, high, middle);                                                                       \
             const TYPE pivot = a[high];                                                                      \
             int64_t less = low; /* a[low..less) come before the pivot */                                     \
             for (int64_t i = low; i < high; i++) {                                                           \
