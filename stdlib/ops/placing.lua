@@ -91,6 +91,11 @@ define("diag_embed", function(x, ...)
   local offset, a, b = arguments.named("diag_embed", {"offset", "dim1", "dim2"}, ...)
   if x.ndim == 0 then error("diag_embed: a 0-dim tensor has no dimension for a diagonal", 2) end
   offset, a, b = offset or 0, a or -2, b or -1
+  for _, v in ipairs {offset, a, b} do
+    if math.type(v) ~= "integer" then
+      error("diag_embed: offset, dim1, dim2: expected integers, got " .. tostring(v), 2)
+    end
+  end
   local size, n = x:size(), x:size(-1) + math.abs(offset)
   size[#size], size[#size + 1] = n, n
   local y = core.zeros(size, {dtype = x.dtype, device = x.device})
@@ -151,7 +156,8 @@ define("rot90", function(x, ...)
   if math.type(k) ~= "integer" then error("rot90: argument 2: expected an integer, got " .. tostring(k), 2) end
   if type(dims) ~= "table" or #dims ~= 2 then error("rot90: argument 3: expected a table of two dimensions", 2) end
   if x.ndim < 2 then error("rot90: expected at least 2 dimensions, got " .. shape_text(x), 2) end
-  local a, b = dims[1], dims[2]
+  local a, b = arguments.dim("rot90", x.ndim, dims[1]), arguments.dim("rot90", x.ndim, dims[2])
+  if a == b then error(("rot90: the plane needs two dimensions, got %d twice"):format(a), 2) end
   k = k % 4
   if k == 0 then return x:clone() end
   if k == 1 then return x:flip(b):transpose(a, b) end
@@ -184,10 +190,15 @@ define("index_reduce", function(x, dim, index, src, ...)
   if not ({prod = true, mean = true, amax = true, amin = true})[reduce] then
     error("index_reduce: argument 5: expected 'prod', 'mean', 'amax' or 'amin', got '" .. tostring(reduce) .. "'", 2)
   end
+  dim = arguments.dim("index_reduce", x.ndim, dim)
+  if src.ndim ~= x.ndim or index.ndim > 1 then
+    error(("index_reduce: expected a source of %d dimensions and positions of one, got %s and %s"):format(x.ndim,
+      shape_text(src), shape_text(index)), 2)
+  end
   if x.ndim == 0 then return core.index_reduce(x:reshape(1), dim, index, src:reshape(1), ...):reshape {} end
   local shape = {}
   for d = 1, src.ndim do shape[d] = 1 end
-  shape[dim < 0 and dim + src.ndim + 1 or dim] = index:numel()
+  shape[dim] = index:numel()
   return x:scatter_reduce(dim, index:reshape(shape):expand(src:size()):contiguous(), src, reduce,
     include_self ~= false)
 end)
