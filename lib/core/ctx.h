@@ -22,6 +22,7 @@ typedef struct Memory {
     int64_t young_collection_at; /* the bytes_since_gc at which the next one of young objects is due */
     int64_t tensors;             /* live tensor handles */
     int64_t tensors_since_gc;
+    int64_t lua_bytes; /* of the host language's own objects, after the last full collection */
     void *cache[CACHE_CLASSES];
 } Memory;
 
