@@ -2,6 +2,7 @@
 #include "bind/state.h"
 #include "cl/device.h"
 #include "ops/ops.h"
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,27 +12,80 @@
 /* --- errors ------------------------------------------------------------------------------------------------
  */
 
-/* "script.lua:12: " of the innermost Lua frame outside the standard library; "" if there is none. */
-static void push_where(lua_State *L) {
-    lua_Debug ar;
-    for (int level = 0; lua_getstack(L, level, &ar); level++) {
-        lua_getinfo(L, "Sl", &ar);
-        if (ar.currentline > 0 && strncmp(ar.source, "=apsis/", 7) != 0) {
-            lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+/* The table on top holds the function below it: pushes the name, or nil; takes the table. */
+static void push_name_in(lua_State *L, int function) {
+    lua_pushnil(L);
+    while (lua_next(L, -2)) {
+        bool same = lua_rawequal(L, -1, function);
+        lua_pop(L, 1);
+        if (same && lua_type(L, -1) == LUA_TSTRING) {
+            lua_remove(L, -2);
             return;
         }
     }
-    lua_pushliteral(L, "");
+    lua_pop(L, 1);
+    lua_pushnil(L);
+}
+
+/* Pushes the name of a function of the library (ap.NAME, F.NAME, ...), or nil where it has none. */
+static void push_library_name(lua_State *L, lua_Debug *frame) {
+    lua_getinfo(L, "f", frame);
+    int function = lua_gettop(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, bind_state(L)->core);
+    push_name_in(L, function);
+    if (lua_isnil(L, -1)) {
+        lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+        lua_pushnil(L);
+        while (lua_next(L, function + 2)) {
+            const char *module = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+            if (strncmp(module, "apsis.", 6) == 0 && lua_istable(L, -1)) {
+                push_name_in(L, function);
+                if (!lua_isnil(L, -1)) break;
+            }
+            lua_pop(L, 1);
+        }
+    }
+    lua_replace(L, function);
+    lua_settop(L, function);
+}
+
+/* Does the text say whose error it is: "NAME: ..." or "io.NAME: ..."? */
+static bool names(const char *text, const char *name) {
+    size_t head = strcspn(text, ":"), length = strlen(name);
+    return head >= length && strncmp(text + head - length, name, length) == 0;
+}
+
+/* Raises the text, after "script.lua:12: " of the innermost Lua frame outside the standard library. Where
+ * that called a function that the library composes of ops, its name comes first: whoever called glu did not
+ * call size. */
+static int raise_text(lua_State *L, const char *text) {
+    lua_Debug ar, entry = {0};
+    const char *where = "", *name = NULL;
+    luaL_checkstack(L, 10, text);
+    for (int level = 0; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Sl", &ar);
+        if (ar.currentline <= 0) continue; /* C */
+        if (strncmp(ar.source, "=apsis/", 7) != 0) {
+            where = lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+            break;
+        }
+        entry = ar;
+    }
+    if (entry.source) {
+        push_library_name(L, &entry);
+        name = lua_tostring(L, -1);
+    }
+    bool add = name && !names(text, name);
+    lua_pushfstring(L, "%s%s%s%s", where, add ? name : "", add ? ": " : "", text);
+    return lua_error(L);
 }
 
 int raise_error(lua_State *L) {
-    /* An allocator does not know whose memory it was asked for. */
-    if (strncmp(ctx(L)->error, "out of memory", 13) == 0)
-        return raise(L, "%s: %s", op_name(L), ctx(L)->error);
-    push_where(L);
-    lua_pushstring(L, ctx(L)->error);
-    lua_concat(L, 2);
-    return lua_error(L);
+    /* An allocator or a shape does not know whose it is: its message starts with no name. */
+    const char *text = ctx(L)->error, *end = text;
+    while (*end == '_' || *end == '.' || isalnum((unsigned char)*end)) end++;
+    if (*end != ':') return raise(L, "%s: %s", op_name(L), text);
+    return raise_text(L, text);
 }
 
 int raise(lua_State *L, const char *format, ...) {
@@ -40,10 +94,11 @@ int raise(lua_State *L, const char *format, ...) {
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    push_where(L);
-    lua_pushstring(L, text);
-    lua_concat(L, 2);
-    return lua_error(L);
+    return raise_text(L, text);
+}
+
+int l_fail(lua_State *L) {
+    return raise_text(L, luaL_checkstring(L, 1));
 }
 
 const char *op_name(lua_State *L) {

@@ -94,5 +94,6 @@ int luaopen_apsis_core(lua_State *L) {
         open_linalg,      open_conv,   open_pool,  open_norm,      open_loss,   open_fft,
         open_optim,       open_random, open_io,    open_system,    open_cl};
     for (size_t i = 0; i < sizeof open / sizeof *open; i++) open[i](L);
+    register_functions(L, (const luaL_Reg[]){{"fail", l_fail}, {NULL, NULL}});
     return 1;
 }

@@ -23,11 +23,6 @@ static lua_Integer check_list(lua_State *L, int arg) {
     return (lua_Integer)lua_rawlen(L, arg);
 }
 
-/* fail(text): an error with the position of the user's line */
-static int l_fail(lua_State *L) {
-    return raise(L, "%s", check_string(L, 1));
-}
-
 /* --- open files ----------------------------------------------------------------------------------------- */
 
 /* Pushes a userdata of `size` bytes, zeroed, whose metatable `kind` (see make_kind) knows how to close it. */

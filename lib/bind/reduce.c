@@ -3,6 +3,7 @@
 #include "ops/reduce.h"
 #include "bind/bind.h"
 #include <math.h>
+#include <string.h>
 
 /* The dims at `arg` (one, a table, nil for all) as a mask. */
 static uint32_t check_mask(lua_State *L, int arg, const Tensor *x) {
@@ -84,9 +85,11 @@ static int l_norm(lua_State *L) {
     options(L, 2, "p", "dim", "keepdim", NULL);
     double p = 2;
     if (lua_type(L, 2) == LUA_TSTRING) {
-        static const char *const names[] = {"fro", "inf", "-inf", NULL};
-        static const double orders[] = {2, INFINITY, -INFINITY};
-        p = orders[luaL_checkoption(L, 2, NULL, names)];
+        const char *name = lua_tostring(L, 2);
+        if (strcmp(name, "inf") == 0 || strcmp(name, "-inf") == 0)
+            p = *name == '-' ? -INFINITY : INFINITY;
+        else if (strcmp(name, "fro") != 0)
+            bad_argument(L, 2, "a number, 'fro', 'inf' or '-inf'");
     } else {
         p = opt_number(L, 2, 2);
     }

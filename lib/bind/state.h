@@ -47,6 +47,10 @@ int op_call(lua_State *L);
 bool has_out(lua_State *L);
 int call_running_with_out(lua_State *L, bool creates);
 
+/* args.c: fail(text) raises an error as ops do, with the position of the script, wherever in the library it
+ * is called. */
+int l_fail(lua_State *L);
+
 /* pace.c: sets the pace of Lua's own collector. */
 void pace_start(lua_State *L);
 /* Runs the collector when enough tensor memory or handles were made since the last time. */

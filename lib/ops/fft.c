@@ -25,6 +25,9 @@ static bool require_pairs(Ctx *c, const char *name, const Tensor *x) {
 /* One dimension of x to one of y. */
 static bool transform(Ctx *c, const char *name, FftKind kind, Tensor *y, const Tensor *x, int dim, int64_t n,
                       bool inverse, double scale) {
+    if (n < 1)
+        return ctx_fail(c, "%s: expected at least one element along dimension %d, got (%s)", name, dim + 1,
+                        SHAPE(x));
     FftLines f = {.kind = kind, .dtype = (DType)y->dtype, .n = n, .inverse = inverse, .scale = scale};
     Tensor to = *y, from = *x; /* one element of each line */
     f.x_step = from.stride[dim];

@@ -45,6 +45,11 @@ local function check_tensor(function_name, position, x)
     "a " .. type(x)), 3)
 end
 
+local function check_number(function_name, what, x)
+  if type(x) == "number" then return end
+  error(("%s: %s: expected a number, got a %s"):format(function_name, what, type(x)), 3)
+end
+
 local function shape_text(x) return "(" .. table.concat(x:size(), "x") .. ")" end
 
 -- --- activations -------------------------------------------------------------------------------------------------
@@ -145,7 +150,7 @@ end
 function F.l1_loss(input, target, reduction)
   reduction = keywords("l1_loss", {"reduction"}, reduction)
   check_loss("l1_loss", input, target, reduction)
-  return reduced((input - target):abs(), reduction)
+  return (reduced((input - target):abs(), reduction))
 end
 
 -- d^2 / 2 for d = |input - target| below delta, delta (d - delta / 2) above.
@@ -166,9 +171,10 @@ function F.smooth_l1_loss(input, target, reduction, beta)
   reduction, beta = keywords("smooth_l1_loss", {"reduction", "beta"}, reduction, beta)
   beta = beta or 1
   check_loss("smooth_l1_loss", input, target, reduction)
+  check_number("smooth_l1_loss", "beta", beta)
   if beta < 0 then error("smooth_l1_loss: beta: expected 0 or more, got " .. beta, 2) end
-  if beta == 0 then return reduced((input - target):abs(), reduction) end
-  return reduced(huber(input, target, beta) / beta, reduction)
+  if beta == 0 then return (reduced((input - target):abs(), reduction)) end
+  return (reduced(huber(input, target, beta) / beta, reduction))
 end
 
 --- d^2 / 2 for d = |input - target| below delta, delta (d - delta / 2) above.
@@ -182,8 +188,9 @@ function F.huber_loss(input, target, reduction, delta)
   reduction, delta = keywords("huber_loss", {"reduction", "delta"}, reduction, delta)
   delta = delta or 1
   check_loss("huber_loss", input, target, reduction)
+  check_number("huber_loss", "delta", delta)
   if delta <= 0 then error("huber_loss: delta: expected a number above 0, got " .. delta, 2) end
-  return reduced(huber(input, target, delta), reduction)
+  return (reduced(huber(input, target, delta), reduction))
 end
 
 --- Kullback-Leibler divergence: target (log target - input).
@@ -199,7 +206,7 @@ function F.kl_div(input, target, reduction, log_target)
   check_loss("kl_div", input, target, reduction ~= "batchmean" and reduction or nil)
   local loss = log_target and target:exp() * (target - input) or core.xlogy(target, target) - target * input
   if reduction == "batchmean" then return loss:sum() / (input.ndim > 0 and input:size(1) or 1) end
-  return reduced(loss, reduction)
+  return (reduced(loss, reduction))
 end
 
 -- --- attention ---------------------------------------------------------------------------------------------------

@@ -25,31 +25,23 @@ function arguments.named(op, fields, ...)
     local known = false
     for _, field in ipairs(fields) do known = known or field == name end
     if not known then
-      error(("%s: unknown option '%s'; options: %s"):format(op, tostring(name), table.concat(fields, " ")), 3)
+      arguments.fail("%s: unknown option '%s'; options: %s", op, tostring(name), table.concat(fields, " "))
     end
   end
   for i, field in ipairs(fields) do
     if o[field] ~= nil then
-      if values[i] ~= nil then error(("%s: '%s' is given twice, by position and by name"):format(op, field), 3) end
+      if values[i] ~= nil then arguments.fail("%s: '%s' is given twice, by position and by name", op, field) end
       values[i] = o[field]
     end
   end
   return table.unpack(values, 1, #fields)
 end
 
---- fail: raises an error that points at the first frame outside the standard library, as the ops in C do.
+--- fail: raises an error as the ops in C do: at the first line outside the standard library, the function that was
+--- called there named first.
 ---@param format string
 ---@param ... any what string.format takes
-function arguments.fail(format, ...)
-  local level, text = 2, format:format(...)
-  local frame = debug.getinfo(level, "Sl")
-  while frame do
-    if frame.currentline > 0 and frame.source:sub(1, 7) ~= "=apsis/" then error(text, level) end
-    level = level + 1
-    frame = debug.getinfo(level, "Sl")
-  end
-  error(text, 0)
-end
+function arguments.fail(format, ...) core.fail(format:format(...)) end
 
 --- tensor: fails unless x is a tensor.
 ---@param op string for errors
@@ -152,6 +144,28 @@ function arguments.broadcast(op, ...)
     end
   end
   return arguments.broadcast_sizes(op, shapes, 3)
+end
+
+--- integers: n integers, from one for all or a table of n.
+---@param op string for errors
+---@param what string the parameter
+---@param v any
+---@param n integer
+---@param otherwise integer|nil what nil stands for
+---@return integer[]
+function arguments.integers(op, what, v, n, otherwise)
+  if v == nil then v = otherwise end
+  local list = {}
+  for i = 1, n do
+    local item = v
+    if type(v) == "table" then item = #v == n and v[i] or nil end
+    list[i] = type(item) == "number" and math.tointeger(item)
+    if not list[i] then
+      arguments.fail("%s: %s: expected an integer%s, got %s", op, what, n > 1 and " or a table of " .. n or "",
+        type(v) == "table" and "a table of " .. #v or tostring(v))
+    end
+  end
+  return list
 end
 
 return arguments

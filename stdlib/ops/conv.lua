@@ -2,7 +2,8 @@
 --- Shape letters: N batch, C channels, H W height and width, T time, O output channels, K kernel.
 
 local core = require "apsis.core"
-local named = require "apsis.ops.arguments".named
+local arguments = require "apsis.ops.arguments"
+local named, integers = arguments.named, arguments.integers
 local rule, define = core.rule, core.define
 
 -- The last two sizes of a tensor.
@@ -20,6 +21,13 @@ rule("conv2d_input_grad", {"2", "1"},
 rule("conv2d_weight_grad", {"2", "1"},
   function(g, _, x, go, _, ...) return core.conv2d_input_grad(go, g, image_size(x), ...) end,
   function(g, _, x, _, _, ...) return core.conv2d(x, g, nil, ...) end)
+
+-- Fails, at the caller's caller, unless the weight is a tensor of as many dimensions.
+local function check_weight(name, weight, ndim)
+  if core.is_tensor(weight) and weight.ndim == ndim then return end
+  error(("%s: argument 2: expected a weight of %d dimensions, got %s"):format(name, ndim,
+    core.is_tensor(weight) and "(" .. table.concat(weight:size(), "x") .. ")" or type(weight)), 3)
+end
 
 local conv2d, input_grad = core.conv2d, core.conv2d_input_grad
 
@@ -52,15 +60,15 @@ end
 define("conv2d", function(x, weight, ...)
   local bias, stride, padding, dilation, groups = named("conv2d", CONV, ...)
   if core.is_tensor(x) and x.ndim == 4 then return conv2d(x, weight, bias, stride, padding, dilation, groups) end
-  return batched("conv2d", 4, x, function(image)
+  return (batched("conv2d", 4, x, function(image)
     return conv2d(image, weight, bias, stride, padding, dilation, groups)
-  end)
+  end))
 end)
 
--- {1 or 0, n} for the dimension that a 1-D convolution lacks.
-local function across(n, other)
-  if n == nil or type(n) == "string" then return n end
-  return {other, type(n) == "table" and n[1] or n}
+-- {1 or 0, n} for the dimension that a 1-D convolution lacks; a word stays one.
+local function across(op, what, n, other)
+  if type(n) == "string" then return n end
+  return {other, integers(op, what, n, 1, other)[1]}
 end
 
 --- conv1d: cross-correlation of sequences with kernels.
@@ -75,16 +83,12 @@ end
 --- Source: torch.nn.functional.conv1d.
 define("conv1d", function(x, weight, ...)
   local bias, stride, padding, dilation, groups = named("conv1d", CONV, ...)
-  return batched("conv1d", 3, x, function(sequence)
-    return conv2d(sequence:unsqueeze(3), weight:unsqueeze(3), bias, across(stride, 1), across(padding, 0),
-      across(dilation, 1), groups):squeeze(3)
-  end)
+  check_weight("conv1d", weight, 3)
+  return (batched("conv1d", 3, x, function(sequence)
+    return conv2d(sequence:unsqueeze(3), weight:unsqueeze(3), bias, across("conv1d", "stride", stride, 1),
+      across("conv1d", "padding", padding, 0), across("conv1d", "dilation", dilation, 1), groups):squeeze(3)
+  end))
 end)
-
-local function pair(n, otherwise)
-  n = n == nil and otherwise or n
-  return type(n) == "table" and n or {n, n}
-end
 
 -- The transposed convolution of (N, O, H, W) with pairs for all options.
 local function transposed(x, weight, bias, stride, padding, output_padding, groups, dilation)
@@ -93,8 +97,8 @@ local function transposed(x, weight, bias, stride, padding, output_padding, grou
     size[d] = (x:size(d + 2) - 1) * stride[d] - 2 * padding[d] + dilation[d] * (weight:size(d + 2) - 1)
       + output_padding[d] + 1
     if output_padding[d] >= math.max(stride[d], dilation[d]) then
-      error(("conv_transpose2d: output_padding %d must be smaller than the stride %d or the dilation %d"):format(
-        output_padding[d], stride[d], dilation[d]), 3)
+      core.fail(("conv_transpose2d: output_padding %d must be smaller than the stride %d or the dilation %d"):format(
+        output_padding[d], stride[d], dilation[d]))
     end
   end
   local y = input_grad(x, weight, size, stride, padding, dilation, groups)
@@ -114,10 +118,12 @@ end
 --- Source: torch.nn.functional.conv_transpose2d.
 define("conv_transpose2d", function(x, weight, ...)
   local bias, stride, padding, output_padding, groups, dilation = named("conv_transpose2d", TRANSPOSED, ...)
-  return batched("conv_transpose2d", 4, x, function(image)
-    return transposed(image, weight, bias, pair(stride, 1), pair(padding, 0), pair(output_padding, 0), groups,
-      pair(dilation, 1))
-  end)
+  check_weight("conv_transpose2d", weight, 4)
+  local function pair(what, n, otherwise) return integers("conv_transpose2d", what, n, 2, otherwise) end
+  return (batched("conv_transpose2d", 4, x, function(image)
+    return transposed(image, weight, bias, pair("stride", stride, 1), pair("padding", padding, 0),
+      pair("output_padding", output_padding, 0), groups, pair("dilation", dilation, 1))
+  end))
 end)
 
 --- conv_transpose1d: the gradient of conv1d as a layer of its own.
@@ -133,11 +139,16 @@ end)
 --- Source: torch.nn.functional.conv_transpose1d.
 define("conv_transpose1d", function(x, weight, ...)
   local bias, stride, padding, output_padding, groups, dilation = named("conv_transpose1d", TRANSPOSED, ...)
-  return batched("conv_transpose1d", 3, x, function(sequence)
-    local y = transposed(sequence:unsqueeze(3), weight:unsqueeze(3), nil, across(stride or 1, 1),
-      across(padding or 0, 0), across(output_padding or 0, 0), groups, across(dilation or 1, 1)):squeeze(3)
+  check_weight("conv_transpose1d", weight, 3)
+  local function one(what, n, otherwise)
+    return {otherwise, integers("conv_transpose1d", what, n, 1, otherwise)[1]}
+  end
+  return (batched("conv_transpose1d", 3, x, function(sequence)
+    local y = transposed(sequence:unsqueeze(3), weight:unsqueeze(3), nil, one("stride", stride, 1),
+      one("padding", padding, 0), one("output_padding", output_padding, 0), groups,
+      one("dilation", dilation, 1)):squeeze(3)
     return bias and y + bias:view(-1, 1) or y
-  end)
+  end))
 end)
 
 -- A kernel for each element of a window, that is 1 there: convolving with it lays windows out as channels.
@@ -157,12 +168,12 @@ end
 --- Source: torch.nn.functional.unfold.
 define("im2col", function(x, ...)
   local kernel, dilation, padding, stride = named("im2col", UNFOLD, ...)
-  kernel = pair(kernel)
-  return batched("im2col", 4, x, function(image)
+  kernel = integers("im2col", "kernel_size", kernel, 2)
+  return (batched("im2col", 4, x, function(image)
     local channels = image:size(2)
     return conv2d(image, window_kernels(image, channels, kernel), nil, stride, padding, dilation,
       channels):flatten(3, 4)
-  end)
+  end))
 end)
 
 --- col2im: sums of windows, back in their places: what im2col is the transpose of (torch.nn.functional.fold).
@@ -176,19 +187,20 @@ end)
 --- Source: torch.nn.functional.fold.
 define("col2im", function(x, ...)
   local size, kernel, dilation, padding, stride = named("col2im", FOLD, ...)
-  size, kernel = pair(size), pair(kernel)
-  stride, padding, dilation = pair(stride, 1), pair(padding, 0), pair(dilation, 1)
-  return batched("col2im", 3, x, function(columns)
+  local function pair(what, n, otherwise) return integers("col2im", what, n, 2, otherwise) end
+  size, kernel = pair("output_size", size), pair("kernel_size", kernel)
+  stride, padding, dilation = pair("stride", stride, 1), pair("padding", padding, 0), pair("dilation", dilation, 1)
+  return (batched("col2im", 3, x, function(columns)
     local area, grid = kernel[1] * kernel[2], {}
     for d = 1, 2 do
       grid[d] = (size[d] + 2 * padding[d] - dilation[d] * (kernel[d] - 1) - 1) // stride[d] + 1
     end
     local rows = columns:size(2)
-    if rows % area ~= 0 or columns:size(3) ~= grid[1] * grid[2] then
-      error(("col2im: expected (N, a multiple of %d, %d), got (%s)"):format(area, grid[1] * grid[2],
-        table.concat(columns:size(), "x")), 3)
+    if area < 1 or rows % area ~= 0 or columns:size(3) ~= grid[1] * grid[2] then
+      core.fail(("col2im: expected (N, a multiple of %d, %d), got (%s)"):format(area, grid[1] * grid[2],
+        table.concat(columns:size(), "x")))
     end
     return input_grad(columns:unflatten(3, grid), window_kernels(columns, rows // area, kernel), size, stride, padding,
       dilation, rows // area)
-  end)
+  end))
 end)

@@ -18,7 +18,7 @@
 
 local core = require "apsis.core"
 local named = require "apsis.ops.arguments".named
-local rule, define = core.rule, core.define
+local rule, define, fail = core.rule, core.define, core.fail
 
 local fft = {}
 core.fft = fft
@@ -35,35 +35,35 @@ local function shape_text(x) return "(" .. table.concat(x:size(), "x") .. ")" en
 -- The number of dimensions without that of the pairs.
 local function check_pairs(op, x)
   if not core.is_tensor(x) or x.ndim < 1 or x:size(-1) ~= 2 then
-    error(("%s: argument 1: expected pairs (real, imaginary) in a last dimension of size 2, got %s; real numbers " ..
-      "become pairs by ap.complex(x)"):format(op, describe(x)), 4)
+    fail(("%s: argument 1: expected pairs (real, imaginary) in a last dimension of size 2, got %s; real numbers " ..
+      "become pairs by ap.complex(x)"):format(op, describe(x)))
   end
   return x.ndim - 1
 end
 
 local function check_real(op, x)
-  if not core.is_tensor(x) then error(("%s: argument 1: expected a tensor, got %s"):format(op, describe(x)), 4) end
+  if not core.is_tensor(x) then fail(("%s: argument 1: expected a tensor, got %s"):format(op, describe(x))) end
   return x.ndim
 end
 
 local function check_integer(op, what, n)
   local i = math.tointeger(n)
-  if not i then error(("%s: %s: expected an integer, got %s"):format(op, what, tostring(n)), 5) end
+  if not i then fail(("%s: %s: expected an integer, got %s"):format(op, what, tostring(n))) end
   return i
 end
 
 local function check_length(op, n)
   n = check_integer(op, "the length", n)
-  if n < 1 then error(("%s: expected a length of at least 1, got %d"):format(op, n), 5) end
+  if n < 1 then fail(("%s: expected a length of at least 1, got %d"):format(op, n)) end
   return n
 end
 
 local function check_dim(op, dim, ndim)
   local d = check_integer(op, "the dimension", dim)
-  if ndim == 0 then error(("%s: expected a dimension to transform, got a 0-dim tensor"):format(op), 5) end
+  if ndim == 0 then fail(("%s: expected a dimension to transform, got a 0-dim tensor"):format(op)) end
   if d < 0 then d = d + ndim + 1 end
   if d < 1 or d > ndim then
-    error(("%s: dimension %d does not exist: dimensions run 1..%d (or -%d..-1)"):format(op, dim, ndim, ndim), 5)
+    fail(("%s: dimension %d does not exist: dimensions run 1..%d (or -%d..-1)"):format(op, dim, ndim, ndim))
   end
   return d
 end
@@ -73,23 +73,23 @@ local function check_axes(op, s, dim, ndim)
   if type(s) == "number" then s = {s} end
   if type(dim) == "number" then dim = {dim} end
   if (s ~= nil and type(s) ~= "table") or (dim ~= nil and type(dim) ~= "table") then
-    error(("%s: expected lengths and dimensions as integers or tables of them"):format(op), 4)
+    fail(("%s: expected lengths and dimensions as integers or tables of them"):format(op))
   end
   local dims, used = {}, {}
   if dim then
     for i, d in ipairs(dim) do
       dims[i] = check_dim(op, d, ndim)
-      if used[dims[i]] then error(("%s: dimension %d is given twice"):format(op, dims[i]), 4) end
+      if used[dims[i]] then fail(("%s: dimension %d is given twice"):format(op, dims[i])) end
       used[dims[i]] = true
     end
   else
     local count = s and #s or ndim
     if count > ndim then
-      error(("%s: %d lengths for %d dimension%s"):format(op, count, ndim, ndim == 1 and "" or "s"), 4)
+      fail(("%s: %d lengths for %d dimension%s"):format(op, count, ndim, ndim == 1 and "" or "s"))
     end
     for i = 1, count do dims[i] = ndim - count + i end
   end
-  if s and #s ~= #dims then error(("%s: %d lengths for %d dimensions"):format(op, #s, #dims), 4) end
+  if s and #s ~= #dims then fail(("%s: %d lengths for %d dimensions"):format(op, #s, #dims)) end
   local lengths = {}
   for i = 1, s and #s or 0 do lengths[i] = s[i] ~= -1 and check_length(op, s[i]) or nil end
   return dims, lengths
@@ -101,14 +101,14 @@ local function scale_of(op, norm, inverse, n)
   if norm == "ortho" then return 1 / math.sqrt(n) end
   if norm == "backward" then return inverse and 1 / n or 1 end
   if norm == "forward" then return inverse and 1 or 1 / n end
-  error(("%s: norm: expected 'backward', 'ortho' or 'forward', got %s"):format(op, tostring(norm)), 4)
+  fail(("%s: norm: expected 'backward', 'ortho' or 'forward', got %s"):format(op, tostring(norm)))
 end
 
 -- x cut or filled up with zeros to n elements along dim.
 local function resized(op, x, dim, n)
   local there = x:size(dim)
   if there < 1 and not n then
-    error(("%s: expected at least one element along dimension %d, got shape %s"):format(op, dim, shape_text(x)), 4)
+    fail(("%s: expected at least one element along dimension %d, got shape %s"):format(op, dim, shape_text(x)))
   end
   if not n or n == there then return x end
   if n < there then return x:narrow(dim, 1, n) end
@@ -181,7 +181,7 @@ end
 ---@return Tensor pairs
 --- Errors: x is not a tensor of pairs; a length below 1.
 --- Source: torch.fft.fft.  Example: ap.fft.fft(ap.complex(ap.tensor{1, 0, 0, 0})) --> four pairs (1, 0)
-function fft.fft(x, ...) return pairs_along("fft", false, x, ...) end
+function fft.fft(x, ...) return (pairs_along("fft", false, x, ...)) end
 
 --- fft.ifft: the inverse of fft.
 ---@param x Tensor pairs, shape (*, 2)
@@ -190,7 +190,7 @@ function fft.fft(x, ...) return pairs_along("fft", false, x, ...) end
 ---@param norm? string
 ---@return Tensor pairs
 --- Source: torch.fft.ifft.  Example: ap.fft.ifft(ap.fft.fft(z)) -- z again
-function fft.ifft(x, ...) return pairs_along("ifft", true, x, ...) end
+function fft.ifft(x, ...) return (pairs_along("ifft", true, x, ...)) end
 
 local function half_along(op, inverse, x, ...)
   local n, dim, norm = named(op, ONE, ...)
@@ -206,7 +206,7 @@ end
 ---@param norm? string
 ---@return Tensor pairs: n / 2 + 1 of them along dim
 --- Source: torch.fft.rfft.  Example: ap.fft.rfft(ap.ones(4)) --> [[4, 0], [0, 0], [0, 0]]
-function fft.rfft(x, ...) return half_along("rfft", false, x, ...) end
+function fft.rfft(x, ...) return (half_along("rfft", false, x, ...)) end
 
 --- fft.ihfft: the inverse of hfft: as rfft, conjugated and divided by n.
 ---@param x Tensor real numbers
@@ -215,7 +215,7 @@ function fft.rfft(x, ...) return half_along("rfft", false, x, ...) end
 ---@param norm? string
 ---@return Tensor pairs: n / 2 + 1 of them along dim
 --- Source: torch.fft.ihfft.
-function fft.ihfft(x, ...) return half_along("ihfft", true, x, ...) end
+function fft.ihfft(x, ...) return (half_along("ihfft", true, x, ...)) end
 
 local function real_along(op, inverse, x, ...)
   local n, dim, norm = named(op, ONE, ...)
@@ -232,7 +232,7 @@ end
 ---@param norm? string
 ---@return Tensor real numbers: n of them along dim
 --- Source: torch.fft.irfft.  Example: ap.fft.irfft(ap.fft.rfft(x), x:size(-1)) -- x again
-function fft.irfft(x, ...) return real_along("irfft", true, x, ...) end
+function fft.irfft(x, ...) return (real_along("irfft", true, x, ...)) end
 
 --- fft.hfft: the transform of a Hermitian sequence, of which x is the first half: real numbers.
 ---@param x Tensor pairs, the first n / 2 + 1
@@ -241,7 +241,7 @@ function fft.irfft(x, ...) return real_along("irfft", true, x, ...) end
 ---@param norm? string
 ---@return Tensor real numbers
 --- Source: torch.fft.hfft.
-function fft.hfft(x, ...) return real_along("hfft", false, x, ...) end
+function fft.hfft(x, ...) return (real_along("hfft", false, x, ...)) end
 
 -- --- along several dimensions --------------------------------------------------------------------------------------
 
@@ -265,7 +265,7 @@ end
 ---@param norm? string
 ---@return Tensor pairs
 --- Source: torch.fft.fft2.
-function fft.fft2(x, ...) return pairs_over("fft2", false, LAST_TWO, x, ...) end
+function fft.fft2(x, ...) return (pairs_over("fft2", false, LAST_TWO, x, ...)) end
 
 --- fft.ifft2: the inverse of fft2.
 ---@param x Tensor pairs, shape (*, H, W, 2)
@@ -274,7 +274,7 @@ function fft.fft2(x, ...) return pairs_over("fft2", false, LAST_TWO, x, ...) end
 ---@param norm? string
 ---@return Tensor pairs
 --- Source: torch.fft.ifft2.
-function fft.ifft2(x, ...) return pairs_over("ifft2", true, LAST_TWO, x, ...) end
+function fft.ifft2(x, ...) return (pairs_over("ifft2", true, LAST_TWO, x, ...)) end
 
 --- fft.fftn: fft along several dimensions.
 ---@param x Tensor pairs, shape (*, 2)
@@ -283,7 +283,7 @@ function fft.ifft2(x, ...) return pairs_over("ifft2", true, LAST_TWO, x, ...) en
 ---@param norm? string
 ---@return Tensor pairs
 --- Source: torch.fft.fftn.
-function fft.fftn(x, ...) return pairs_over("fftn", false, nil, x, ...) end
+function fft.fftn(x, ...) return (pairs_over("fftn", false, nil, x, ...)) end
 
 --- fft.ifftn: the inverse of fftn.
 ---@param x Tensor pairs, shape (*, 2)
@@ -292,12 +292,12 @@ function fft.fftn(x, ...) return pairs_over("fftn", false, nil, x, ...) end
 ---@param norm? string
 ---@return Tensor pairs
 --- Source: torch.fft.ifftn.
-function fft.ifftn(x, ...) return pairs_over("ifftn", true, nil, x, ...) end
+function fft.ifftn(x, ...) return (pairs_over("ifftn", true, nil, x, ...)) end
 
 local function half_over(op, default, x, ...)
   local s, dim, norm = named(op, SEVERAL, ...)
   local dims, lengths = check_axes(op, s, dim or default, check_real(op, x))
-  if #dims == 0 then error(op .. ": expected at least one dimension to transform", 3) end
+  if #dims == 0 then fail(op .. ": expected at least one dimension to transform") end
   local count = 1
   for i, d in ipairs(dims) do
     x = resized(op, x, d, lengths[i])
@@ -315,7 +315,7 @@ end
 ---@param norm? string
 ---@return Tensor pairs, shape (*, H, W / 2 + 1, 2)
 --- Source: torch.fft.rfft2.
-function fft.rfft2(x, ...) return half_over("rfft2", LAST_TWO, x, ...) end
+function fft.rfft2(x, ...) return (half_over("rfft2", LAST_TWO, x, ...)) end
 
 --- fft.rfftn: the transform of real numbers along several dimensions; the last of them is halved as rfft does.
 ---@param x Tensor real numbers
@@ -324,12 +324,12 @@ function fft.rfft2(x, ...) return half_over("rfft2", LAST_TWO, x, ...) end
 ---@param norm? string
 ---@return Tensor pairs
 --- Source: torch.fft.rfftn.
-function fft.rfftn(x, ...) return half_over("rfftn", nil, x, ...) end
+function fft.rfftn(x, ...) return (half_over("rfftn", nil, x, ...)) end
 
 local function real_over(op, default, x, ...)
   local s, dim, norm = named(op, SEVERAL, ...)
   local dims, lengths = check_axes(op, s, dim or default, check_pairs(op, x))
-  if #dims == 0 then error(op .. ": expected at least one dimension to transform", 3) end
+  if #dims == 0 then fail(op .. ": expected at least one dimension to transform") end
   local last, n = dims[#dims], lengths[#dims]
   n = n or check_length(op, 2 * (x:size(last) - 1))
   lengths[#dims] = n // 2 + 1
@@ -350,7 +350,7 @@ end
 ---@param norm? string
 ---@return Tensor real numbers, shape (*, H, W)
 --- Source: torch.fft.irfft2.
-function fft.irfft2(x, ...) return real_over("irfft2", LAST_TWO, x, ...) end
+function fft.irfft2(x, ...) return (real_over("irfft2", LAST_TWO, x, ...)) end
 
 --- fft.irfftn: the inverse of rfftn.
 ---@param x Tensor pairs
@@ -359,7 +359,7 @@ function fft.irfft2(x, ...) return real_over("irfft2", LAST_TWO, x, ...) end
 ---@param norm? string
 ---@return Tensor real numbers
 --- Source: torch.fft.irfftn.
-function fft.irfftn(x, ...) return real_over("irfftn", nil, x, ...) end
+function fft.irfftn(x, ...) return (real_over("irfftn", nil, x, ...)) end
 
 -- --- frequencies and their order -----------------------------------------------------------------------------------
 
@@ -369,7 +369,7 @@ local FREQUENCIES = {"d", "dtype", "device", "requires_grad"}
 local function frequencies(op, last, again, n, ...)
   local d, dtype, device, requires_grad = named(op, FREQUENCIES, ...)
   d = d or 1
-  if type(d) ~= "number" then error(op .. ": expected a distance between samples, got a " .. type(d), 3) end
+  if type(d) ~= "number" then fail(op .. ": expected a distance between samples, got a " .. type(d)) end
   local options = {dtype = "f64", device = device}
   local f = core.arange(0, last, 1, options)
   if again < 0 then f = core.cat({f, core.arange(again, -1, 1, options)}, 1) end
@@ -417,7 +417,7 @@ end
 ---@param real? boolean x holds real numbers although it has several dimensions, the last of size 2
 ---@return Tensor same shape
 --- Source: torch.fft.fftshift.  Example: ap.fft.fftshift(ap.fft.fftfreq(4)) --> [-0.5, -0.25, 0, 0.25]
-function fft.fftshift(x, ...) return shifted("fftshift", false, x, ...) end
+function fft.fftshift(x, ...) return (shifted("fftshift", false, x, ...)) end
 
 --- fft.ifftshift: the inverse of fftshift.
 ---@param x Tensor pairs, or real numbers
@@ -425,12 +425,12 @@ function fft.fftshift(x, ...) return shifted("fftshift", false, x, ...) end
 ---@param real? boolean
 ---@return Tensor same shape
 --- Source: torch.fft.ifftshift.
-function fft.ifftshift(x, ...) return shifted("ifftshift", true, x, ...) end
+function fft.ifftshift(x, ...) return (shifted("ifftshift", true, x, ...)) end
 
 -- --- complex numbers -----------------------------------------------------------------------------------------------
 
 local function floating(op, x)
-  if not core.is_tensor(x) then error(("%s: expected a tensor, got %s"):format(op, describe(x)), 3) end
+  if not core.is_tensor(x) then fail(("%s: expected a tensor, got %s"):format(op, describe(x))) end
   return x:is_floating_point() and x or x:to("f32")
 end
 

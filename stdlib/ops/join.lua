@@ -59,7 +59,12 @@ define("split", function(x, sizes, dim)
     error(("split: argument 2: expected a size of at least 1 or a table of sizes, got %s"):format(tostring(sizes)), 2)
   end
   local sum = 0
-  for _, size in ipairs(sizes) do sum = sum + size end
+  for _, size in ipairs(sizes) do
+    if math.type(size) ~= "integer" or size < 0 then
+      error(("split: argument 2: expected sizes of at least 0, got %s"):format(tostring(size)), 2)
+    end
+    sum = sum + size
+  end
   if sum ~= total then
     error(("split: sizes add up to %d, dimension %d has %d"):format(sum, dim, total), 2)
   end

@@ -215,6 +215,10 @@ define("instance_norm", function(x, running_mean, running_var, weight, bias, use
     return core.batch_norm(x, running_mean, running_var, weight, bias, false, momentum, eps)
   end
   if running_mean and running_var then
+    if not (core.is_tensor(running_mean) and core.is_tensor(running_var)) then
+      error(("instance_norm: expected running_mean and running_var as tensors, got %s and %s"):format(
+        type(running_mean), type(running_var)), 2)
+    end
     core.no_grad(update_running, x, running_mean, running_var, momentum or 0.1)
   end
   return core.group_norm(x, x:size(2), weight, bias, eps)

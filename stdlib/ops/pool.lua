@@ -1,7 +1,8 @@
 --- Pooling, padding and resizing of images. Shape letters: N batch, C channels, H W height and width, T time.
 
 local core = require "apsis.core"
-local named = require "apsis.ops.arguments".named
+local arguments = require "apsis.ops.arguments"
+local named, integers = arguments.named, arguments.integers
 local rule, no_gradient, define = core.rule, core.no_gradient, core.define
 
 rule("max_pool2d", "1", function(g, _, x, ...) return core.max_pool2d_grad(g, x, ...) end)
@@ -85,9 +86,9 @@ define("adaptive_avg_pool2d", function(x, output_size)
 end)
 
 -- {other, n}: the options of a 1-D pooling for the 2-D one.
-local function across(n, other)
+local function across(op, what, n, other)
   if n == nil then return nil end
-  return {other, type(n) == "table" and n[1] or n}
+  return {other, integers(op, what, n, 1)[1]}
 end
 
 --- max_pool1d: the largest element of each window of a sequence.
@@ -103,14 +104,16 @@ end
 --- Source: torch.nn.functional.max_pool1d.
 define("max_pool1d", function(x, ...)
   local kernel_size, stride, padding, dilation, ceil_mode, return_indices = named("max_pool1d", MAX, ...)
-  return batched("max_pool1d", 3, x, function(sequence)
+  local y, index = batched("max_pool1d", 3, x, function(sequence)
     local function pooled(pool)
-      return pool(sequence:unsqueeze(3), across(kernel_size, 1), across(stride, 1), across(padding, 0),
-        across(dilation, 1), ceil_mode):squeeze(3)
+      local function one(what, n, other) return across("max_pool1d", what, n, other) end
+      return pool(sequence:unsqueeze(3), one("kernel_size", kernel_size or 0, 1), one("stride", stride, 1),
+        one("padding", padding, 0), one("dilation", dilation, 1), ceil_mode):squeeze(3)
     end
     if not return_indices then return pooled(max_pool2d) end
     return pooled(max_pool2d), pooled(core.max_pool2d_indices)
   end)
+  return y, index
 end)
 
 --- avg_pool1d: the mean of each window of a sequence.
@@ -124,8 +127,9 @@ end)
 define("avg_pool1d", function(x, ...)
   local kernel_size, stride, padding, ceil_mode, count_include_pad = named("avg_pool1d", AVG, ...)
   return (batched("avg_pool1d", 3, x, function(sequence)
-    return avg_pool2d(sequence:unsqueeze(3), across(kernel_size, 1), across(stride, 1), across(padding, 0), ceil_mode,
-      count_include_pad):squeeze(3)
+    local function one(what, n, other) return across("avg_pool1d", what, n, other) end
+    return avg_pool2d(sequence:unsqueeze(3), one("kernel_size", kernel_size or 0, 1), one("stride", stride, 1),
+      one("padding", padding, 0), ceil_mode, count_include_pad):squeeze(3)
   end))
 end)
 
@@ -147,8 +151,7 @@ local function pad_dim(x, dim, before, after, mode)
   local n, positions = x:size(dim), {}
   local limit = LIMIT[mode] and LIMIT[mode](n) or math.huge
   if before > limit or after > limit or n == 0 and before + after > 0 then
-    error(("pad: %s padding {%d, %d} is too large for dimension %d of size %d"):format(mode, before, after,
-      dim, n), 4)
+    core.fail(("pad: %s padding {%d, %d} is too large for dimension %d of size %d"):format(mode, before, after, dim, n))
   end
   -- What circular padding repeats is what a negative width left.
   local first, kept = 0, n
@@ -166,7 +169,7 @@ local function pad_constant(x, pads, value)
     -- A negative width cuts.
     if before < 0 or after < 0 then
       local first, length = math.max(-before, 0), size[d] + math.min(before, 0) + math.min(after, 0)
-      if length < 0 then error(("pad: nothing is left of dimension %d of size %d"):format(d, size[d]), 3) end
+      if length < 0 then core.fail(("pad: nothing is left of dimension %d of size %d"):format(d, size[d])) end
       x = x:narrow(d, length == 0 and 1 or first + 1, length)
       before, after = math.max(before, 0), math.max(after, 0)
     end
@@ -192,11 +195,12 @@ define("pad", function(x, ...)
   if type(widths) ~= "table" or #widths % 2 ~= 0 or #widths > 2 * x.ndim then
     error("pad: argument 2: expected a table of pairs of widths, last dimension first", 2)
   end
+  widths = integers("pad", "widths", widths, #widths)
   mode = mode or "constant"
   local pads = {}
   for d = 1, x.ndim do pads[d] = {0, 0} end
   for i = 1, #widths, 2 do pads[x.ndim - i // 2] = {widths[i], widths[i + 1]} end
-  if mode == "constant" then return pad_constant(x, pads, value or 0) end
+  if mode == "constant" then return (pad_constant(x, pads, value or 0)) end
   if not READ[mode] then
     error(("pad: mode: expected 'constant', 'reflect', 'replicate' or 'circular', got '%s'"):format(tostring(mode)), 2)
   end

@@ -245,6 +245,11 @@ end)
 define("cartesian_prod", function(...)
   local list = nonempty("cartesian_prod", (tensors_of("cartesian_prod", ...)))
   if #list == 1 then return list[1] end
+  for i, x in ipairs(list) do
+    if x.ndim ~= 1 then
+      arguments.fail("cartesian_prod: argument %d: expected a vector, got %d dimensions", i, x.ndim)
+    end
+  end
   local grids = core.meshgrid(list)
   for i, x in ipairs(grids) do grids[i] = x:reshape(-1) end
   return core.stack(grids, 2)

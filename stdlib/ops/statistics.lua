@@ -52,7 +52,7 @@ end
 ---@param max? number where the last bin ends; it belongs to the bin
 ---@return Tensor (bins), x's dtype. No gradient
 --- Errors: a range that is not finite, or ends before it starts.
---- Source: torch.histc.  Example: ap.tensor{1, 2, 1}:histc(4, 0, 3) --> [0, 2, 1, 0]
+--- Source: torch.histc.  Example: ap.tensor{1.0, 2, 1}:histc(4, 0, 3) --> [0, 2, 1, 0]
 define("histc", function(x, ...)
   arguments.tensor("histc", 1, x)
   local bins, low, high = arguments.named("histc", {"bins", "min", "max"}, ...)
@@ -76,7 +76,7 @@ end)
 ---@param density? boolean divide so that the integral over all bins is 1
 ---@return Tensor hist (N), x's dtype. No gradient
 ---@return Tensor edges (N + 1)
---- Source: torch.histogram.  Example: local h, e = ap.tensor{1, 2, 1}:histogram(2) --> [2, 1], [1, 1.5, 2]
+--- Source: torch.histogram.  Example: local h, e = ap.tensor{1.0, 2, 1}:histogram(2) --> [2, 1], [1, 1.5, 2]
 define("histogram", function(x, ...)
   arguments.tensor("histogram", 1, x)
   local bins, range, weight, density = arguments.named("histogram", {"bins", "range", "weight", "density"}, ...)
@@ -139,6 +139,9 @@ define("cov", function(x, ...)
   arguments.tensor("cov", 1, x)
   local correction, fweights, aweights = arguments.named("cov", {"correction", "fweights", "aweights"}, ...)
   correction = correction or 1
+  if type(correction) ~= "number" then
+    arguments.fail("cov: correction: expected a number, got a %s", type(correction))
+  end
   if x.ndim > 2 then error(("cov: expected at most 2 dimensions, got %d"):format(x.ndim), 2) end
   if x.ndim < 2 then x = x:reshape(1, -1) end
   if not x:is_floating_point() then x = x:to("f32") end
@@ -181,7 +184,7 @@ end)
 ---@param b Tensor floating
 ---@param p? number the norm's order, default 2
 ---@return Tensor 0-dim
---- Source: torch.dist.  Example: ap.tensor{0, 3}:dist(ap.tensor{4, 0}):item() --> 5
+--- Source: torch.dist.  Example: ap.tensor{0.0, 3}:dist(ap.tensor{4.0, 0}):item() --> 5
 define("dist", function(a, b, p)
   arguments.tensor("dist", 1, a)
   arguments.tensor("dist", 2, b)
@@ -214,7 +217,7 @@ end
 ---@param dim integer
 ---@param maxnorm number
 ---@return Tensor same shape
---- Source: torch.renorm.  Example: ap.tensor{{3, 4}, {0, 1}}:renorm(2, 1, 1) --> [[0.6, 0.8], [0, 1]]
+--- Source: torch.renorm.  Example: ap.tensor{{3.0, 4}, {0, 1}}:renorm(2, 1, 1) --> [[0.6, 0.8], [0, 1]]
 define("renorm", function(x, ...) return renormed("renorm", x, ...) end)
 
 --- renorm_: renorm in place.
