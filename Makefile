@@ -93,7 +93,7 @@ Q    := $(if $(V),,@)
 # A stamp changes only when its text does, so that new flags or a file that came or went rebuild what they
 # should and a no-op build does nothing.
 stamp = $(shell mkdir -p $(BUILD); echo '$(2)' | cmp -s - $(BUILD)/$(1) || echo '$(2)' > $(BUILD)/$(1))
-BUILDING := $(filter-out clean help deps deps-if-missing lint run test bench uninstall,$(or $(MAKECMDGOALS),all))
+BUILDING := $(filter-out clean help deps deps-if-missing lint run test docs bench uninstall,$(or $(MAKECMDGOALS),all))
 ifneq ($(BUILDING),)
 ifneq ($(MISSING),)
 $(error Missing: $(MISSING). `make deps` installs it on Debian and Ubuntu and says what to install elsewhere)
@@ -166,6 +166,12 @@ run: deps-if-missing
 test: deps-if-missing
 	@+$(call build,all)
 	$(BUILD)/apsis tests/run.lua $(ARGS)
+docs: deps-if-missing
+	@+$(call build,$(BUILD)/apsis)
+	$(Q)mkdir -p $(BUILD)/docs
+	$(Q)$(BUILD)/apsis -e 'require("apsis.help.manual").write("$(BUILD)/docs")'
+	$(Q)$(BUILD)/apsis tests/support/ops_table.lua $(BUILD)/docs/ops.md
+	@echo 'the manual is in $(BUILD)/docs: start at index.md'
 bench: deps-if-missing
 	@+$(call build,$(BUILD)/apsis)
 	APSIS=$(BUILD)/apsis tests/bench/run $(ARGS)
@@ -231,6 +237,7 @@ help:
 	@echo 'make                build $(PRODUCTS)'
 	@echo 'make run            train a network on handwritten digits (installs what is missing first)'
 	@echo 'make test           build and run all tests; ARGS=tests/nn_test.lua runs one file'
+	@echo 'make docs           write the manual as Markdown to $(BUILD)/docs'
 	@echo 'make bench          run the benchmarks'
 	@echo 'make install        into PREFIX ($(PREFIX)), below DESTDIR: program, libraries, apsis.h, apsis.pc'
 	@echo 'make uninstall      removes those again'
@@ -241,6 +248,6 @@ help:
 	@echo 'make clean          remove what was built'
 	@echo 'V=1 shows the commands; CC, CFLAGS, LDFLAGS and LIBDIR are taken as given'
 
-.PHONY: all run test bench fuzz deps deps-if-missing install uninstall lint clean help
+.PHONY: all run test docs bench fuzz deps deps-if-missing install uninstall lint clean help
 .DELETE_ON_ERROR:
 -include $(LIB_OBJ:.o=.d) $(BIN_OBJ:.o=.d)

@@ -32,6 +32,17 @@ autograd.no_grad = with_grad(false)
 ---@return any what f returns, or an object to close
 autograd.enable_grad = with_grad(true)
 
+--- set_grad_enabled: switches recording on or off. no_grad restores the setting by itself.
+---@function core.set_grad_enabled
+---@param enabled boolean
+---@return boolean what it was
+--- Source: torch.set_grad_enabled.
+
+--- is_grad_enabled: whether ops are recorded.
+---@function core.is_grad_enabled
+---@return boolean
+--- Source: torch.is_grad_enabled.
+
 -- Gradients on their way: node -> list by output slot, or the tensor itself for a leaf. `owned` marks sums that the
 -- engine made itself and may add to in place.
 local function add_to(sums, owned, key, slot, g, create_graph)

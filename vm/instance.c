@@ -335,6 +335,10 @@ static const char *bundled_text(const char *path) {
     return file ? file->data : NULL;
 }
 
+static const char *bundled_name(size_t i) {
+    return i < bundle_count ? bundle_files[i].name : NULL;
+}
+
 Apsis *apsis_create(const ApsisOptions *options) {
     ApsisOptions o;
     if (!read_options(&o, options)) return NULL;
@@ -348,6 +352,7 @@ Apsis *apsis_create(const ApsisOptions *options) {
     a->ctx = ctx_new();
     if (!a->ctx) goto fail;
     a->ctx->source = bundled_text;
+    a->ctx->source_name = bundled_name;
     if (o.threads > 0) a->ctx->threads = o.threads;
     apsis_set_limit(a, o.limit_bytes);
     a->main = a->L = lua_newstate(allocate, a);

@@ -68,11 +68,34 @@ static int l_get_num_threads(lua_State *L) {
     return 1;
 }
 
+/* source(path) -> the text of a bundled file by its path in the tree ("stdlib/ops/reduce.lua"), nil where
+ * there is none
+ */
+static int l_source(lua_State *L) {
+    const char *(*source)(const char *) = ctx(L)->source;
+    const char *text = source ? source(check_string(L, 1)) : NULL;
+    lua_pushstring(L, text);
+    return 1;
+}
+
+/* sources() -> the paths of all bundled files */
+static int l_sources(lua_State *L) {
+    const char *(*name)(size_t) = ctx(L)->source_name, *text;
+    lua_newtable(L);
+    for (size_t i = 0; name && (text = name(i)); i++) {
+        lua_pushstring(L, text);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
 void open_system(lua_State *L) {
     static const luaL_Reg functions[] = {{"clock", l_clock},
                                          {"isatty", l_isatty},
                                          {"columns", l_columns},
                                          {"cpu_info", l_cpu_info},
+                                         {"source", l_source},
+                                         {"sources", l_sources},
                                          {"set_num_threads", l_set_num_threads},
                                          {"get_num_threads", l_get_num_threads},
                                          {NULL, NULL}};

@@ -47,6 +47,8 @@ typedef struct Ctx {
     /* The text of a bundled source file by its path in the tree, NULL where there is none: kernels are
      * compiled from it. */
     const char *(*source)(const char *path);
+    /* The path of the i-th bundled file, NULL past the last. */
+    const char *(*source_name)(size_t i);
     void *cl;                         /* what lib/cl keeps per instance; nobody else reads it */
     void *fft;                        /* plans of Fourier transforms (cpu/fft_plan.c) */
     void (*fft_trim)(struct Ctx *c);  /* gives those back that nobody uses */

@@ -9,7 +9,7 @@ local readers = {}
 --- Reads an IDX file, the format of the MNIST files, plain or in gzip.
 ---@param path string
 ---@return Tensor u8, i8, i16, i32, f32 or f64, as the file says; labels keep the file's base (0 for MNIST)
---- Source: yann.lecun.com/exdb/mnist.  Example: data.read_idx "t10k-images-idx3-ubyte.gz" --> (10000x28x28) u8
+--- Source: yann.lecun.com/exdb/mnist.  Example: data.read_idx "t10k-images-idx3-ubyte.gz"
 function readers.read_idx(path)
   return formats.read_idx(path)
 end

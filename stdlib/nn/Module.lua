@@ -20,6 +20,9 @@ local Parameter = require "apsis.nn.Parameter"
 
 local is_tensor, is_parameter = ap.is_tensor, Parameter.is
 
+--- The base of every layer and model: registers the parameters, submodules and buffers that it is given. A class of
+--- one's own extends it and defines init and forward: local Net = nn.Module:extend "Net".
+--- Source: torch.nn.Module.
 local Module = class "Module"
 
 Module.is_module = true

@@ -2,6 +2,164 @@
 
 local core = require "apsis.core"
 
+-- --- from nothing (lib/bind/tensor.c) --------------------------------------------------------------------------------
+-- The last argument of each may be a table {dtype =, device =, requires_grad =}.
+
+--- tensor: a tensor from a number, a boolean or nested tables of them; or a copy of a tensor.
+---@param values number|boolean|table|Tensor
+---@param options {dtype: string?, device: string?, requires_grad: boolean?}|nil dtype default: i64 for integers, bool
+---       for booleans, else f32
+---@return Tensor
+--- Errors: rows of different lengths; values that are no numbers.
+--- Source: torch.tensor.  Example: ap.tensor{{1, 2}, {3, 4}}:sum() --> 10
+
+--- zeros: zeros.
+---@param ... integer the sizes, or one table of them; then {dtype =, device =, requires_grad =}
+---@return Tensor f32 unless dtype says otherwise
+--- Source: torch.zeros.  Example: ap.zeros(2, 2) --> [[0, 0], [0, 0]]
+
+--- ones: ones.
+---@param ... integer the sizes, or one table of them; then {dtype =, device =, requires_grad =}
+---@return Tensor f32 unless dtype says otherwise
+--- Source: torch.ones.  Example: ap.ones(2) --> [1, 1]
+
+--- empty: memory as it is; write before you read.
+---@param ... integer the sizes, or one table of them; then {dtype =, device =, requires_grad =}
+---@return Tensor f32 unless dtype says otherwise
+--- Source: torch.empty.  Example: ap.empty(2, 3).shape --> {2, 3}
+
+--- full: one value everywhere.
+---@param size integer[]
+---@param value number|boolean
+---@param options {dtype: string?, device: string?, requires_grad: boolean?}|nil dtype default: i64 for an integer, bool
+---       for a boolean, else f32
+---@return Tensor
+--- Source: torch.full.  Example: ap.full({2}, 7) --> [7, 7]
+
+--- zeros_like: zeros in the shape, dtype and on the device of x.
+---@param x Tensor
+---@param options {dtype: string?, device: string?, requires_grad: boolean?}|nil
+---@return Tensor
+--- Source: torch.zeros_like.  Example: ap.zeros_like(ap.tensor{1, 2}) --> [0, 0]
+
+--- ones_like: ones in the shape, dtype and on the device of x.
+---@param x Tensor
+---@param options {dtype: string?, device: string?, requires_grad: boolean?}|nil
+---@return Tensor
+--- Source: torch.ones_like.  Example: ap.ones_like(ap.tensor{5, 6}) --> [1, 1]
+
+--- empty_like: memory as it is, in the shape, dtype and on the device of x.
+---@param x Tensor
+---@param options {dtype: string?, device: string?, requires_grad: boolean?}|nil
+---@return Tensor
+--- Source: torch.empty_like.  Example: ap.empty_like(ap.ones(2, 3)).shape --> {2, 3}
+
+--- full_like: one value in the shape, dtype and on the device of x.
+---@param x Tensor
+---@param value number|boolean
+---@param options {dtype: string?, device: string?, requires_grad: boolean?}|nil
+---@return Tensor
+--- Source: torch.full_like.  Example: ap.full_like(ap.ones(2), 3) --> [3, 3]
+
+--- eye: ones on the diagonal of a matrix, zeros elsewhere.
+---@param rows integer
+---@param columns integer|nil default rows
+---@param options {dtype: string?, device: string?, requires_grad: boolean?}|nil
+---@return Tensor f32 unless dtype says otherwise
+--- Source: torch.eye.  Example: ap.eye(2) --> [[1, 0], [0, 1]]
+
+--- arange: first, first + step, ... up to last, which is included, as in Lua's for.
+---@param first number default 1 where only last is given
+---@param last number
+---@param step number|nil default 1
+---@param options {dtype: string?, device: string?, requires_grad: boolean?}|nil
+---@return Tensor i64 where all are integers, else f32
+--- Source: torch.arange, which leaves the end out and starts at 0.  Example: ap.arange(3) --> [1, 2, 3]
+
+--- linspace: evenly spaced numbers, both ends included.
+---@param first number
+---@param last number
+---@param steps integer how many
+---@param options {dtype: string?, device: string?, requires_grad: boolean?}|nil
+---@return Tensor f32 unless dtype says otherwise
+--- Source: torch.linspace.  Example: ap.linspace(0, 1, 3) --> [0, 0.5, 1]
+
+--- from_bytes: a tensor from a string that holds the elements as they lie in memory on this machine. Also frombuffer.
+---@param text string
+---@param dtype string|nil default u8
+---@param shape integer[]|nil default: all in one vector
+---@param options {device: string?, requires_grad: boolean?}|nil
+---@return Tensor
+--- Errors: bytes that are no whole number of elements, or not as many as the shape has.
+--- Source: torch.frombuffer.  Example: ap.from_bytes("\1\2") --> [1, 2]
+
+--- bytes: the elements in order, as they lie in memory on this machine.
+---@param x Tensor
+---@return string
+--- Example: ap.bytes(ap.tensor({65, 66}, {dtype = "u8"})) --> "AB"
+
+-- --- properties of tensors ------------------------------------------------------------------------------------------
+-- Fields: x.shape, x.dtype, x.device, x.ndim, x.grad, x.requires_grad, x.is_leaf, x.grad_fn.
+
+--- size: the sizes, or the size of one dimension.
+---@param x Tensor
+---@param dim integer|nil
+---@return integer|integer[]
+--- Source: torch.Tensor.size.  Example: ap.ones(2, 3):size(-1) --> 3
+
+--- stride: how many elements lie between neighbours along each dimension, or along one.
+---@param x Tensor
+---@param dim integer|nil
+---@return integer|integer[]
+--- Source: torch.Tensor.stride.  Example: ap.ones(2, 3):stride() --> {3, 1}
+
+--- numel: the number of elements.
+---@param x Tensor
+---@return integer
+--- Source: torch.numel.  Example: ap.ones(2, 3):numel() --> 6
+
+--- dim: the number of dimensions; x.ndim too.
+---@param x Tensor
+---@return integer
+--- Source: torch.Tensor.dim.  Example: ap.ones(2, 3):dim() --> 2
+
+--- item: the only element, as a Lua number or boolean. Waits for the device.
+---@param x Tensor of one element
+---@return number|boolean
+--- Errors: more than one element, or none.
+--- Source: torch.Tensor.item.  Example: ap.tensor{7}:item() --> 7
+
+--- totable: the elements in nested tables; a number for a 0-dim tensor.
+---@param x Tensor
+---@return table|number|boolean
+--- Source: torch.Tensor.tolist.  Example: ap.tensor{{1, 2}}:totable() --> {{1, 2}}
+
+--- is_tensor: whether a value is a tensor.
+---@param x any
+---@return boolean
+--- Source: torch.is_tensor.  Example: ap.is_tensor(1) --> false
+
+--- is_contiguous: whether the elements lie in order, without gaps.
+---@param x Tensor
+---@return boolean
+--- Source: torch.Tensor.is_contiguous.  Example: ap.ones(2, 3):t():is_contiguous() --> false
+
+--- is_floating_point: whether the dtype is f64, f32, f16 or bf16.
+---@param x Tensor
+---@return boolean
+--- Source: torch.is_floating_point.  Example: ap.tensor{1}:is_floating_point() --> false
+
+--- version: how often the memory of x was written in place: what the tape checks.
+---@param x Tensor
+---@return integer
+--- Source: torch.Tensor._version.
+
+--- requires_grad_: makes a leaf want a gradient, or no longer.
+---@param x Tensor floating
+---@param value boolean|nil default true
+---@return Tensor x
+--- Source: torch.Tensor.requires_grad_.  Example: ap.ones(2):requires_grad_().requires_grad --> true
+
 -- --- dtypes ----------------------------------------------------------------------------------------------------------
 
 local floats = {
@@ -11,6 +169,18 @@ local floats = {
   bf16 = {bits = 16, eps = 2.0 ^ -7, max = (2 - 2.0 ^ -7) * 2.0 ^ 127, tiny = 2.0 ^ -126, resolution = 1e-2},
 }
 local integers = {i8 = 8, i16 = 16, i32 = 32, i64 = 64}
+
+--- promote_types: the dtype that holds the values of both.
+---@param a string
+---@param b string
+---@return string
+--- Source: torch.promote_types.  Example: ap.promote_types("i64", "f16") --> "f16"
+
+--- result_type: the dtype of what an op computes from two operands: numbers count less than tensors of their kind.
+---@param a Tensor|number|boolean
+---@param b Tensor|number|boolean
+---@return string
+--- Source: torch.result_type.  Example: ap.result_type(ap.tensor{1}, 2.5) --> "f32"
 
 --- finfo: the limits of a floating dtype.
 ---@param dtype string|nil default "f32"
@@ -40,10 +210,14 @@ end
 
 -- --- conversions -------------------------------------------------------------------------------------------------
 
-for method, dtype in pairs {float = "f32", double = "f64", half = "f16", bfloat16 = "bf16", char = "i8", byte = "u8",
-  short = "i16", int = "i32", long = "i64", bool = "bool", cpu = "cpu"} do
-  --- t:float(), double(), half(), bfloat16(), char(), byte(), short(), int(), long(), bool(), cpu():
-  --- t in that dtype (or on the CPU); t itself where nothing changes.
+--- float, double, half, bfloat16, char, byte, short, int, long, bool, cpu: x in that dtype (PyTorch's names), or on the
+--- CPU; x itself where nothing changes.
+---@param x Tensor
+---@return Tensor
+--- Source: torch.Tensor.float.  Example: ap.tensor{1.5}:long() --> [1]
+local CONVERSIONS = {float = "f32", double = "f64", half = "f16", bfloat16 = "bf16", char = "i8", byte = "u8",
+  short = "i16", int = "i32", long = "i64", bool = "bool", cpu = "cpu"}
+for method, dtype in pairs(CONVERSIONS) do
   core.define(method, function(x) return core.to(x, dtype) end)
 end
 

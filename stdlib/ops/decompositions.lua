@@ -195,7 +195,7 @@ end
 ---@return Tensor Q shape (..., N, N): the eigenvectors are its columns
 --- The gradient of Q exists where no two eigenvalues are equal, and means something only for functions that do not
 --- change with the signs of the eigenvectors. Gradients are symmetric.
---- Source: torch.linalg.eigh.  Example: ap.linalg.eigh(ap.tensor{{2, 1}, {1, 2}}) --> [1, 3], ...
+--- Source: torch.linalg.eigh.  Example: (ap.linalg.eigh(ap.tensor{{2.0, 1}, {1, 2}})) --> [1, 3]
 function linalg.eigh(A, ...)
   check_matrix("linalg.eigh", A)
   local UPLO = named("linalg.eigh", {"UPLO"}, ...)
@@ -363,6 +363,12 @@ function linalg.pinv(A, ...)
   atol, rtol = check_tolerance("linalg.pinv", "atol", atol), check_tolerance("linalg.pinv", "rtol", rtol)
   return (pinv(A, atol, rtol, hermitian))
 end
+
+--- pinverse: pinv under its older name and with its older parameter.
+---@param A Tensor shape (..., M, N)
+---@param rcond number|nil singular values up to rcond times the largest count as 0; default 1e-15
+---@return Tensor shape (..., N, M)
+--- Source: torch.pinverse.
 define("pinverse", function(A, rcond)
   check_matrix("pinverse", A)
   return (pinv(A, nil, check_tolerance("pinverse", "rcond", rcond)))

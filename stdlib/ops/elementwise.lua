@@ -451,10 +451,77 @@ end, function(g, _, a, b) return g * a / b end)
 ---@return Tensor the broadcast shape, floating
 rule("copysign", "1y", function(g, y, a) return g * core.where(a:eq(0), 0.0, y:sign() * a:sign()) end, zero)
 
-for _, name in ipairs {"eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor", "bitwise_and",
-                       "bitwise_or", "bitwise_xor"} do
-  no_gradient(name)
-end
+--- eq: true where a and b are equal; nan equals nothing.
+---@param a Tensor|number
+---@param b Tensor|number broadcasts with a
+---@return Tensor the broadcast shape, bool
+no_gradient("eq")
+
+--- ne: true where a and b differ; nan differs from everything.
+---@param a Tensor|number
+---@param b Tensor|number broadcasts with a
+---@return Tensor the broadcast shape, bool
+no_gradient("ne")
+
+--- lt: true where a < b.
+---@param a Tensor|number
+---@param b Tensor|number broadcasts with a
+---@return Tensor the broadcast shape, bool
+no_gradient("lt")
+
+--- le: true where a <= b.
+---@param a Tensor|number
+---@param b Tensor|number broadcasts with a
+---@return Tensor the broadcast shape, bool
+no_gradient("le")
+
+--- gt: true where a > b.
+---@param a Tensor|number
+---@param b Tensor|number broadcasts with a
+---@return Tensor the broadcast shape, bool
+no_gradient("gt")
+
+--- ge: true where a >= b.
+---@param a Tensor|number
+---@param b Tensor|number broadcasts with a
+---@return Tensor the broadcast shape, bool
+no_gradient("ge")
+
+--- logical_and: true where neither a nor b is zero.
+---@param a Tensor|number
+---@param b Tensor|number broadcasts with a
+---@return Tensor the broadcast shape, bool
+no_gradient("logical_and")
+
+--- logical_or: true where a or b is not zero.
+---@param a Tensor|number
+---@param b Tensor|number broadcasts with a
+---@return Tensor the broadcast shape, bool
+no_gradient("logical_or")
+
+--- logical_xor: true where one of a and b is zero and the other is not.
+---@param a Tensor|number
+---@param b Tensor|number broadcasts with a
+---@return Tensor the broadcast shape, bool
+no_gradient("logical_xor")
+
+--- bitwise_and: the bits that are set in both. Also written a & b.
+---@param a Tensor|number integers or bool
+---@param b Tensor|number broadcasts with a
+---@return Tensor the broadcast shape, promoted dtype
+no_gradient("bitwise_and")
+
+--- bitwise_or: the bits that are set in either. Also written a | b.
+---@param a Tensor|number integers or bool
+---@param b Tensor|number broadcasts with a
+---@return Tensor the broadcast shape, promoted dtype
+no_gradient("bitwise_or")
+
+--- bitwise_xor: the bits that are set in one and not in the other. Also written a ~ b.
+---@param a Tensor|number integers or bool
+---@param b Tensor|number broadcasts with a
+---@return Tensor the broadcast shape, promoted dtype
+no_gradient("bitwise_xor")
 
 -- The fused gradients of activations: g is linear in them, x is where they were taken.
 

@@ -127,7 +127,7 @@ end)
 ---@param padding_idx? integer an id whose row gets no gradient
 ---@return Tensor shape (*, D)
 --- Errors: an id outside 1..V.
---- Source: torch.nn.functional.embedding.  Example: F.embedding(ap.tensor{{1, 5}}, weight).shape --> {1, 2, D}
+--- Source: torch.nn.functional.embedding.  Example: F.embedding(ap.tensor{{1, 5}}, ap.ones(5, 3)).shape --> {1, 2, 3}
 rule("embedding", "1", nil, function(g, _, index, weight, padding_idx)
   return core.embedding_backward(g, index, weight:size(1), padding_idx)
 end)
@@ -151,7 +151,7 @@ end)
 ---@param index Tensor i64 or i32, as many dimensions as x
 ---@param src Tensor|number x's dtype, at least as large as index; or one number for all
 ---@return Tensor the shape of x
---- Source: torch.scatter.  Example: ap.zeros(3, 5):scatter(2, class:unsqueeze(2), 1) --> one-hot rows
+--- Source: torch.scatter.  Example: ap.zeros(1, 3):scatter(2, ap.tensor{{3}}, 1) --> [[0, 0, 1]]
 rule("scatter", "3",
   function(g, _, _, dim, index) return g:scatter(dim, index, 0) end,
   nil, nil,

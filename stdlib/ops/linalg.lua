@@ -195,7 +195,7 @@ end
 ---@param options {left: boolean}|nil default true; false solves X A = B for B (..., K, N)
 ---@return Tensor shape of B, broadcast
 --- Errors: a matrix is singular.
---- Source: torch.linalg.solve.  Example: ap.linalg.solve(ap.tensor{{2, 0}, {0, 4}}, ap.tensor{2, 2}) --> [1, 0.5]
+--- Source: torch.linalg.solve.  Example: ap.linalg.solve(ap.tensor{{2.0, 0}, {0, 4}}, ap.tensor{2.0, 2}) --> [1, 0.5]
 function linalg.solve(A, B, ...)
   return (solve_with("linalg.solve", solve, A, B, (named("linalg.solve", {"left"}, ...))))
 end
@@ -222,7 +222,7 @@ rule("linalg.inv", "y", function(g, y) return -t(y):matmul(g):matmul(t(y)) end)
 ---@param A Tensor shape (..., N, N)
 ---@return Tensor same shape
 --- Errors: a matrix is singular.
---- Source: torch.linalg.inv.  Example: ap.linalg.inv(ap.tensor{{2, 0}, {0, 4}}) --> [[0.5, 0], [0, 0.25]]
+--- Source: torch.linalg.inv.  Example: ap.linalg.inv(ap.tensor{{2.0, 0}, {0, 4}}) --> [[0.5, 0], [0, 0.25]]
 function linalg.inv(A)
   check_tensors("linalg.inv", A)
   return inv(A)
@@ -274,7 +274,7 @@ end)
 --- only where no two singular values are equal.
 ---@param A Tensor shape (..., N, N)
 ---@return Tensor shape (...)
---- Source: torch.linalg.det.  Example: ap.linalg.det(ap.tensor{{1, 2}, {3, 4}}):item() --> -2.0
+--- Source: torch.linalg.det.  Example: ap.linalg.det(ap.tensor{{1.0, 2}, {3, 4}}):item() --> -2.0
 function linalg.det(A)
   check_tensors("linalg.det", A)
   return (det(A))
@@ -326,7 +326,7 @@ rule("linalg.cholesky_ex", "y", function(g, y, _, upper) return cholesky_gradien
 ---@param options {upper: boolean}|nil true: U with A = U^T U, from the upper triangle
 ---@return Tensor same shape
 --- Errors: a matrix is not positive definite.
---- Source: torch.linalg.cholesky.  Example: ap.linalg.cholesky(ap.tensor{{4, 2}, {2, 5}}) --> [[2, 0], [1, 2]]
+--- Source: torch.linalg.cholesky.  Example: ap.linalg.cholesky(ap.tensor{{4.0, 2}, {2, 5}}) --> [[2, 0], [1, 2]]
 function linalg.cholesky(A, ...)
   check_tensors("linalg.cholesky", A)
   return cholesky(A, named("linalg.cholesky", {"upper"}, ...) or false)
@@ -406,6 +406,13 @@ end})
 define("det", linalg.det)
 define("slogdet", linalg.slogdet)
 define("inverse", linalg.inv)
+
+--- lu_solve: linalg.lu_solve with its arguments in another order.
+---@param B Tensor shape (..., N, K)
+---@param LU Tensor shape (..., N, N)
+---@param pivots Tensor i32, shape (..., N)
+---@return Tensor shape of B, broadcast
+--- Source: torch.lu_solve.
 define("lu_solve", function(B, LU, pivots) return linalg.lu_solve(LU, pivots, B) end)
 
 return linalg

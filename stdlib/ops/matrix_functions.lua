@@ -43,7 +43,7 @@ end
 ---@param keepdim boolean|nil keep the dims with size 1
 ---@param dtype string|nil convert x first
 ---@return Tensor
---- Source: torch.linalg.vector_norm.  Example: ap.linalg.vector_norm(ap.tensor{3, 4}):item() --> 5.0
+--- Source: torch.linalg.vector_norm.  Example: ap.linalg.vector_norm(ap.tensor{3.0, 4}):item() --> 5.0
 function linalg.vector_norm(x, ...)
   local op = "linalg.vector_norm"
   check_tensors(op, x)

@@ -264,7 +264,7 @@ end
 --- "nearest" (halves to the even rank)
 ---@return Tensor
 --- Errors: a q outside 0..1.
---- Source: torch.quantile.  Example: ap.tensor{0, 1, 2, 3}:quantile{q = {0.25, 0.5}} --> [0.75, 1.5]
+--- Source: torch.quantile.  Example: ap.tensor{0.0, 1, 2, 3}:quantile{q = {0.25, 0.5}} --> [0.75, 1.5]
 define("quantile", quantile("quantile", quantiles))
 
 --- nanquantile: quantile of what is not NaN; NaN where there is nothing else.

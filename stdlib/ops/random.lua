@@ -18,6 +18,35 @@ local rule, define = core.rule, core.define
 ---@return Tensor f32 unless dtype says otherwise
 --- Source: torch.rand.  Example: ap.rand(2, 3)
 
+--- initial_seed: what the generator was started with.
+---@return integer
+--- Source: torch.initial_seed.
+
+--- rand_like: rand in the shape, dtype and on the device of x.
+---@param x Tensor floating
+---@param options {dtype: string?, device: string?, requires_grad: boolean?}|nil
+---@return Tensor
+--- Source: torch.rand_like.
+
+--- randn_like: randn in the shape, dtype and on the device of x.
+---@param x Tensor floating
+---@param options {dtype: string?, device: string?, requires_grad: boolean?}|nil
+---@return Tensor
+--- Source: torch.randn_like.
+
+--- randint_like: randint in the shape, dtype and on the device of x.
+---@param x Tensor
+---@param low integer default 1 where it is left out
+---@param high integer included
+---@return Tensor
+--- Source: torch.randint_like.
+
+--- permutation: 1..n in an order that depends on the seed alone, not on the generator (data.permutation).
+---@param n integer
+---@param seed integer
+---@param stream integer|nil another order of the same seed; default 0
+---@return Tensor i64
+
 --- randn: numbers from the standard normal distribution.
 ---@param ... integer the sizes, or one table of them; then {dtype =, requires_grad =, device =}
 ---@return Tensor f32 unless dtype says otherwise

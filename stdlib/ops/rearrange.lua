@@ -59,7 +59,13 @@ rule("tile", "", function(g, _, x)
   return g:reshape(x:size())
 end)
 
+--- repeat_: PyTorch's repeat, a word that Lua keeps for itself: as tile, with a number for every dimension.
+---@param x Tensor
+---@param ... integer the times, or one table of them; at least as many as x has dimensions
+---@return Tensor
+--- Source: torch.Tensor.repeat.  Example: ap.tensor{1, 2}:repeat_(2, 1) --> [[1, 2], [1, 2]]
 define("repeat_", function(x, ...)
+  if not core.is_tensor(x) then error("repeat_: argument 1: expected a tensor, got a " .. type(x), 2) end
   local times = type((...)) == "table" and (...) or {...}
   if #times < x.ndim then
     error(("repeat_: expected a number of times for each of the %d dimensions, got %d"):format(x.ndim, #times), 2)

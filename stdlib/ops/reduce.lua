@@ -49,7 +49,7 @@ end)
 ---@param keepdim? boolean keep the dims with size 1
 ---@param dtype? string convert x first
 ---@return Tensor
---- Source: torch.mean.  Example: ap.tensor{1, 2, 6}:mean() --> 3
+--- Source: torch.mean.  Example: ap.tensor{1.0, 2, 6}:mean() --> 3
 rule("mean", "", function(g, _, x, dim, keepdim)
   return spread(g / element_count(x, dim), x, dim, keepdim)
 end)
@@ -149,7 +149,7 @@ no_gradient("count_nonzero")
 ---@param dim? integer|integer[] dims to reduce; nil: all
 ---@param keepdim? boolean keep the dims with size 1
 ---@return Tensor
---- Source: torch.linalg.vector_norm.  Example: ap.tensor{3, 4}:norm():item() --> 5
+--- Source: torch.linalg.vector_norm.  Example: ap.tensor{3.0, 4}:norm():item() --> 5
 rule("norm", "1y", function(g, y, x, p, dim, keepdim)
   if p == nil or p == "fro" then p = 2 end
   if p == "inf" or p == "-inf" then p = p == "inf" and math.huge or -math.huge end
@@ -190,7 +190,7 @@ end
 ---@param keepdim? boolean keep the dims with size 1
 ---@param unbiased? boolean false is correction 0: PyTorch's older way to say it
 ---@return Tensor
---- Source: torch.var.  Example: ap.tensor{1, 2, 3}:var():item() --> 1
+--- Source: torch.var.  Example: ap.tensor{1.0, 2, 3}:var():item() --> 1
 rule("var", "1", function(g, _, x, dim, correction, keepdim)
   return var_gradient(g, x, dim, correction, keepdim)
 end)
@@ -201,7 +201,7 @@ end)
 ---@param correction? number default 1
 ---@param keepdim? boolean keep the dims with size 1
 ---@return Tensor
---- Source: torch.std.  Example: ap.tensor{1, 2, 3}:std():item() --> 1
+--- Source: torch.std.  Example: ap.tensor{1.0, 2, 3}:std():item() --> 1
 rule("std", "1y", std_gradient)
 
 --- var_mean: the variance and the mean over dims.
@@ -211,7 +211,7 @@ rule("std", "1y", std_gradient)
 ---@param keepdim? boolean keep the dims with size 1
 ---@return Tensor var
 ---@return Tensor mean
---- Source: torch.var_mean.  Example: local v, m = ap.tensor{1, 2, 3}:var_mean() --> 1, 2
+--- Source: torch.var_mean.  Example: local v, m = ap.tensor{1.0, 2, 3}:var_mean() --> 1, 2
 rule("var_mean", "1", function(g, _, x, dim, correction, keepdim)
   return plus(g[1] and var_gradient(g[1], x, dim, correction, keepdim),
               g[2] and mean_gradient(g[2], x, dim, keepdim))
@@ -224,7 +224,7 @@ end)
 ---@param keepdim? boolean keep the dims with size 1
 ---@return Tensor std
 ---@return Tensor mean
---- Source: torch.std_mean.  Example: local s, m = ap.tensor{1, 2, 3}:std_mean() --> 1, 2
+--- Source: torch.std_mean.  Example: local s, m = ap.tensor{1.0, 2, 3}:std_mean() --> 1, 2
 rule("std_mean", "1y", function(g, y, x, dim, correction, keepdim)
   return plus(g[1] and std_gradient(g[1], y[1], x, dim, correction, keepdim),
               g[2] and mean_gradient(g[2], x, dim, keepdim))
@@ -384,7 +384,7 @@ rule("cummin", "y", to_latest)
 ---@param dim integer
 ---@param reverse? boolean from the last position back
 ---@return Tensor same shape
---- Source: torch.logcumsumexp.  Example: ap.tensor{0, 0}:logcumsumexp(1) --> [0, 0.6931]
+--- Source: torch.logcumsumexp.  Example: ap.tensor{0.0, 0}:logcumsumexp(1) --> [0, 0.6931]
 rule("logcumsumexp", "1y", function(g, y, x, dim, reverse)
   -- dx[k] = sum of g[i] exp(x[k] - y[i]) over i from k on: in logarithms, both signs of g on their own.
   local tiny = x.dtype == "f64" and 1e-300 or 1e-37

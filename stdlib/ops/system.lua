@@ -15,6 +15,31 @@
 ---@return integer
 --- Source: torch.get_num_threads.  Example: ap.get_num_threads() --> 2
 
+--- memory: what the tensors of this program take on the host.
+---@return table {live =, cached =, peak =, tensors =}: bytes in use, kept for reuse and in use at most; tensors alive
+
+--- synchronize: waits until a device has done all that was asked of it. Errors that a kernel found show here.
+---@param device string|nil default: all devices
+--- Source: torch.cuda.synchronize.  Example: ap.synchronize()
+
+--- cl.is_available: whether there is an OpenCL device.
+---@return boolean
+---@return string|nil why there is none
+--- Source: torch.cuda.is_available.
+
+--- cl.devices: the OpenCL devices.
+---@return table[] as cl.info gives them; empty where there is none
+
+--- cl.info: the properties of an OpenCL device.
+---@param device string|integer|nil "cl:2" or 2; default: the first
+---@return table {device =, name =, vendor =, platform =, version =, driver =, type = "gpu", "cpu" or "accelerator",
+---        extensions =, fp64 =, fp16 =, unified_memory =, compute_units =, clock_mhz =, max_work_group =,
+---        local_memory =, global_memory =, max_allocation =}: bytes
+
+--- cl.memory: what the tensors of this program take on an OpenCL device.
+---@param device string|integer|nil
+---@return table {live =, cached =, peak =}: bytes
+
 --- clock: seconds from some fixed point, never set back.
 ---@return number
 --- Example: local start = ap.clock(); work(); print(ap.clock() - start)

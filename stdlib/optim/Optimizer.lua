@@ -5,6 +5,8 @@ local class = require "apsis.class"
 
 local is_tensor = ap.is_tensor
 
+--- The base of the optimisers: parameter groups, state by parameter, saving and restoring.
+--- Source: torch.optim.Optimizer.
 local Optimizer = class "Optimizer"
 
 -- The group's parameters, checked: a list of leaf tensors that want gradients.

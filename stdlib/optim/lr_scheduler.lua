@@ -46,6 +46,7 @@ function Scheduler:state_dict()
   return {last_epoch = self.last_epoch, base_lrs = table.move(self.base_lrs, 1, #self.base_lrs, 1, {})}
 end
 
+--- Goes on where state_dict() was taken.
 ---@param state table from state_dict()
 function Scheduler:load_state_dict(state)
   self.last_epoch = math.tointeger(state.last_epoch)

@@ -33,6 +33,7 @@ local Progress = class "Progress"
 
 Progress.bar, Progress.duration = bar, duration
 
+--- The progress of one epoch, drawn on a terminal.
 ---@param options {total: integer, label: string, out: file*, live: boolean|nil} live nil asks whether out is a terminal
 function Progress:init(options)
   self.total, self.label, self.out = options.total, options.label, options.out or io.stdout

@@ -1,0 +1,284 @@
+--- Reads the documentation out of the standard library's own sources: the `---` comments above what they document, with
+--- LuaLS annotations. The manual (apsis.help.manual) and help() rest on it.
+---
+--- An entry is a table: name ("sum"), qualified ("ap.sum"), module ("ap"), class ("SGD" for a class and its methods),
+--- method (true for x:name), file, line, summary, notes, params {{name, type, text, optional}}, returns {{type, text}},
+--- errors, source, examples {{code, result}}.
+local core = require "apsis.core"
+
+local docs = {}
+
+-- --- the files ---------------------------------------------------------------------------------------------------
+
+-- The text of a file of the library, from the folder that APSIS_PATH names where it is set.
+local function read(path)
+  local tree = os.getenv "APSIS_PATH"
+  if not tree or tree == "" then return core.source(path) end
+  local file = io.open(tree .. path:sub(#"stdlib" + 1))
+  if not file then return nil end
+  local text = file:read "a"
+  file:close()
+  return text
+end
+
+-- What users call the module whose functions a file defines: by its path, longest first.
+local MODULES = {
+  {"stdlib/nn/functional", "F"}, {"stdlib/nn/initializers", "nn.init"}, {"stdlib/nn/utils", "nn.utils"},
+  {"stdlib/optim/lr_scheduler", "optim.lr_scheduler"}, {"stdlib/train/metrics", "train.metrics"},
+  {"stdlib/train/checkpoint", "train.checkpoint"}, {"stdlib/nn/", "nn"}, {"stdlib/optim/", "optim"},
+  {"stdlib/data/", "data"}, {"stdlib/io/", "io"}, {"stdlib/train/", "train"}, {"stdlib/autograd", "ap.autograd"},
+  {"stdlib/", "ap"},
+}
+
+-- Files that serve the library itself.
+local INNER = {["stdlib/class.lua"] = true, ["stdlib/init.lua"] = true,
+  ["stdlib/repl.lua"] = true, ["stdlib/ops/arguments.lua"] = true, ["stdlib/ops/in_place.lua"] = true,
+  ["stdlib/ops/reduced.lua"] = true, ["stdlib/nn/check.lua"] = true, ["stdlib/io/options.lua"] = true,
+  ["stdlib/train/progress.lua"] = true, ["stdlib/train/system.lua"] = true}
+
+local function module_of(path)
+  if INNER[path] or path:find "^stdlib/help/" then return nil end
+  for _, m in ipairs(MODULES) do
+    if path:sub(1, #m[1]) == m[1] then return m[2] end
+  end
+end
+
+-- --- one comment -------------------------------------------------------------------------------------------------
+
+-- The type at the start of the text, with blanks inside brackets and after , : and |, and what follows.
+local function split_type(text)
+  local depth, i = 0, 1
+  while i <= #text do
+    local c = text:sub(i, i)
+    if c:find "[%(%[{<]" then depth = depth + 1 end
+    if c:find "[%)%]}>]" then depth = depth - 1 end
+    if c == " " and depth <= 0 and not text:sub(1, i - 1):find "[,:|]$" then break end
+    i = i + 1
+  end
+  return text:sub(1, i - 1), (text:sub(i):gsub("^%s+", ""))
+end
+
+local function joined(a, b) return a == "" and b or a .. " " .. b end
+
+-- "Source: X.  Example: Y" and the like: the fields of a line that starts with one of them.
+local FIELDS = {Errors = "errors", Source = "source", Example = "example"}
+
+local function split_fields(text)
+  local found, positions = {}, {}
+  for at, word in ("  " .. text):gmatch "()%s%s(%u%l+):" do
+    if FIELDS[word] then positions[#positions + 1] = {at, word} end
+  end
+  for i, p in ipairs(positions) do
+    local last = positions[i + 1] and positions[i + 1][1] - 1 or #text
+    found[#found + 1] = {FIELDS[p[2]], (text:sub(p[1] + #p[2] + 1, last):gsub("^%s+", ""):gsub("%s+$", ""))}
+  end
+  return found, positions[1] and text:sub(1, math.max(positions[1][1] - 1, 0)):gsub("%s+$", "") or text
+end
+
+-- Parses the lines of a comment (without the dashes) into an entry's fields.
+local function parse(lines)
+  local entry = {summary = "", notes = {}, params = {}, returns = {}, errors = "", source = "", example = ""}
+  local last = "summary" -- what a line without a mark goes on with
+  local annotated = false
+  for _, line in ipairs(lines) do
+    local tag, rest = line:match "^@(%w+)%s*(.*)$"
+    local fields, text = {}, line:gsub("^%s+", "")
+    if not tag then fields, text = split_fields(text) end
+    if tag == "param" then
+      local name, typed = rest:match "^(%S+)%s*(.*)$"
+      local kind, about = split_type(typed or "")
+      local optional = name and name:sub(-1) == "?" or kind:find "|nil" ~= nil
+      last = {name = (name or ""):gsub("%?$", ""), type = kind:gsub("|nil", ""), text = about, optional = optional}
+      table.insert(entry.params, last)
+    elseif tag == "return" then
+      local kind, about = split_type(rest)
+      last = {type = kind, text = about}
+      table.insert(entry.returns, last)
+    elseif tag == "function" then
+      entry.named = rest
+    elseif tag then
+      last = "notes"
+    elseif text ~= "" or #fields == 0 then
+      if type(last) == "table" and line:find "^%s%s" then
+        last.text = joined(last.text, text)
+      elseif type(last) == "table" or last == "notes" then
+        if text ~= "" then table.insert(entry.notes, text) end
+        last = "notes"
+      elseif last == "summary" and annotated then
+        table.insert(entry.notes, text)
+      else
+        entry[last] = joined(entry[last], text)
+      end
+    end
+    for _, f in ipairs(fields) do
+      entry[f[1]] = joined(entry[f[1]], f[2])
+      last = f[1]
+    end
+    annotated = annotated or tag ~= nil
+  end
+  entry.notes = table.concat(entry.notes, " ")
+  entry.examples = {}
+  if entry.example ~= "" then
+    local code, result = entry.example:match "^(.-)%s*%-%->%s*(.*)$"
+    entry.examples[1] = {code = code or entry.example, result = result}
+  end
+  entry.example = nil
+  return entry
+end
+
+-- --- what a comment stands above ---------------------------------------------------------------------------------
+
+-- What the line after a comment defines: owner (a table's name or nil), name, method.
+local function defined(line)
+  local name = line:match '^%s*rule%("([^"]+)"' or line:match '^%s*rule_joint%("([^"]+)"' or
+    line:match '^%s*[%w_.]*no_gradient%("([^"]+)"' or line:match '^%s*[%w_.]*define%("([^"]+)"' or
+    line:match '^add_product%("([^"]+)"' or line:match '^in_place%("([^"]+)"'
+  if name then return nil, name end
+  -- Classes: local X = ..., activation("ReLU", ...). CONSTANTS are none.
+  if line:find "^local %u%u" then return nil end
+  local class = line:match "^local (%u[%w]*) = " or line:match '^%l%w*%("(%u%w*)"'
+  if class then return class, "init" end
+  name = line:match "^local function ([%w_]+)%("
+  if name then return nil, name end
+  local owner, separator
+  owner, separator, name = line:match "^function ([%w_.]+)([.:])([%w_]+)%("
+  if not owner then
+    owner, name = line:match "^([%w_]+)%.([%w_]+)[%s,=]"
+    separator = "."
+  end
+  return owner, name, separator == ":"
+end
+
+-- The names that a comment gives itself in its first line: "sum: the sum over dims", "get_state, set_state: ...".
+local function own_names(lines)
+  local list = lines[1] and lines[1]:match "^%s*([%w_., ]+): "
+  local names = {}
+  for name in (list and list .. ", " or ""):gmatch "(.-), " do
+    if not name:find "^[%a_][%w_.]*$" or FIELDS[name] then return {} end
+    names[#names + 1] = name
+  end
+  return names
+end
+
+local function qualify(entry, module, owner, name, method)
+  entry.name, entry.module, entry.method = name, module, method or nil
+  if owner and owner:find "^%u" and owner ~= "F" then
+    local is_constructor = name == "init" or name == "new"
+    entry.class = owner
+    entry.qualified = module .. "." .. owner .. (is_constructor and "" or (method and ":" or ".") .. name)
+    if is_constructor then entry.name, entry.method = owner, nil end
+  elseif owner == "linalg" or owner == "fft" or name:find "^%l+%." then
+    -- "fft.fft: ..." above function fft.fft; "data.random_split(...): ..." names its module too.
+    local first = name:match "^(%l+)%."
+    entry.name = name:gsub("^%l+%.", "")
+    entry.module = first == module and module or "ap." .. (first or owner)
+    entry.qualified = entry.module .. "." .. entry.name
+  else
+    entry.qualified = module .. "." .. name
+  end
+end
+
+-- Several entries may stand in one comment: a line "NAME: ..." after annotations starts the next one.
+local function cut(lines)
+  local parts, part, annotated = {}, {}, false
+  for _, line in ipairs(lines) do
+    if annotated and own_names({line})[1] and not line:find "^%s%s" then
+      parts[#parts + 1] = part
+      part, annotated = {}, false
+    end
+    part[#part + 1] = line
+    annotated = annotated or line:find "^@" ~= nil
+  end
+  parts[#parts + 1] = part
+  return parts
+end
+
+local function read_file(path, add)
+  local module, number, lines, from, first = module_of(path), 0, nil, nil, true
+  local overview
+  local function finish(next_line)
+    local parts = cut(lines)
+    for i, part in ipairs(parts) do
+      local owner, name, method
+      if i == #parts then owner, name, method = defined(next_line) end
+      local names = own_names(part)
+      if not name or (not owner and #names > 0 and names[1] ~= name) then
+        owner, name = nil, names[1]
+      end
+      local entry = parse(part)
+      local home = module
+      if entry.named then owner, name, home = nil, entry.named:match "([%w_]+)$", "ap" end
+      if name then
+        entry.file, entry.line = path, from
+        entry.summary = entry.summary:gsub("^[%w_.:, ]-" .. name:gsub("%p", "%%%0") .. "[%w_., ]*: ", "")
+        qualify(entry, home, owner, name, method)
+        add(entry)
+        for k = 2, #names do
+          local other = {}
+          for key, value in pairs(entry) do other[key] = value end
+          qualify(other, home, owner, names[k], method)
+          add(other)
+        end
+      elseif first then
+        overview = part
+      end
+    end
+    lines, first = nil, false
+  end
+  for line in (read(path) .. "\n"):gmatch "(.-)\n" do
+    number = number + 1
+    local text = line:match "^%s*%-%-%-(@.*)$" or line:match "^%s*%-%-%-%s?(.*)$"
+    if text and not line:find "^%s*%-%-%-%-" then
+      if not lines then lines, from = {}, number end
+      lines[#lines + 1] = text
+    elseif lines then
+      finish(line)
+    elseif line ~= "" then
+      first = false
+    end
+  end
+  return overview and table.concat(overview, "\n")
+end
+
+-- --- all of them -------------------------------------------------------------------------------------------------
+
+local loaded
+
+--- load: reads all sources, once.
+---@return table {entries = list in the order of files, by_name = qualified name -> entry, files = {{path, overview}}}
+function docs.load()
+  if loaded then return loaded end
+  loaded = {entries = {}, by_name = {}, files = {}}
+  local function add(entry)
+    local old = loaded.by_name[entry.qualified]
+    if old then -- the function that users call stands below the op that it is made of
+      for key in pairs(old) do old[key] = nil end
+      for key, value in pairs(entry) do old[key] = value end
+      return
+    end
+    loaded.by_name[entry.qualified] = entry
+    table.insert(loaded.entries, entry)
+  end
+  for _, path in ipairs(core.sources()) do
+    if path:find "^stdlib/.*%.lua$" and module_of(path) then
+      table.insert(loaded.files, {path = path, overview = read_file(path, add)})
+    end
+  end
+  return loaded
+end
+
+--- find: the entry of a function, by any of the names that users write: "sum", "ap.sum", "F.pad", "nn.Linear".
+---@param name string
+---@return table|nil entry
+function docs.find(name)
+  local all = docs.load().by_name
+  if all[name] then return all[name] end
+  for _, module in ipairs {"ap", "F", "nn", "optim", "data", "train", "io", "ap.autograd", "ap.linalg", "ap.fft"} do
+    local entry = all[module .. "." .. name]
+    if entry then return entry end
+  end
+  local plain = name:match "^%w+%.(.*)$"
+  return plain and docs.find(plain) or nil
+end
+
+return docs
