@@ -2,10 +2,8 @@
 --- with what is in tests/golden/opinfo_FAMILY.safetensors; tests/golden/opinfo.py made them and says how they read.
 
 local ap = require "apsis"
-local F = require "apsis.nn.functional"
+local opinfo = require "support.opinfo"
 local place = require "support.device".place
-
-local FAMILIES = {"elementwise", "reduce", "shape", "index", "nn", "matrix"}
 
 -- Relative to each value, and absolute relative to the largest of the result, where sums cancel.
 local RTOL, GRADIENT_RTOL, CANCEL = 1e-10, 1e-7, 1e-13
@@ -29,75 +27,6 @@ local OFF = {
 
 -- What these give depends on where x lies in memory: one layout only.
 local MEMORY = {as_strided = true}
-
--- --- reading the files -------------------------------------------------------------------------------------------
-
-local function product(size)
-  local n = 1
-  for _, s in ipairs(size) do n = n * s end
-  return n
-end
-
--- The values of a stream, from where the last reading of it ended.
-local function reader(stream)
-  local values, at = stream:totable(), 0
-  return function(size)
-    local n = product(size)
-    at = at + n
-    return table.move(values, at - n + 1, at, 1, {})
-  end
-end
-
-local function to_tensor(values, size, dtype)
-  if dtype == "bool" then
-    for i, v in ipairs(values) do values[i] = v ~= 0 end
-  elseif dtype == "i64" then
-    for i, v in ipairs(values) do values[i] = math.tointeger(v) end
-  end
-  if #values == 0 then return place(ap.zeros(size, {dtype = dtype})) end
-  return place(ap.tensor(values, {dtype = dtype}):reshape(size):clone())
-end
-
--- The calls of a file by op, and the ops in order. A call is {line =, arguments =, results =, gradients =}, the first two
--- from table.pack; what is a tensor there is {tensor =, wants = true where a gradient is to be checked, weighted =}.
-local function read(family)
-  local file = golden("opinfo_" .. family)
-  local bytes = file.cases:totable()
-  local text = {}
-  for i = 1, #bytes, 4096 do
-    text[#text + 1] = string.char(table.unpack(bytes, i, math.min(i + 4095, #bytes)))
-  end
-  local inputs, values = reader(file.inputs), reader(file.values)
-  local calls, order, wanted, line = {}, {}, {}, nil
-  local function entry(from, dtype, flags)
-    return function(size)
-      local e = {is_entry = true, size = size, tensor = to_tensor(from(size), size, dtype), wants = flags == "g",
-        weighted = flags == "w"}
-      if e.wants then wanted[#wanted + 1] = e end
-      return e
-    end
-  end
-  local environment = {
-    inf = math.huge, nan = 0 / 0, n = table.pack,
-    x = entry(inputs, "f64"), g = entry(inputs, "f64", "g"), i = entry(inputs, "i64"), b = entry(inputs, "bool"),
-    y = entry(values, "f64"), w = entry(values, "f64", "w"),
-    call = function(name, arguments, results)
-      local gradients = {}
-      for k, e in ipairs(wanted) do gradients[k] = to_tensor(values(e.size), e.size, "f64") end
-      if not calls[name] then
-        calls[name] = {}
-        order[#order + 1] = name
-      end
-      table.insert(calls[name], {line = line, arguments = arguments, results = results, gradients = gradients})
-      wanted = {}
-    end,
-  }
-  for each in table.concat(text):gmatch "[^\n]+" do
-    line = each
-    assert(load(line, "=" .. line, "t", environment))()
-  end
-  return calls, order
-end
 
 -- --- one call ----------------------------------------------------------------------------------------------------
 
@@ -159,19 +88,13 @@ local function weights(y, k)
   return place(ap.arange(k, k + y:numel() - 1)):to("f64"):cos():reshape(y:size())
 end
 
-local function resolve(name)
-  local module, rest = name:match "^(.-)%.(.*)$"
-  if not module then return ap[name] end
-  return (module == "F" and F or ap[module])[rest]
-end
-
 local function replay(name, call, layout)
   local looser = LOOSER[name] or {}
   local differentiate = layout == "contiguous" and #call.gradients > 0
   local leaves = {}
   local arguments = {}
   for k = 1, call.arguments.n do arguments[k] = built(call.arguments[k], layout, differentiate and leaves) end
-  local f = resolve(name)
+  local f = opinfo.resolve(name)
   local ys = flatten(table.pack(f(table.unpack(arguments, 1, call.arguments.n))), {})
   local total, k = 0, 1
   truth(#ys == call.results.n, ("%d results, expected %d"):format(#ys, call.results.n))
@@ -207,8 +130,8 @@ end
 -- Ops that have no kernel beyond the CPU's say so; anything else is a failure.
 local function refused(message) return message:find "has no kernel for %w+ on cl" end
 
-for _, family in ipairs(FAMILIES) do
-  local calls, order = read(family)
+for _, family in ipairs(opinfo.families) do
+  local calls, order = opinfo.read(family)
   for _, name in ipairs(order) do
     test(("%s: %d samples of PyTorch's"):format(name, #calls[name]), function()
       local failures, count = {}, 0

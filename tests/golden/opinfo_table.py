@@ -7,6 +7,7 @@ The parameters are those of PyTorch's function, in its order. What may stand aft
   p  positions that may not count from the end
   s  a shape                                                   -  says nothing to Apsis: left out
   !  Apsis has no such parameter: samples that use it are left out
+  x  its gradient is not compared: PyTorch gives one to the triangle that is not read, too
   n  Apsis takes numbers only: samples with a tensor are left out
 apsis_name is looked up in `ap` (F.x and linalg.x in those modules); without one it is torch_op's last part, in F for
 nn.functional. The order is that of Apsis's parameters where it is another one; =name there goes into a last table.
@@ -55,15 +56,17 @@ square x
 tan x
 tanh x
 trunc x
-round x decimals:!
+round x decimals
+round.decimals_0 x decimals = round
+round.decimals_3 x decimals = round
+round.decimals_neg_3 x decimals = round
 deg2rad x
 rad2deg x
 digamma x
 lgamma x
 i0 x
-logit x eps:!
+logit x eps
 nan_to_num x nan posinf neginf
-angle x
 signbit x
 isfinite x
 isinf x
@@ -109,6 +112,8 @@ sub a b alpha
 rsub a b alpha = sub(b a alpha)
 mul a b
 div.no_rounding_mode a b rounding_mode:! = div
+div.trunc_rounding a b rounding_mode = div(a b =rounding_mode)
+div.floor_rounding a b rounding_mode = div(a b =rounding_mode)
 true_divide a b = div
 floor_divide a b
 remainder a b
@@ -149,7 +154,7 @@ bitwise_or a b
 bitwise_xor a b
 bitwise_left_shift a b
 bitwise_right_shift a b
-clamp x min:n max:n
+clamp x min max
 clamp_min x min
 clamp_max x max
 lerp a b weight
@@ -202,7 +207,7 @@ topk x k dim:d largest sorted:! -> v i
 norm x p dim:d keepdim dtype:!
 norm.fro x p dim:d keepdim dtype:! = norm
 norm.inf x p dim:d keepdim dtype:! = norm
-linalg.vector_norm x ord dim:d keepdim dtype:! = norm
+linalg.vector_norm x ord dim:d keepdim dtype:!
 sum_to_size x size:s
 histc x bins min max
 bincount x:i weights minlength
@@ -249,7 +254,7 @@ unfold x dim:d size step
 unfold_copy x dim:d size step = unfold
 diagonal x offset dim1:d dim2:d
 diagonal_copy x offset dim1:d dim2:d = diagonal
-linalg.diagonal x offset dim1:d dim2:d = diagonal
+linalg.diagonal x offset dim1:d dim2:d
 diag x diagonal
 diag_embed x offset dim1:d dim2:d
 diagflat x offset
@@ -287,7 +292,7 @@ atleast_1d ...
 atleast_2d ...
 atleast_3d ...
 meshgrid.variadic_tensors ... indexing = meshgrid(... =indexing)
-meshgrid.list_of_tensors tensors indexing = meshgrid
+meshgrid.list_of_tensors tensors indexing = meshgrid(tensors =indexing)
 broadcast_tensors ...
 cartesian_prod ...
 combinations x r with_replacement
@@ -414,6 +419,32 @@ nn.functional.soft_margin_loss x target size_average:! reduce:! reduction
 nn.functional.triplet_margin_loss a p n margin p2 eps swap size_average:! reduce:! reduction
 nn.functional.scaled_dot_product_attention query key value attn_mask dropout_p is_causal scale enable_gqa:!
 """,
+    "fft": """
+fft.fft x n dim:d norm
+fft.ifft x n dim:d norm
+fft.rfft x n dim:d norm
+fft.irfft x n dim:d norm
+fft.hfft x n dim:d norm
+fft.ihfft x n dim:d norm
+fft.fft2 x s:s dim:d norm
+fft.ifft2 x s:s dim:d norm
+fft.rfft2 x s:s dim:d norm
+fft.irfft2 x s:s dim:d norm
+fft.fftn x s:s dim:d norm
+fft.ifftn x s:s dim:d norm
+fft.rfftn x s:s dim:d norm
+fft.irfftn x s:s dim:d norm
+fft.fftshift x dim:d
+fft.ifftshift x dim:d
+stft x n_fft hop_length win_length window center pad_mode normalized onesided return_complex:-
+istft x n_fft hop_length win_length window center normalized onesided length return_complex:!
+complex real imag
+polar abs angle
+real x
+imag x
+conj x
+angle x = carg
+""",
     "matrix": """
 matmul a b
 __rmatmul__ a b = matmul(b a)
@@ -432,7 +463,7 @@ baddbmm x a b beta alpha = baddbmm(x a b =beta =alpha)
 addr x a b beta alpha = addr(x a b =beta =alpha)
 kron a b
 cross a b dim:d
-linalg.cross a b dim:d = cross
+linalg.cross a b dim:d
 cdist a b p compute_mode:-
 linalg.vecdot a b dim:d
 linalg.multi_dot tensors
@@ -442,15 +473,23 @@ linalg.det x
 linalg.slogdet x
 linalg.inv x
 linalg.pinv x rtol = linalg.pinv(x =rtol)
-linalg.cholesky x upper
+linalg.cholesky x upper = linalg.cholesky(x =upper)
 linalg.inv_ex x check_errors:-
 linalg.cholesky_ex x upper check_errors:-
 linalg.solve_ex a b left check_errors:- = linalg.solve_ex(a b =left)
+cholesky_inverse x:x upper = cholesky_inverse(x =upper)
+cholesky_solve b l:x upper = cholesky_solve(b l =upper)
+linalg.eigh x UPLO = linalg.eigh(x =UPLO) -> v -
+linalg.qr x mode
+linalg.svd x full_matrices = linalg.svd(x =full_matrices) -> - v -
+linalg.lstsq a b rcond:- driver:- -> v - - -
+pinverse x rcond
 linalg.solve a b left = linalg.solve(a b =left)
 linalg.solve_triangular a b upper left unitriangular = linalg.solve_triangular(a b =upper =left =unitriangular)
 linalg.matrix_power x n
 linalg.matrix_norm x ord dim:d keepdim dtype:!
 linalg.norm x ord dim:d keepdim dtype:!
+linalg.norm.subgradients_at_zero x ord dim:d keepdim dtype:! = linalg.norm
 linalg.matrix_rank x atol rtol hermitian = linalg.matrix_rank(x =atol =rtol =hermitian)
 linalg.cond x p
 linalg.eigvalsh x UPLO
@@ -463,8 +502,33 @@ linalg.matrix_rank.hermitian x hermitian = linalg.matrix_rank(x =hermitian)
 """,
 }
 
+def extreme(sample):
+    """At poles, at infinity and far out: there PyTorch's special functions give nan, or digits that are not right."""
+    for t in (sample.input, *sample.args):
+        if isinstance(t, torch.Tensor) and t.numel():
+            near_pole = (t <= 0) & (t == t.round())
+            if bool((near_pole | (t.abs() > 100) | t.isnan()).any()):
+                return True
+    return False
+
+
 # Samples that Apsis refuses on purpose: op -> (which, why).
 REFUSED = {
+    "logit": (lambda sample: (sample.kwargs.get("eps") or sample.args and sample.args[0] or 0) > 0.5,
+              "limits that cross"),
+    "nextafter": (lambda sample: bool((sample.input == sample.args[0]).any()), "its gradient at equal numbers"),
+    "diff": (lambda sample: sample.kwargs.get("n") == 0 or 0 in sample.args[:1], "no difference of a longer tensor"),
+    "aminmax": (lambda sample: sample.input.numel() == 0, "nothing to compare"),
+    "index_reduce.mean": (lambda sample: sample.input.ndim == 0, "positions in a 0-dim tensor"),
+    "index_reduce.prod": (lambda sample: sample.input.ndim == 0, "positions in a 0-dim tensor"),
+    "index_reduce.amin": (lambda sample: sample.input.ndim == 0, "positions in a 0-dim tensor"),
+    "index_reduce.amax": (lambda sample: sample.input.ndim == 0, "positions in a 0-dim tensor"),
+    "complex": (lambda sample: sample.input.shape != sample.args[0].shape, "parts that broadcast"),
+    "polar": (lambda sample: sample.input.shape != sample.args[0].shape or bool((sample.input < 0).any()),
+              "parts that broadcast; absolute values below 0"),
+    **{op: (lambda sample: extreme(sample), "PyTorch's own formula loses digits there")
+       for op in ("i0", "special.i1", "special.i0e", "special.i1e", "digamma", "special.log_ndtr", "special.zeta",
+                  *(f"polygamma.polygamma_n_{n}" for n in range(5)), "special.polygamma.special_polygamma_n_0")},
     "nn.functional.batch_norm": (lambda sample: sample.input.ndim < 2, "a batch without channels"),
 }
 
@@ -618,7 +682,8 @@ def parse():
             name, _, order = right.strip().partition("(")
             if not name:
                 name = op.rsplit(".", 1)[-1]
-                name = ("F." if op.startswith("nn.functional.") else "linalg." if op.startswith("linalg.") else "") + name
+                module = op.partition(".")[0]
+                name = {"nn": "F.", "linalg": "linalg.", "fft": "fft."}.get(module, "") + name
             order = order.rstrip(")").split() or [p for p, kind in parameters if kind not in ("-", "!")]
             assert op not in table, op
             table[op] = (family, name, parameters, order, outputs.split() or None)

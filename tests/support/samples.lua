@@ -107,6 +107,9 @@ sample("add", function() return real(2, 3), unit(3), 2.5 end)
 sample("sub", function() return real(2, 3), unit(3), 2.5 end)
 sample("pow", function() return real(2, 3), 2 end)
 sample("pow", function() return real(2, 3), 3 end)
+sample("nextafter", function() return real(2, 3), unit(2, 3) end, {f = function(a, b)
+  return ap.nextafter(a, b) + a
+end})
 for _, name in ipairs {"relu_grad", "leaky_relu_grad", "sigmoid_grad", "tanh_grad", "silu_grad", "gelu_grad",
   "gelu_tanh_grad"} do
   sample(name, function() return unit(2, 3), real(2, 3) end)
