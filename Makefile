@@ -171,7 +171,7 @@ docs: deps-if-missing
 	$(Q)mkdir -p $(BUILD)/docs
 	$(Q)$(BUILD)/apsis -e 'require("apsis.help.manual").write("$(BUILD)/docs")'
 	$(Q)$(BUILD)/apsis tests/support/ops_table.lua $(BUILD)/docs/ops.md
-	@echo 'the manual is in $(BUILD)/docs: start at index.md'
+	@echo 'the manual is in $(BUILD)/docs: start at README.md'
 bench: deps-if-missing
 	@+$(call build,$(BUILD)/apsis)
 	APSIS=$(BUILD)/apsis tests/bench/run $(ARGS)

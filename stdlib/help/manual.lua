@@ -1,5 +1,5 @@
 --- Writes the manual as Markdown, from the documentation in the library's sources (apsis.help.docs): a page for each
---- family of ops and for each module, and an index.
+--- family of ops and for each module, and README.md, which lists them.
 local docs = require "apsis.help.docs"
 
 local manual = {}
@@ -11,6 +11,9 @@ local PAGES = {
   ["train.checkpoint"] = "train",
   ["ap.autograd"] = "autograd",
 }
+
+-- The prompt's own parts are documented for those who change it.
+local function is_public(entry) return not entry.file:find "repl/" and not entry.file:find "help/" end
 
 local function page_of(entry)
   return PAGES[entry.module] or entry.file:match "([%w_]+)%.lua$"
@@ -55,12 +58,12 @@ end
 function manual.pages()
   local all, pages, names = docs.load(), {}, {}
   for _, entry in ipairs(all.entries) do
-    local name = page_of(entry)
-    if not pages[name] then
+    local name = is_public(entry) and page_of(entry)
+    if name and not pages[name] then
       pages[name] = {name = name, title = name, entries = {}, overviews = {}}
       names[#names + 1] = name
     end
-    table.insert(pages[name].entries, entry)
+    if name then table.insert(pages[name].entries, entry) end
   end
   for _, file in ipairs(all.files) do
     local page = pages[file.path:match "([%w_]+)%.lua$"]
@@ -85,19 +88,19 @@ local function save(path, text)
   file:close()
 end
 
---- write: writes the pages and index.md into a folder, which must exist.
+--- write: writes the pages and README.md into a folder, which must exist.
 ---@param folder string
 ---@return integer pages
 function manual.write(folder)
   local pages = manual.pages()
-  local index = {"# The manual of Apsis\n"}
+  local index = {"# The manual of Apsis\n", "- [all ops](ops.md): their dtypes, gradients and devices"}
   for _, page in ipairs(pages) do
     save(("%s/%s.md"):format(folder, page.name), page.text)
     local names = {}
     for i, entry in ipairs(page.entries) do names[i] = code(entry.qualified) end
     index[#index + 1] = ("- [%s](%s.md): %s"):format(page.name, page.name, table.concat(names, ", "))
   end
-  save(folder .. "/index.md", table.concat(index, "\n") .. "\n")
+  save(folder .. "/README.md", table.concat(index, "\n") .. "\n")
   return #pages
 end
 
