@@ -27,9 +27,9 @@ local function session(turns, options)
   end
   if not options.no_end then steps[#steps + 1] = "send \\x04" end
   local path = require("support.files").write(table.concat(steps, "\n") .. "\n")
-  local output, status = sh(("TERM=%s LC_ALL=C.UTF-8 APSIS_HISTORY=%s INPUTRC=/dev/null %s %s 8 %s %s <%s 2>&1"):format(
-    options.term or "dumb", options.history or "", options.environment or "", helper(), quote(program.path),
-    options.arguments or "--no-init", path))
+  local variables = "LC_ALL=C.UTF-8 COLORTERM= INPUTRC=/dev/null " .. (options.environment or "")
+  local output, status = sh(("env TERM=%s %s APSIS_HISTORY=%s %s 8 %s %s <%s 2>&1"):format(options.term or "dumb", variables,
+    options.history or "", helper(), quote(program.path), options.arguments or "--no-init", path))
   truth(status == 0, output)
   return output, tonumber(output:match "\nstatus (%d+)\n$")
 end
@@ -40,7 +40,7 @@ end
 
 test("the prompt greets, prints values of expressions and leaves on Ctrl-D with status 0", function()
   local output, status = session {"> ", "1 + 1\n", "\n2\n", "x = 5\n", "> ",
-    "x, 'a', nil\n", "\n5\ta\tnil\n> ",
+    "x, 'a', nil\n", "\n5\t\"a\"\tnil\n> ",
     "= x * 2\n", "\n10\n> "}
   contains(output, "Apsis, Lua 5.4")
   equal(status, 0)
@@ -48,7 +48,7 @@ end)
 
 test("ap, nn, F, optim and data are there; tensors print themselves", function()
   local output = session {"> ", "ap.ones(2) + 1\n", "> ",
-    "nn.Linear, F.relu(ap.tensor{-1.0}):item(), type(optim), type(data)\n", "0.0\ttable\ttable\n> "}
+    "nn.Linear, F.relu(ap.tensor{-1.0}):item(), type(optim), type(data)\n", "0.0\t\"table\"\t\"table\"\n> "}
   contains(output, "2")
 end)
 
@@ -72,13 +72,15 @@ test("locals live on wherever they stand in the outermost block, and nowhere els
     "do local d = 5 end for i = 1, 1 do local e = i end d, e\n", "\nnil\tnil\n> ",
     "do local d = 5 end if true then local e = 1 end\n", "> ", "d, e\n", "\nnil\tnil\n> ",
     "local m <const> = 1; m = 2\n", "attempt to assign to const variable 'm'\n> ",
-    "local s = 'local z = 1' -- local w = 2\n", "> ", "s, z, w\n", "\nlocal z = 1\tnil\tnil\n> ",
+    "local s = 'local z = 1' -- local w = 2\n", "> ", "s, z, w\n",
+    "\n\"local z = 1\"\tnil\tnil\n> ",
     "local g <close> = setmetatable({}, {__close = function() print 'shut' end})\n", "\nshut\n> ", "g\n", "\nnil\n> "}
 end)
 
 test("a local of the prompt hides a global of its name from the prompt alone", function()
   session {"> ", "local io, type, tostring, string, table, print = 1, 2, 3, 4, 5, 6\n", "> ", "io, type\n",
-    "\n1\t2\n> ", "_G.type(io)\n", "\nnumber\n> ", "ap.ones(2) + 1\n", "2, f32, cpu)\n> ", "x = 5 _G.x\n", "\n5\n> "}
+    "\n1\t2\n> ", "_G.type(io)\n", "\n\"number\"\n> ", "ap.ones(2) + 1\n", "2, f32, cpu)\n> ", "x = 5 _G.x\n",
+    "\n5\n> "}
 end)
 
 test("_ and _1, _2, ... are the last results, and a semicolon keeps a value from being shown", function()
@@ -100,7 +102,7 @@ test("a pasted script runs as one input and shows its last value; an unfinished 
   local output = session({"> ", "\27[200~" .. script:gsub("\n", "\r") .. "\27[201~", "f(n) + 0.5", "\n", "9.5\n", "",
     "> ", "n + f(1)\n", "6\n", "", "> ", "\27[200~x = {\r1,\27[201~", "1,", "\n", ">> ", "2}\n", "> ", "#x + 70\n",
     "72\n", "", "> "},
-    {term = "xterm"})
+    {term = "xterm", environment = "NO_COLOR=1"})
   contains(output, "6\n9.5\n")
 end)
 
@@ -125,7 +127,7 @@ end)
 
 test("lines are edited, also letters of several bytes, and history is kept between sessions", function()
   local history = tmpname()
-  session({"> ", "1 + 2\n", "\n3\n> ", "s = 'aé'\127\127x'\n", "> ", "s\n", "\nax\n> "}, {history = history})
+  session({"> ", "1 + 2\n", "\n3\n> ", "s = 'aé'\127\127x'\n", "> ", "s\n", '\n"ax"\n> '}, {history = history})
   local saved = require("support.files").read(history)
   contains(saved, "1 + 2\n")
   -- Up goes through it: s, s = ..., 1 + 2.
@@ -227,6 +229,44 @@ test("Tab types what is sure and lists what could be meant; files complete in st
     "io.open('" .. folder .. "/so\t):close()\n", "\ntrue\n> "}
   contains(output, "BatchNorm2d")
   program.must("rm -r " .. folder)
+end)
+
+-- The text that the prompt shows of the values of an expression.
+local function shown(code, columns)
+  local show = require "apsis.repl.show"
+  return show.values({colours = 0, columns = columns or 80}, load("local ap = require 'apsis' return " .. code)())
+end
+
+test("values are shown as literals: strings quoted, tables with what they hold, in sorted order", function()
+  equal(shown "1, 2.5, 'a\"b\\n\\t\\\\\\0\\xff', nil, true", '1\t2.5\t"a\\"b\\n\\t\\\\\\x00\\xFF"\tnil\ttrue')
+  equal(shown "{}, {1, 'two', {3}}", '{}\t{1, "two", {3}}')
+  equal(shown "{b = 1, a = {c = 2}, [10] = 'ten', ['x y'] = true, [false] = 0, 7}",
+    '{7, [10] = "ten", a = {c = 2}, b = 1, ["x y"] = true, [false] = 0}')
+  equal(shown "{{{{{1}}}}}", "{{{{{...}}}}}")
+  equal(shown "(function() local t = {1} t.me = t return t end)()", "{1, me = <cycle>}")
+  equal(shown "(function() local s = {1} return {s, s} end)()", "{{1}, {1}}")
+  contains(shown "print, function(a, b, ...) end", "<built-in function>\t<function (a, b, ...), [string ")
+  equal(shown "setmetatable({}, {__tostring = function() return 'mine' end})", "mine")
+  contains(shown "{setmetatable({}, {__tostring = function() error 'no' end})}", "{<table; its __tostring failed: ")
+  equal(shown "{ap.ones(2), ap.ones(30, 30), w = ap.tensor(2)}",
+    "{tensor([1., 1.], 2, f32, cpu), <tensor 30x30, f32, cpu>, w = tensor(2, 0-dim, i64, cpu)}")
+end)
+
+test("tables break into lines where they do not fit, long ones are cut, wide characters count twice", function()
+  equal(shown("{1000, 2000, 3000, 4000}", 20), "{\n  1000, 2000, 3000,\n  4000\n}")
+  equal(shown("{name = 'a long name', other = {1, 2}}", 30), '{\n  name = "a long name",\n  other = {1, 2}\n}')
+  equal(shown("{'日本語', '日本語'}", 20), '{"日本語", "日本語"}')
+  equal(shown("{'日本語', '日本語'}", 19), '{\n  "日本語",\n  "日本語"\n}')
+  local long = shown "(function() local t = {} for i = 1, 1000 do t[i] = i end return t end)()"
+  contains(long, "99, 100")
+  contains(long, "... 900 more")
+  contains(shown "('x'):rep(5000)", ("x"):rep(5000))
+end)
+
+test("colours only on terminals that have them, and not with NO_COLOR", function()
+  contains((session({"> ", "{1, 's'}\n", "> "}, {term = "xterm"})), '{\27[36m1\27[0m, \27[32m"s"\27[0m}')
+  contains((session({"> ", "{1, 's'}\n", "> "}, {term = "xterm", environment = "NO_COLOR=1"})), '{1, "s"}')
+  contains((session {"> ", "{1, 's'}\n", "> "}), '{1, "s"}')
 end)
 
 test("os.exit at the prompt ends it with its status", function()

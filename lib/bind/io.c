@@ -5,6 +5,7 @@
 #include "io/idx.h"
 #include "io/json.h"
 #include "io/npy.h"
+#include "io/png.h"
 #include "io/safetensors.h"
 #include <math.h>
 #include <string.h>
@@ -210,6 +211,22 @@ static int l_save_npz(lua_State *L) {
         lua_pop(L, 1);
     }
     if (!npz_save(ctx(L), op_name(L), path, items, n)) return raise_error(L);
+    return 0;
+}
+
+/* --- PNG ------------------------------------------------------------------------------------------------ */
+
+/* save_png(path, width, height, channels, pixels): a string of bytes, row by row */
+static int l_save_png(lua_State *L) {
+    const char *path = check_path(L, 1);
+    int64_t width = check_int(L, 2), height = check_int(L, 3), channels = check_int(L, 4);
+    if (width < 1 || width > PNG_MOST || height < 1 || height > PNG_MOST || channels < 1 || channels > 4)
+        raise(L, "%s: expected sizes in 1..%d and 1 to 4 channels", op_name(L), PNG_MOST);
+    size_t length;
+    const char *pixels = luaL_checklstring(L, 5, &length);
+    if (length != (size_t)(width * height * channels))
+        bad_argument(L, 5, "a byte for each channel of each pixel");
+    if (!png_save(ctx(L), op_name(L), path, width, height, (int)channels, pixels)) return raise_error(L);
     return 0;
 }
 
@@ -480,6 +497,7 @@ void open_io(lua_State *L) {
         {"save_npy", "io.save_npy", l_save_npy},
         {"npz", "io.load_npz", l_npz},
         {"save_npz", "io.save_npz", l_save_npz},
+        {"save_png", "save", l_save_png},
         {"json_decode", "io.json_decode", l_json_decode},
         {"read_idx", "read_idx", l_read_idx},
         {"csv", "read_csv", l_csv},

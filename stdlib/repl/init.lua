@@ -6,6 +6,7 @@
 
 local compile = require "apsis.repl.compile"
 local lexer = require "apsis.repl.lexer"
+local terminal = require "apsis.terminal"
 
 local repl = {}
 
@@ -13,7 +14,7 @@ local PROMPT, CONTINUATION = "> ", ">> "
 local MAX_FRAMES = 16 -- that an error lists
 local RESULTS = 9     -- that _1 ... _9 hold
 
-local print, xpcall = print, xpcall -- the session may give these names other meanings
+local print, xpcall, io = print, xpcall, io -- the session may give these names other meanings
 
 local pending = nil -- the text of an unfinished input
 local piped = false -- input comes from no terminal
@@ -72,6 +73,13 @@ local function describe(e)
   return table.concat(lines, "\n")
 end
 
+--- How values are shown where `file` leads.
+---@param file file*
+---@return {colours: integer, columns: integer}
+function repl.look(file)
+  return {colours = terminal.colours(file), columns = terminal.columns(file)}
+end
+
 -- The newest result is _ and _1, the one before it _2, and so on.
 local function remember(value)
   if value == nil then return end
@@ -84,7 +92,7 @@ local function finish(wanted, ok, ...)
   if not ok then error((...), 0) end
   if select("#", ...) == 0 then return end
   remember((...))
-  if wanted then print(...) end
+  if wanted then print(require("apsis.repl.show").values(repl.look(io.stdout), ...)) end
 end
 
 -- The lines of an input become the session's, whose numbers messages show.
