@@ -34,6 +34,9 @@ function repl.open(options)
     {"data", "apsis.data"},
   }
   for _, m in ipairs(modules) do _G[m[1]] = require(m[2]) end
+  for _, name in ipairs {"plot", "hist", "imshow"} do
+    rawset(env, name, function(...) return require("apsis.plot")[name](...) end)
+  end
   if not piped and not options:find("quiet", 1, true) then
     print("Apsis, " .. _VERSION .. ". ap, nn, F, optim and data are loaded; Ctrl-D leaves.")
   end

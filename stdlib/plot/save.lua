@@ -1,0 +1,31 @@
+-- Figures and images as files: the name's end says which kind.
+
+local core = require "apsis.core"
+
+local WIDEST = 8192 -- pixels
+
+local function size_of(figure)
+  local width, height = math.tointeger(figure.width), math.tointeger(figure.height)
+  if not width or not height or width < 100 or height < 100 or width > WIDEST or height > WIDEST then
+    error(("save: expected a width and a height in 100..%d pixels, got %s and %s"):format(WIDEST,
+      tostring(figure.width), tostring(figure.height)), 0)
+  end
+  return width, height
+end
+
+local function write(path, bytes)
+  local file <close> = assert(io.open(path, "wb"))
+  assert(file:write(bytes))
+end
+
+return function(figure, path)
+  local kind = type(path) == "string" and path:lower():match "%.(%a+)$"
+  if kind ~= "svg" and kind ~= "png" then
+    error("save: expected a file name that ends in .svg or .png, got " .. tostring(path), 0)
+  end
+  local width, height = size_of(figure)
+  local paper = require(kind == "svg" and "apsis.plot.svg" or "apsis.plot.raster")(width, height)
+  require "apsis.plot.layout"(figure, paper, width, height)
+  if kind == "svg" then return write(path, paper.finish()) end
+  core.formats.save_png(path, width, height, 3, paper.finish())
+end
