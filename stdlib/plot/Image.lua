@@ -43,8 +43,10 @@ end
 
 local KNOWN = {map = true, low = true, high = true}
 
----@param x Tensor
----@param options? {map: string, low: number, high: number}
+--- Image: a picture of a tensor, as plot.imshow makes it.
+---@param x Tensor shape (H, W), (3, H, W) or (H, W, 3)
+---@param options {map: string, low: number, high: number}|nil the colour map ("viridis", "gray"), the
+--- values at its ends
 function Image:init(x, options)
   options = options or {}
   for name in pairs(options) do
