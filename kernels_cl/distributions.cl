@@ -2,17 +2,7 @@
  * number, in f64.
  *   WHICH   0 gamma, 1 Poisson, 2 binomial */
 #include "common.h"
-
-typedef uint word;
-typedef ulong dword;
-#define AS_WORD    as_uint
-#define AS_FLOAT   as_float
-#define SQRT_F32   sqrt
-#define AS_DWORD   as_ulong
-#define AS_DOUBLE  as_double
-#define SQRT_F64   sqrt
-#define RANDOM_F64 1
-#include "core/random_functions.h"
+#include "random_words.h"
 #include "core/distribution_functions.h"
 
 #ifdef KERNEL_draw_each

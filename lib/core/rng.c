@@ -1,23 +1,6 @@
 /* The generator's blocks one at a time, and its counter. Arrays of them are made in cpu/kernels_random.c. */
 #include "core/rng.h"
-#include <string.h>
-
-typedef uint32_t word;
-typedef uint64_t dword;
-static inline word as_word(float x) {
-    word w;
-    memcpy(&w, &x, sizeof w);
-    return w;
-}
-static inline float as_float(word w) {
-    float x;
-    memcpy(&x, &w, sizeof x);
-    return x;
-}
-#define AS_WORD     as_word
-#define AS_FLOAT    as_float
-#define SQRT_F32(x) __builtin_sqrtf(x)
-#include "core/random_functions.h"
+#include "core/random_words.h"
 
 void philox4x32(uint64_t seed, uint64_t counter, uint64_t stream, uint32_t out[4]) {
     out[0] = (uint32_t)counter;

@@ -1,40 +1,6 @@
 /* The loops around core/distribution_functions.h. */
 #include "cpu/distributions.h"
-#include <math.h>
-#include <string.h>
-
-typedef uint32_t word;
-typedef uint64_t dword;
-
-static inline word as_word(float x) {
-    word w;
-    memcpy(&w, &x, sizeof w);
-    return w;
-}
-static inline float as_float(word w) {
-    float x;
-    memcpy(&x, &w, sizeof x);
-    return x;
-}
-static inline dword as_dword(double x) {
-    dword w;
-    memcpy(&w, &x, sizeof w);
-    return w;
-}
-static inline double as_double(dword w) {
-    double x;
-    memcpy(&x, &w, sizeof x);
-    return x;
-}
-
-#define AS_WORD    as_word
-#define AS_FLOAT   as_float
-#define AS_DWORD   as_dword
-#define AS_DOUBLE  as_double
-#define SQRT_F32   sqrtf
-#define SQRT_F64   sqrt
-#define RANDOM_F64 1
-#include "core/random_functions.h"
+#include "core/random_words.h"
 #include "core/distribution_functions.h"
 
 enum { PART = 1024, COST = 50 /* of one number, in elementary operations */ };

@@ -1,43 +1,10 @@
 /* Random blocks and what is made of them: the loops around core/random_functions.h. */
 #include "cpu/kernels_random.h"
 #include "cpu/isa.h"
-#include <math.h>
+#include "core/random_words.h"
 #ifdef __AVX2__
 #include <immintrin.h>
 #endif
-
-typedef uint32_t word;
-typedef uint64_t dword;
-
-static inline word as_word(float x) {
-    word w;
-    __builtin_memcpy(&w, &x, sizeof w);
-    return w;
-}
-static inline float as_float(word w) {
-    float x;
-    __builtin_memcpy(&x, &w, sizeof x);
-    return x;
-}
-static inline dword as_dword(double x) {
-    dword w;
-    __builtin_memcpy(&w, &x, sizeof w);
-    return w;
-}
-static inline double as_double(dword w) {
-    double x;
-    __builtin_memcpy(&x, &w, sizeof x);
-    return x;
-}
-
-#define AS_WORD    as_word
-#define AS_FLOAT   as_float
-#define AS_DWORD   as_dword
-#define AS_DOUBLE  as_double
-#define SQRT_F32   sqrtf
-#define SQRT_F64   sqrt
-#define RANDOM_F64 1
-#include "core/random_functions.h"
 
 #if defined(__AVX2__)
 /* Blocks side by side, each word in the lower half of a 64-bit lane: the multiplication reads lower halves
