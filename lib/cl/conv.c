@@ -94,7 +94,7 @@ bool cl_conv2d(Ctx *c, const ConvShape *s, const Tensor *y, const Tensor *x, con
         ok = (direct || lay_out(c, op, s, &cols, x, first, images, false)) &&
              multiply(c, op, &part, &w, &b, add);
     }
-    if (cols.storage) tensor_release(&cols);
+    tensor_release(&cols);
     return ok;
 }
 
@@ -123,7 +123,7 @@ bool cl_conv2d_input_grad(Ctx *c, const ConvShape *s, const Tensor *gx, const Te
                                        CL_ARGS(arg_tensor(&image), arg_tensor(&cols), arg_int64(images),
                                                arg_struct(s, sizeof *s))));
     }
-    if (cols.storage) tensor_release(&cols);
+    tensor_release(&cols);
     return ok;
 }
 
@@ -147,7 +147,7 @@ bool cl_conv2d_weight_grad(Ctx *c, const ConvShape *s, const Tensor *gw, const T
     flat.ndim = 1;
     flat.size[0] = size, flat.stride[0] = 1;
     ok = ok && cl_reduce(c, op, "sum", &flat, NULL, &each, 1u << 0, NULL, 0);
-    if (rows.storage) tensor_release(&rows);
-    if (each.storage) tensor_release(&each);
+    tensor_release(&rows);
+    tensor_release(&each);
     return ok;
 }

@@ -56,7 +56,7 @@ static bool scan(Ctx *c, const char *op, const Tensor *y, const Tensor *x, DType
                             CL_ARGS(arg_tensor(y), arg_tensor(x), arg_tensor(totals.storage ? &totals : NULL),
                                     arg_struct(&s, sizeof s)));
     }
-    if (totals.storage) tensor_release(&totals);
+    tensor_release(&totals);
     return ok;
 }
 

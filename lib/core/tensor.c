@@ -74,6 +74,7 @@ void tensor_alias(Tensor *out, const Tensor *x) {
 }
 
 void tensor_release(Tensor *t) {
+    if (!t) return;
     if (t->storage) storage_release(t->storage);
     t->storage = NULL;
 }

@@ -63,7 +63,7 @@ bool tensor_new_on(Ctx *c, Tensor *out, Device device, DType dtype, int ndim, co
 bool tensor_new_like(Ctx *c, Tensor *out, DType dtype, const Tensor *x);
 /* Another handle on the same view: shares the storage; the autograd fields start clean. */
 void tensor_alias(Tensor *out, const Tensor *x);
-/* Drops the reference on the storage. */
+/* Drops the reference on the storage, if there is one. NULL is fine, as for free. */
 void tensor_release(Tensor *t);
 
 /* --- reading ---------------------------------------------------------------------------------------- */

@@ -82,16 +82,16 @@ static bool open_operands(Ctx *c, Tensor *a, Tensor *b, Tensor *y, const Tensor 
     if (op_contiguous(c, a, from_a, dtype) && op_contiguous(c, b, from_b, dtype) &&
         tensor_new_on(c, y, from_a->device, dtype, ndim, size))
         return true;
-    release_if_any(a);
-    release_if_any(b);
+    tensor_release(a);
+    tensor_release(b);
     return false;
 }
 
 static bool close_operands(Ctx *c, Tensor *out, Tensor *a, Tensor *b, Tensor *y, DType dtype, bool ok) {
-    release_if_any(a);
-    release_if_any(b);
+    tensor_release(a);
+    tensor_release(b);
     if (ok) return give_as(c, out, y, dtype);
-    release_if_any(y);
+    tensor_release(y);
     return false;
 }
 
@@ -157,7 +157,7 @@ bool op_conv2d(Ctx *c, Tensor *out, const Tensor *x, const Tensor *weight, const
         ok = op_fill_(c, &y, 0);
     else if (ok && !is_empty(&s))
         ok = convolve(c, &s, &y, &a, &b, bias ? &shift : NULL);
-    release_if_any(&shift);
+    tensor_release(&shift);
     return close_operands(c, out, &a, &b, &y, (DType)x->dtype, ok);
 }
 

@@ -536,6 +536,16 @@ bool op_to_dtype(Ctx *c, Tensor *out, const Tensor *x, DType dtype) {
     return false;
 }
 
+bool give_as(Ctx *c, Tensor *out, Tensor *wide, DType dtype) {
+    if ((DType)wide->dtype == dtype) {
+        *out = *wide;
+        return true;
+    }
+    bool ok = op_to_dtype(c, out, wide, dtype);
+    tensor_release(wide);
+    return ok;
+}
+
 /* Conversions happen on the CPU's side: a device need not have the dtype that is left behind. */
 bool op_to(Ctx *c, Tensor *out, const Tensor *x, Device device, DType dtype) {
     out->storage = NULL;
@@ -617,9 +627,7 @@ static bool fill_range(Ctx *c, Tensor *out, Device device, double first, double 
     for (int64_t i = 0; i < n; i++)
         values[i] =
             isnan(last) || i < n / 2 || n == 1 ? first + (double)i * step : last - (double)(n - 1 - i) * step;
-    bool ok = op_to_dtype(c, out, &wide, dtype);
-    tensor_release(&wide);
-    return ok;
+    return give_as(c, out, &wide, dtype);
 }
 
 bool op_arange(Ctx *c, Tensor *out, Device device, double first, double last, double step, DType dtype) {

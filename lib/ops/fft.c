@@ -51,17 +51,6 @@ static bool prepare(Ctx *c, Tensor *ready, const Tensor *x, DType dtype, bool pa
     return op_to_dtype(c, ready, x, dtype);
 }
 
-/* The result in its own dtype; releases `wide`. */
-static bool finish(Ctx *c, Tensor *out, Tensor *wide, bool ok, DType dtype) {
-    if (ok && wide->dtype == dtype) {
-        *out = *wide;
-        return true;
-    }
-    if (ok) ok = op_to_dtype(c, out, wide, dtype);
-    tensor_release(wide);
-    return ok;
-}
-
 bool op_fft_c2c(Ctx *c, Tensor *out, const Tensor *x, uint32_t mask, bool inverse, double scale) {
     out->storage = NULL;
     if (!require_pairs(c, "fft_c2c", x)) return false;
@@ -77,7 +66,9 @@ bool op_fft_c2c(Ctx *c, Tensor *out, const Tensor *x, uint32_t mask, bool invers
     }
     if (ok && from == &ready) ok = op_copy_(c, &wide, &ready); /* no dimensions */
     tensor_release(&ready);
-    return finish(c, out, &wide, ok, result_dtype((DType)x->dtype));
+    if (ok) return give_as(c, out, &wide, result_dtype((DType)x->dtype));
+    tensor_release(&wide);
+    return false;
 }
 
 bool op_fft_r2c(Ctx *c, Tensor *out, const Tensor *x, int dim, bool inverse, double scale) {
@@ -95,7 +86,9 @@ bool op_fft_r2c(Ctx *c, Tensor *out, const Tensor *x, int dim, bool inverse, dou
     bool ok = tensor_new_on(c, &wide, x->device, (DType)ready.dtype, x->ndim + 1, size) &&
               transform(c, "fft_r2c", FFT_R2C, &wide, &ready, dim, x->size[dim], inverse, scale);
     tensor_release(&ready);
-    return finish(c, out, &wide, ok, result_dtype((DType)x->dtype));
+    if (ok) return give_as(c, out, &wide, result_dtype((DType)x->dtype));
+    tensor_release(&wide);
+    return false;
 }
 
 bool op_fft_c2r(Ctx *c, Tensor *out, const Tensor *x, int dim, int64_t n, bool inverse, double scale) {
@@ -113,7 +106,9 @@ bool op_fft_c2r(Ctx *c, Tensor *out, const Tensor *x, int dim, int64_t n, bool i
     bool ok = tensor_new_on(c, &wide, x->device, (DType)ready.dtype, x->ndim - 1, size) &&
               transform(c, "fft_c2r", FFT_C2R, &wide, &ready, dim, n, inverse, scale);
     tensor_release(&ready);
-    return finish(c, out, &wide, ok, result_dtype((DType)x->dtype));
+    if (ok) return give_as(c, out, &wide, result_dtype((DType)x->dtype));
+    tensor_release(&wide);
+    return false;
 }
 
 /* y = a b, all of one dtype; the pairs of a and b lie together. */
@@ -153,5 +148,7 @@ bool op_cmul(Ctx *c, Tensor *out, const Tensor *a, const Tensor *b, bool conj) {
               multiply(c, &wide, &x, &w, conj);
     tensor_release(&x);
     tensor_release(&w);
-    return finish(c, out, &wide, ok, result);
+    if (ok) return give_as(c, out, &wide, result);
+    tensor_release(&wide);
+    return false;
 }

@@ -20,21 +20,4 @@ static inline DType operand_dtype(const Tensor *x, DType t) {
     return x->device == CPU ? compute_dtype(t) : t;
 }
 
-/* Gives the computed tensor out as `dtype`; takes `wide` over (it is released or becomes out). */
-static inline bool give_as(Ctx *c, Tensor *out, Tensor *wide, DType dtype) {
-    if ((DType)wide->dtype == dtype) {
-        *out = *wide;
-        return true;
-    }
-    bool ok = op_to_dtype(c, out, wide, dtype);
-    tensor_release(wide);
-    return ok;
-}
-
-/* Releases the tensor if it holds anything. */
-static inline void release_if_any(Tensor *t) {
-    if (t->storage) tensor_release(t);
-    t->storage = NULL;
-}
-
 #endif

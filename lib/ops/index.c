@@ -58,7 +58,7 @@ bool op_take_along_dim(Ctx *c, Tensor *out, const Tensor *x, const Tensor *index
     if (!tensor_expand(c, &wide_x, x, ndim, x_size, name)) return false;
     bool ok = tensor_expand(c, &wide_index, index, ndim, index_size, name);
     ok = ok && gather(c, out, name, &wide_x, dim, &wide_index);
-    if (wide_index.storage) tensor_release(&wide_index);
+    tensor_release(&wide_index);
     tensor_release(&wide_x);
     return ok;
 }

@@ -6,11 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-static void release_if_any(Tensor *t) {
-    if (t && t->storage) tensor_release(t);
-    if (t) t->storage = NULL;
-}
-
 typedef struct Job {
     DType dtype;
     int64_t m, n, k; /* k: the smaller of m and n, or the number of right sides */
@@ -141,10 +136,10 @@ bool op_qr(Ctx *c, Tensor *q, Tensor *r, const Tensor *a, QrMode mode, const cha
     } else if (ok && q && tensor_numel(q)) {
         set_identity(q);
     }
-    release_if_any(&factored);
+    tensor_release(&factored);
     if (ok) return true;
-    release_if_any(r);
-    release_if_any(q);
+    tensor_release(r);
+    tensor_release(q);
     return false;
 }
 
@@ -198,11 +193,11 @@ bool op_svd(Ctx *c, Tensor *u, Tensor *s, Tensor *vh, const Tensor *a, bool full
         if (tensor_numel(u)) set_identity(u);
         if (tensor_numel(vh)) set_identity(vh);
     }
-    release_if_any(&work);
+    tensor_release(&work);
     if (ok) return true;
-    release_if_any(u);
-    release_if_any(s);
-    release_if_any(vh);
+    tensor_release(u);
+    tensor_release(s);
+    tensor_release(vh);
     return false;
 }
 
@@ -246,8 +241,8 @@ bool op_eigh(Ctx *c, Tensor *values, Tensor *vectors, const Tensor *a, bool uppe
         ok = eigh_all(c, &j, a, op);
     }
     if (ok && vectors) tensor_alias(vectors, &work);
-    release_if_any(&work);
-    if (!ok) release_if_any(values);
+    tensor_release(&work);
+    if (!ok) tensor_release(values);
     return ok;
 }
 
@@ -329,10 +324,10 @@ bool op_eig(Ctx *c, Tensor *values, Tensor *vectors, const Tensor *a, const char
         const Job j = {.dtype = (DType)a->dtype, .n = n, .a = &work, .s = values, .v = vectors};
         ok = eig_all(c, &j, a, op);
     }
-    release_if_any(&work);
+    tensor_release(&work);
     if (ok) return true;
-    release_if_any(values);
-    release_if_any(vectors);
+    tensor_release(values);
+    tensor_release(vectors);
     return false;
 }
 
@@ -434,10 +429,10 @@ bool op_lstsq(Ctx *c, Tensor *x, Tensor *rank, Tensor *singular, const Tensor *a
         ok = op_to_dtype(c, x, &top, (DType)a->dtype);
         tensor_release(&top);
     }
-    release_if_any(&factored);
-    release_if_any(&sides);
+    tensor_release(&factored);
+    tensor_release(&sides);
     if (ok) return true;
-    release_if_any(rank);
-    release_if_any(singular);
+    tensor_release(rank);
+    tensor_release(singular);
     return false;
 }

@@ -5,11 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-static void release_if_any(Tensor *t) {
-    if (t && t->storage) tensor_release(t);
-    if (t) t->storage = NULL;
-}
-
 /* What the steps of this file work on; the strides of a batch are in elements. */
 typedef struct Job {
     const Ctx *c;
@@ -53,8 +48,8 @@ bool op_lu_factor(Ctx *c, Tensor *lu, Tensor *pivots, const Tensor *a, const cha
         ok = each_matrix(c, &loop, lu_step, &job);
     }
     if (ok) return true;
-    release_if_any(lu);
-    release_if_any(pivots);
+    tensor_release(lu);
+    tensor_release(pivots);
     return false;
 }
 
@@ -79,8 +74,8 @@ static bool open_factors(Ctx *c, Tensor *lu_out, Tensor *pivots_out, const Tenso
     }
     return true;
 failed:
-    release_if_any(lu_out);
-    release_if_any(pivots_out);
+    tensor_release(lu_out);
+    tensor_release(pivots_out);
     return false;
 }
 
@@ -114,7 +109,7 @@ bool op_lu_rows(Ctx *c, Tensor *out, const Tensor *pivots, int64_t m, const char
         }
     }
     tensor_release(&dense);
-    if (!ok) release_if_any(out);
+    if (!ok) tensor_release(out);
     return ok;
 }
 
@@ -154,7 +149,7 @@ static bool new_sides(Ctx *c, Tensor *x, const Tensor *a, const Tensor *b, const
     size[ndim + 1] = matrix_cols(b);
     if (!tensor_new(c, x, (DType)a->dtype, ndim + 2, size)) return false;
     if (op_copy_(c, x, b)) return true;
-    release_if_any(x);
+    tensor_release(x);
     return false;
 }
 
@@ -239,8 +234,8 @@ bool op_lu_solve(Ctx *c, Tensor *x, Tensor *info, const Tensor *lu, const Tensor
               solve_all(c, x, &factors, &swaps, adjoint);
     tensor_release(&factors);
     tensor_release(&swaps);
-    if (!ok) release_if_any(x);
-    if (!ok) release_if_any(info);
+    if (!ok) tensor_release(x);
+    if (!ok) tensor_release(info);
     return ok;
 }
 
@@ -271,8 +266,8 @@ bool op_lu_inv(Ctx *c, Tensor *out, Tensor *info, const Tensor *lu, const Tensor
     }
     tensor_release(&factors);
     tensor_release(&swaps);
-    if (!ok) release_if_any(out);
-    if (!ok) release_if_any(info);
+    if (!ok) tensor_release(out);
+    if (!ok) tensor_release(info);
     return ok;
 }
 
@@ -329,7 +324,7 @@ bool op_lu_slogdet(Ctx *c, Tensor *sign, Tensor *logabsdet, const Tensor *lu, co
     }
     tensor_release(&factors);
     tensor_release(&swaps);
-    if (!ok) release_if_any(sign);
+    if (!ok) tensor_release(sign);
     return ok;
 }
 
@@ -376,8 +371,8 @@ bool op_cholesky(Ctx *c, Tensor *out, Tensor *info, const Tensor *a, bool upper,
     if (ok && loop.info)
         ok = ctx_fail(c, "%s: %s is not positive definite (its leading block of %lld rows is not)", op,
                       WHICH(a, loop.failed), (long long)loop.info);
-    if (!ok) release_if_any(out);
-    if (!ok) release_if_any(info);
+    if (!ok) tensor_release(out);
+    if (!ok) tensor_release(info);
     return ok;
 }
 
@@ -407,7 +402,7 @@ bool op_solve_triangular(Ctx *c, Tensor *x, const Tensor *a, const Tensor *b, bo
     if (is_plain(a))
         tensor_alias(&triangle, a);
     else if (!op_to_dtype(c, &triangle, a, (DType)a->dtype)) {
-        release_if_any(x);
+        tensor_release(x);
         return false;
     }
     const int64_t n = matrix_rows(a), k = matrix_cols(x);
@@ -429,6 +424,6 @@ bool op_solve_triangular(Ctx *c, Tensor *x, const Tensor *a, const Tensor *b, bo
                        .inner_threads = true};
     bool ok = tensor_numel(x) == 0 || each_matrix(c, &loop, triangular_step, &job);
     tensor_release(&triangle);
-    if (!ok) release_if_any(x);
+    if (!ok) tensor_release(x);
     return ok;
 }

@@ -45,7 +45,7 @@ typedef struct Pair {
 
 static void close_pair(Pair *p) {
     Tensor *const operands[] = {&p->x, &p->t, &p->w, &p->pos};
-    for (int i = 0; i < 4; i++) release_if_any(operands[i]);
+    for (int i = 0; i < 4; i++) tensor_release(operands[i]);
 }
 
 static bool open_weight(Ctx *c, const char *name, Tensor *dense, const Tensor *w, const Tensor *x,
@@ -108,7 +108,7 @@ static bool device_pair_loss(Ctx *c, const char *name, Tensor *out, const Pair *
     const bool each = r == LOSS_NONE;
     if (!tensor_new_on(c, out, p->x.device, p->dtype, each ? p->x.ndim : 0, p->x.size)) return false;
     if (cl_pair_loss(c, &loss, out, each, r == LOSS_MEAN)) return true;
-    release_if_any(out);
+    tensor_release(out);
     return false;
 }
 
@@ -120,8 +120,8 @@ static bool device_pair_grad(Ctx *c, const char *name, Tensor *gx, const Tensor 
         require_same_device(c, name, g, &p->x) && check_gradient(c, name, g, p->loss.n, r) &&
         op_contiguous(c, &factor, g, p->dtype) && tensor_new_like(c, gx, p->dtype, &p->x) &&
         cl_pair_loss_grad(c, &loss, gx, &factor, r == LOSS_NONE, r == LOSS_MEAN ? 1 / (double)p->loss.n : 1);
-    release_if_any(&factor);
-    if (!ok) release_if_any(gx);
+    tensor_release(&factor);
+    if (!ok) tensor_release(gx);
     return ok;
 }
 
@@ -161,7 +161,7 @@ static bool pair_loss(Ctx *c, const char *name, Tensor *out, Pair *p, Reduction 
     ok = ok && cpu_pair_loss(c, &p->loss, each ? tensor_data(&wide) : NULL, &sum);
     close_pair(p);
     if (!ok) {
-        release_if_any(&wide);
+        tensor_release(&wide);
         return false;
     }
     if (each) return give_as(c, out, &wide, p->dtype);
@@ -181,9 +181,9 @@ static bool pair_loss_grad(Ctx *c, const char *name, Tensor *gx, const Tensor *g
               cpu_pair_loss_grad(c, &p->loss, tensor_data(&wide), each.storage ? tensor_data(&each) : NULL,
                                  r == LOSS_MEAN ? factor / (double)p->loss.n : factor);
     close_pair(p);
-    release_if_any(&each);
+    tensor_release(&each);
     if (ok) return give_as(c, gx, &wide, p->dtype);
-    release_if_any(&wide);
+    tensor_release(&wide);
     return false;
 }
 
@@ -248,9 +248,9 @@ typedef struct Classes {
 } Classes;
 
 static void close_classes(Ctx *c, Classes *k) {
-    release_if_any(&k->x);
-    release_if_any(&k->target);
-    release_if_any(&k->weight);
+    tensor_release(&k->x);
+    tensor_release(&k->target);
+    tensor_release(&k->weight);
     if (k->w) ctx_scratch_free(c, k->w);
 }
 
@@ -344,7 +344,7 @@ static bool device_class_loss(Ctx *c, Tensor *out, Classes *k, const ClassOption
     bool ok = tensor_new_on(c, out, k->target.device, k->loss.dtype, each ? k->ndim : 0, k->size) &&
               cl_class_loss(c, &loss, out, each, o->reduction == LOSS_MEAN);
     close_classes(c, k);
-    if (!ok) release_if_any(out);
+    if (!ok) tensor_release(out);
     return ok;
 }
 
@@ -357,9 +357,9 @@ static bool device_class_grad(Ctx *c, Tensor *gx, const Tensor *g, const Tensor 
               op_contiguous(c, &factor, g, k->loss.dtype) &&
               tensor_new_on(c, gx, k->target.device, k->loss.dtype, x->ndim, x->size) &&
               cl_class_loss_grad(c, &loss, gx, &factor, o->reduction == LOSS_NONE, o->reduction == LOSS_MEAN);
-    release_if_any(&factor);
+    tensor_release(&factor);
     close_classes(c, k);
-    if (!ok) release_if_any(gx);
+    if (!ok) tensor_release(gx);
     return ok;
 }
 
@@ -375,7 +375,7 @@ bool op_class_loss(Ctx *c, Tensor *out, const Tensor *x, const Tensor *target, c
               cpu_class_loss(c, &k.loss, each ? tensor_data(&wide) : NULL, &sum, &weight);
     close_classes(c, &k);
     if (!ok) {
-        release_if_any(&wide);
+        tensor_release(&wide);
         return false;
     }
     if (each) return give_as(c, out, &wide, (DType)x->dtype);
@@ -397,8 +397,8 @@ bool op_class_loss_grad(Ctx *c, Tensor *gx, const Tensor *g, const Tensor *x, co
         ok && tensor_new_like(c, &wide, k.loss.dtype, x) &&
         cpu_class_loss_grad(c, &k.loss, tensor_data(&wide), each.storage ? tensor_data(&each) : NULL, factor);
     close_classes(c, &k);
-    release_if_any(&each);
+    tensor_release(&each);
     if (ok) return give_as(c, gx, &wide, (DType)x->dtype);
-    release_if_any(&wide);
+    tensor_release(&wide);
     return false;
 }

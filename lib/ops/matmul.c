@@ -172,17 +172,6 @@ static int result_shape(const Batch *batch, const Tensor *a, const Tensor *b, in
     return ndim;
 }
 
-/* The result as it was computed becomes `out` in the dtype wanted. `y` is released or given away. */
-static bool deliver(Ctx *c, Tensor *out, Tensor *y, DType dtype) {
-    if (y->dtype == dtype) {
-        *out = *y;
-        return true;
-    }
-    bool ok = op_to_dtype(c, out, y, dtype);
-    tensor_release(y);
-    return ok;
-}
-
 /* A tall product is one for the device too. */
 static bool device_product(Ctx *c, const Tensor *y, const Batch *batch, const Tensor *a, const Tensor *b,
                            double beta, const char *op) {
@@ -221,7 +210,7 @@ bool op_matmul(Ctx *c, Tensor *out, const Tensor *a, const Tensor *b, const char
     }
     tensor_release(&x);
     tensor_release(&w);
-    if (ok) return deliver(c, out, &y, (DType)a->dtype);
+    if (ok) return give_as(c, out, &y, (DType)a->dtype);
     tensor_release(&y);
     return false;
 }
@@ -251,7 +240,7 @@ bool op_linear(Ctx *c, Tensor *out, const Tensor *x, const Tensor *w, const Tens
               (!bias || op_copy_(c, &y, bias)) && product(c, &y, &batch, &a, &b, bias ? 1 : 0, "linear");
     tensor_release(&a);
     tensor_release(&b);
-    if (ok) return deliver(c, out, &y, (DType)x->dtype);
+    if (ok) return give_as(c, out, &y, (DType)x->dtype);
     tensor_release(&y);
     return false;
 }

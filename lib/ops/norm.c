@@ -22,16 +22,12 @@ typedef struct Result {
 /* Gives the results as `dtype` where ok, else frees them. */
 static bool give_all(Ctx *c, Result *r, int count, DType dtype, bool ok) {
     for (int i = 0; i < count; i++) {
-        if (!r[i].out) {
-            release_if_any(&r[i].wide);
-        } else if (ok) {
+        if (ok && r[i].out)
             ok = give_as(c, r[i].out, &r[i].wide, dtype);
-        } else {
-            release_if_any(&r[i].wide);
-        }
+        else
+            tensor_release(&r[i].wide);
     }
-    for (int i = 0; i < count && !ok; i++)
-        if (r[i].out) release_if_any(r[i].out);
+    for (int i = 0; i < count && !ok; i++) tensor_release(r[i].out);
     return ok;
 }
 
@@ -136,9 +132,9 @@ bool op_row_norm(Ctx *c, Tensor *out, const Tensor *x, const Tensor *weight, con
     const DType t = operand_dtype(x, (DType)x->dtype);
     bool ok = op_contiguous(c, &dense, x, t) && open_affine(c, &w, &b, x, weight, bias) &&
               tensor_new_like(c, &y.wide, t, x) && normalise_rows(c, &y.wide, &dense, &w, &b, rows, n, r);
-    release_if_any(&dense);
-    release_if_any(&w);
-    release_if_any(&b);
+    tensor_release(&dense);
+    tensor_release(&w);
+    tensor_release(&b);
     return give_all(c, &y, 1, (DType)x->dtype, ok);
 }
 
@@ -156,9 +152,9 @@ bool op_row_norm_grad(Ctx *c, Tensor *gx, Tensor *gw, Tensor *gb, const Tensor *
               new_weight_grad(c, &result[1], x, r->ndim, r->size) &&
               new_weight_grad(c, &result[2], x, r->ndim, r->size) &&
               rows_grad(c, result, &dense_g, &dense_x, &w, rows, n, r);
-    release_if_any(&dense_g);
-    release_if_any(&dense_x);
-    release_if_any(&w);
+    tensor_release(&dense_g);
+    tensor_release(&dense_x);
+    tensor_release(&w);
     return give_all(c, result, 3, (DType)x->dtype, ok);
 }
 
@@ -226,8 +222,8 @@ static bool device_by_source(Ctx *c, const Tensor *y, const Tensor *x, NormView 
     const DType t = affine_dtype(x, s->mean, NULL);
     bool ok = op_contiguous(c, &mean, s->mean, t) && op_contiguous(c, &var, s->var, t) &&
               cl_batch_norm_given(c, &o, y, x, &mean, &var, w, b);
-    release_if_any(&mean);
-    release_if_any(&var);
+    tensor_release(&mean);
+    tensor_release(&var);
     return ok;
 }
 
@@ -241,10 +237,10 @@ static bool device_batch_norm(Ctx *c, Tensor *out, const Tensor *x, NormView v, 
     bool ok = op_contiguous(c, &dense, x, (DType)x->dtype) && open_affine(c, &w, &b, x, weight, bias) &&
               tensor_new_like(c, out, (DType)x->dtype, x) &&
               device_by_source(c, out, &dense, v, if_any(&w), if_any(&b), s);
-    release_if_any(&dense);
-    release_if_any(&w);
-    release_if_any(&b);
-    if (!ok) release_if_any(out);
+    tensor_release(&dense);
+    tensor_release(&w);
+    tensor_release(&b);
+    if (!ok) tensor_release(out);
     return ok;
 }
 
@@ -268,10 +264,10 @@ static bool device_group_norm(Ctx *c, Tensor *out, const Tensor *x, NormView v, 
     bool ok = op_contiguous(c, &dense, x, (DType)x->dtype) && open_affine(c, &w, &b, x, weight, bias) &&
               tensor_new_like(c, out, (DType)x->dtype, x) &&
               (tensor_numel(x) == 0 || cl_row_norm(c, &r, out, &dense, if_any(&w), if_any(&b)));
-    release_if_any(&dense);
-    release_if_any(&w);
-    release_if_any(&b);
-    if (!ok) release_if_any(out);
+    tensor_release(&dense);
+    tensor_release(&w);
+    tensor_release(&b);
+    if (!ok) tensor_release(out);
     return ok;
 }
 
@@ -294,9 +290,9 @@ static bool device_channel_grad(Ctx *c, const char *name, Result *r, const Tenso
         const ClBatchNorm o = {.n = v.n, .c = v.c, .s = v.s, .eps = eps};
         ok = cl_batch_norm_grad(c, &o, gx, if_any(gw), if_any(gb), &dense_g, &dense_x, if_any(&w));
     }
-    release_if_any(&dense_g);
-    release_if_any(&dense_x);
-    release_if_any(&w);
+    tensor_release(&dense_g);
+    tensor_release(&dense_x);
+    tensor_release(&w);
     return give_all(c, r, 3, (DType)x->dtype, ok);
 }
 
@@ -328,7 +324,7 @@ static bool batch_norm(Ctx *c, Tensor *out, const Tensor *x, NormView v, double 
         channel_values(c, "batch_norm", "bias", bias, x, &b) && op_contiguous(c, &dense, x, compute) &&
         tensor_new_like(c, &y.wide, compute, x) &&
         cpu_batch_norm(c, tensor_data(&y.wide), tensor_data(&dense), compute, v, mean, var, given, w, b, eps);
-    release_if_any(&dense);
+    tensor_release(&dense);
     free_values(c, w);
     free_values(c, b);
     return give_all(c, &y, 1, (DType)x->dtype, ok);
@@ -410,7 +406,7 @@ bool op_group_norm(Ctx *c, Tensor *out, const Tensor *x, int64_t groups, const T
               channel_values(c, "group_norm", "bias", bias, x, &b) && op_contiguous(c, &dense, x, compute) &&
               tensor_new_like(c, &y.wide, compute, x) &&
               cpu_group_norm(c, tensor_data(&y.wide), tensor_data(&dense), compute, v, groups, w, b, eps);
-    release_if_any(&dense);
+    tensor_release(&dense);
     free_values(c, w);
     free_values(c, b);
     return give_all(c, &y, 1, (DType)x->dtype, ok);
@@ -438,8 +434,8 @@ static bool channel_grad(Ctx *c, const char *name, Tensor *gx, Tensor *gw, Tenso
         ok = groups ? cpu_group_norm_grad(c, to, to_w, to_b, from_g, from_x, compute, v, groups, w, eps)
                     : cpu_batch_norm_grad(c, to, to_w, to_b, from_g, from_x, compute, v, w, eps);
     }
-    release_if_any(&dense_g);
-    release_if_any(&dense_x);
+    tensor_release(&dense_g);
+    tensor_release(&dense_x);
     free_values(c, w);
     return give_all(c, r, 3, (DType)x->dtype, ok);
 }

@@ -15,6 +15,9 @@ bool op_copy_(Ctx *c, Tensor *dst, const Tensor *x);
 bool op_assign_(Ctx *c, const char *name, Tensor *dst, const Tensor *x);
 /* A contiguous copy in another dtype (or the same). */
 bool op_to_dtype(Ctx *c, Tensor *out, const Tensor *x, DType dtype);
+/* Gives a computed tensor out in the dtype that the op promises; takes `wide` over (it is released or becomes
+ * out). */
+bool give_as(Ctx *c, Tensor *out, Tensor *wide, DType dtype);
 /* x on a device in a dtype: itself (another handle) where nothing changes and it is contiguous, else a copy.
  */
 bool op_to(Ctx *c, Tensor *out, const Tensor *x, Device device, DType dtype);

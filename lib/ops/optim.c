@@ -20,8 +20,7 @@ typedef struct Operands {
 } Operands;
 
 static void release(Operands *o) {
-    for (int i = 0; i < PARTS; i++)
-        if (o->copy[i].storage) tensor_release(&o->copy[i]);
+    for (int i = 0; i < PARTS; i++) tensor_release(&o->copy[i]);
 }
 
 static bool open_operands(Ctx *c, const char *op, Operands *o) {

@@ -142,10 +142,10 @@ static bool max_pool(Ctx *c, const char *op, Tensor *out, const Tensor *x, const
         ok = cl_max(c, op, &y, &a, &b, &p, task);
     else if (ok)
         ok = (task != GRADIENT || op_fill_(c, &y, 0)) && cpu_max_pool(c, &y, &a, &b, &p, task);
-    release_if_any(&a);
-    release_if_any(&b);
+    tensor_release(&a);
+    tensor_release(&b);
     if (ok) return give_as(c, out, &y, task == PLACE ? I64 : (DType)x->dtype);
-    release_if_any(&y);
+    tensor_release(&y);
     return false;
 }
 
@@ -235,9 +235,9 @@ static bool avg_pool(Ctx *c, const char *op, Tensor *out, const Tensor *in, bool
         ok = cl_avg_pool(c, op, &y, &a, gradient, &rows, &cols, scale);
     else if (ok)
         ok = (!gradient || op_fill_(c, &y, 0)) && cpu_avg_pool(c, &y, &a, gradient, &rows, &cols, scale);
-    release_if_any(&a);
+    tensor_release(&a);
     if (ok) return give_as(c, out, &y, (DType)in->dtype);
-    release_if_any(&y);
+    tensor_release(&y);
     return false;
 }
 

@@ -120,13 +120,7 @@ static bool reduce(Ctx *c, Tensor *out, const Tensor *x, ReduceOp op, ReduceOp q
         if (!op_to_dtype(c, &converted, x, native)) return false;
         bool ok = reduce(c, &wide, &converted, op, q_op, name, mask, keepdim, p);
         tensor_release(&converted);
-        if (!ok || result_dtype(op, from) == wide.dtype) {
-            *out = wide;
-            return ok;
-        }
-        ok = op_to_dtype(c, out, &wide, result_dtype(op, from));
-        tensor_release(&wide);
-        return ok;
+        return ok && give_as(c, out, &wide, result_dtype(op, from));
     }
     if (q_op < 0) return pass(c, out, x, op, mask, keepdim, as, NULL, p);
     Tensor q;
@@ -152,13 +146,7 @@ bool op_reduce_as(Ctx *c, Tensor *out, const Tensor *x, ReduceOp op, const char 
     if (!op_to_dtype(c, &converted, x, dtype)) return false;
     bool ok = op_reduce(c, &wide, &converted, op, name, mask, keepdim);
     tensor_release(&converted);
-    if (!ok || wide.dtype == dtype) {
-        *out = wide;
-        return ok;
-    }
-    ok = op_to_dtype(c, out, &wide, dtype);
-    tensor_release(&wide);
-    return ok;
+    return ok && give_as(c, out, &wide, dtype);
 }
 
 bool op_norm(Ctx *c, Tensor *out, const Tensor *x, double p, uint32_t mask, bool keepdim) {

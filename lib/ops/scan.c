@@ -51,13 +51,7 @@ bool op_scan(Ctx *c, Tensor *out, const Tensor *x, int kind, const char *name, i
     bool ok = scan_native(c, native == from ? out : &wide, &row, kernel, dim, reverse);
     tensor_release(&row);
     if (!ok || native == from) return ok;
-    if (!dtype_is_float(from)) {
-        *out = wide;
-        return true;
-    }
-    ok = op_to_dtype(c, out, &wide, from);
-    tensor_release(&wide);
-    return ok;
+    return give_as(c, out, &wide, dtype_is_float(from) ? from : (DType)wide.dtype);
 }
 
 bool op_scan_as(Ctx *c, Tensor *out, const Tensor *x, int kind, const char *name, int dim, bool reverse,
@@ -67,13 +61,7 @@ bool op_scan_as(Ctx *c, Tensor *out, const Tensor *x, int kind, const char *name
     if (!op_to_dtype(c, &converted, x, dtype)) return false;
     bool ok = op_scan(c, &wide, &converted, kind, name, dim, reverse);
     tensor_release(&converted);
-    if (!ok || wide.dtype == dtype) {
-        *out = wide;
-        return ok;
-    }
-    ok = op_to_dtype(c, out, &wide, dtype);
-    tensor_release(&wide);
-    return ok;
+    return ok && give_as(c, out, &wide, dtype);
 }
 
 /* --- cummax, cummin
@@ -107,12 +95,8 @@ bool op_cumulative_extreme(Ctx *c, Tensor *values, Tensor *index, const Tensor *
               (cpu ? extreme_native(c, &wide, index, &dense, dim, smallest)
                    : cl_scan_extreme(c, name, &wide, index, &dense, dim, smallest));
     tensor_release(&dense);
-    if (ok && native == from) {
-        *values = wide;
-        return true;
-    }
-    ok = ok && op_to_dtype(c, values, &wide, from);
+    if (ok && give_as(c, values, &wide, from)) return true;
     tensor_release(&wide);
-    if (!ok) tensor_release(index);
-    return ok;
+    tensor_release(index);
+    return false;
 }

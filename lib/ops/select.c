@@ -110,12 +110,7 @@ bool op_select_rank(Ctx *c, Tensor *values, Tensor *index, const Tensor *x, cons
     if (!ok) return false;
     ok = select_shaped(c, &v, index, &lanes, name, rank, k, flat ? 0 : dim, ndim, size);
     tensor_release(&lanes);
-    if (!ok || native == from) {
-        if (ok) *values = v;
-        return ok;
-    }
-    ok = op_to_dtype(c, values, &v, from);
-    tensor_release(&v);
-    if (!ok && index) tensor_release(index);
-    return ok;
+    if (!ok || give_as(c, values, &v, from)) return ok;
+    tensor_release(index);
+    return false;
 }

@@ -32,9 +32,9 @@ bool op_softmax(Ctx *c, Tensor *out, const Tensor *x, const char *name, int dim,
     const DType t = operand_dtype(x, dtype);
     bool ok = op_contiguous(c, &dense, x, t) && tensor_new_like(c, &wide, t, x) &&
               compute(c, name, &wide, &dense, dim, form);
-    release_if_any(&dense);
+    tensor_release(&dense);
     if (ok) return give_as(c, out, &wide, dtype);
-    release_if_any(&wide);
+    tensor_release(&wide);
     return false;
 }
 
@@ -48,9 +48,9 @@ bool op_softmax_grad(Ctx *c, Tensor *gx, const Tensor *g, const Tensor *y, const
     const DType t = operand_dtype(y, (DType)y->dtype);
     bool ok = op_contiguous(c, &dense_g, g, t) && op_contiguous(c, &dense_y, y, t) &&
               tensor_new_like(c, &wide, t, y) && compute_grad(c, name, &wide, &dense_g, &dense_y, dim, form);
-    release_if_any(&dense_g);
-    release_if_any(&dense_y);
+    tensor_release(&dense_g);
+    tensor_release(&dense_y);
     if (ok) return give_as(c, gx, &wide, (DType)y->dtype);
-    release_if_any(&wide);
+    tensor_release(&wide);
     return false;
 }
