@@ -1,4 +1,4 @@
-/* Elementwise ops, copies, fills and ranges on a device: what lib/ops/elementwise.c calls. */
+/* Elementwise ops, copies, fills and ranges on a device: what lib/ops/elementwise_loop.c and copy.c call. */
 #ifndef APSIS_CL_ELEMENTWISE_H
 #define APSIS_CL_ELEMENTWISE_H
 

@@ -1,19 +1,10 @@
-/* Elementwise ops: rules first, then one loop that feeds contiguous chunks of a compute type to the kernels.
- *
- * Operands that are contiguous in the loop and already of the compute type go to the kernel as they are; all
- * others are gathered (and converted) into a buffer of CHUNK elements. So each op needs one contiguous kernel
- * a compute type, and strided, broadcast and mixed operands run at nearly its speed. */
-#include "ops/elementwise.h"
+/* Elementwise ops: dtype rules, broadcasting and in-place forms before the loop of ops/elementwise_loop.c. */
+#include "ops/elementwise_loop.h"
 #include "cl/device.h"
-#include "cl/elementwise.h"
-#include "core/loop.h"
-#include "ops/index_loop.h"
 #include "ops/ops.h"
 #include "ops/reduce.h"
 #include <math.h>
 #include <string.h>
-
-enum { CHUNK = 512, VECTOR = 16, COMPUTE_BYTES = 8 };
 
 #define INFO(op, op_rule, op_arity, p1, v1, p2, v2, ...)                                                     \
     {.name = #op,                                                                                            \
@@ -32,171 +23,6 @@ const ElementwiseInfo elementwise_info[EW_COUNT] = {
 };
 #undef UNARY
 #undef BINARY
-
-static const struct ElementwiseKernels *kernels(void) {
-    return ISA_SELECT(elementwise_kernels);
-}
-
-static Compute compute_of(DType t) {
-    return t == F64 ? COMPUTE_F64 : dtype_is_float(t) ? COMPUTE_F32 : COMPUTE_I64;
-}
-
-static DType dtype_of_compute(Compute k) {
-    return k == COMPUTE_F32 ? F32 : k == COMPUTE_F64 ? F64 : I64;
-}
-
-/* --- the loop
- * -------------------------------------------------------------------------------------------------- */
-
-typedef struct Stream {
-    char *base;
-    int64_t bytes; /* of one element */
-    DType dtype;
-    bool direct; /* goes to the kernel as it lies in memory */
-    bool constant;
-} Stream;
-
-typedef struct Run {
-    const Loop *loop;
-    ElementwiseKernel kernel; /* NULL: copy operand 1 */
-    const double *p;
-    Compute compute;
-    bool pad; /* feed whole vectors only, so that an element's value does not depend on its place */
-    Stream stream[LOOP_OPERANDS];
-    StoreKernel store;
-    LoadKernel load[LOOP_OPERANDS];
-} Run;
-
-/* The value of `bytes` at `buffer`, `n` times over. */
-static void repeat(char *buffer, int64_t bytes, int64_t n) {
-    if (bytes == sizeof(uint32_t)) {
-        uint32_t *to = (uint32_t *)buffer, value = *to;
-        for (int64_t i = 1; i < n; i++) to[i] = value;
-    } else {
-        uint64_t *to = (uint64_t *)buffer, value = *to;
-        for (int64_t i = 1; i < n; i++) to[i] = value;
-    }
-}
-
-/* Walks `n` positions from `position` in inner runs; calls back with each run of the operand. */
-static void gather(const Run *r, int k, int64_t position, int64_t n, char *buffer, int64_t buffer_bytes) {
-    const Loop *l = r->loop;
-    int64_t at[MAX_DIMS], inner = l->ndim - 1, step = l->stride[k][inner];
-    int64_t offset = loop_offset(l, k, position, at);
-    const Stream *s = &r->stream[k];
-    while (n > 0) {
-        int64_t run = l->size[inner] - at[inner];
-        if (run > n) run = n;
-        if (k == 0)
-            r->store(run, s->base + offset * s->bytes, step, buffer);
-        else
-            r->load[k](step ? run : 1, buffer, s->base + offset * s->bytes, step);
-        if (k > 0 && step == 0) repeat(buffer, buffer_bytes, run);
-        buffer += run * buffer_bytes;
-        n -= run;
-        at[inner] += run;
-        offset += run * step;
-        for (int64_t d = inner; d > 0 && at[d] == l->size[d]; d--) {
-            offset += l->stride[k][d - 1] - at[d] * l->stride[k][d];
-            at[d] = 0;
-            at[d - 1]++;
-        }
-    }
-}
-
-static void call_kernel(const Run *r, int64_t n, char *y, int64_t y_bytes, const char *a, const char *b) {
-    int64_t whole = r->pad ? n / VECTOR * VECTOR : n, rest = n - whole;
-    int64_t bytes = (int64_t)dtype_size(dtype_of_compute(r->compute));
-    if (whole) r->kernel(whole, y, a, b, r->p);
-    if (!rest) return;
-    _Alignas(64) char a_tail[VECTOR * COMPUTE_BYTES], b_tail[VECTOR * COMPUTE_BYTES],
-        y_tail[VECTOR * COMPUTE_BYTES];
-    for (int64_t i = 0; i < VECTOR; i++) {
-        int64_t from = whole + (i < rest ? i : rest - 1);
-        memcpy(a_tail + i * bytes, a + from * bytes, (size_t)bytes);
-        if (b) memcpy(b_tail + i * bytes, b + from * bytes, (size_t)bytes);
-    }
-    r->kernel(VECTOR, y_tail, a_tail, b ? b_tail : NULL, r->p);
-    memcpy(y + whole * y_bytes, y_tail, (size_t)(rest * y_bytes));
-}
-
-static void run_range(const Run *r, int64_t begin, int64_t end) {
-    _Alignas(64) char buffer[3][CHUNK * COMPUTE_BYTES];
-    int operands = r->loop->operands;
-    int64_t compute_bytes = (int64_t)dtype_size(dtype_of_compute(r->compute));
-    bool all_direct = true;
-    for (int k = 0; k < operands; k++) all_direct &= r->stream[k].direct;
-    for (int k = 1; k < operands; k++)
-        if (r->stream[k].constant) r->load[k](CHUNK, buffer[k], r->stream[k].base, 0);
-
-    for (int64_t at = begin; at < end;) {
-        int64_t n = all_direct || end - at < CHUNK ? end - at : CHUNK;
-        const char *in[3] = {NULL, NULL, NULL};
-        for (int k = 1; k < operands; k++) {
-            const Stream *s = &r->stream[k];
-            in[k] = s->direct ? s->base + at * s->bytes : buffer[k];
-            if (!s->direct && !s->constant) gather(r, k, at, n, buffer[k], compute_bytes);
-        }
-        const Stream *y = &r->stream[0];
-        char *out = y->direct ? y->base + at * y->bytes : buffer[0];
-        if (r->kernel)
-            call_kernel(r, n, out, y->direct ? y->bytes : compute_bytes, in[1], in[2]);
-        else
-            out = (char *)in[1];
-        if (!y->direct) gather(r, 0, at, n, out, compute_bytes);
-        at += n;
-    }
-}
-
-/* Work of one element relative to an add: transcendental functions cost about ten. */
-static int64_t cost(ElementwiseOp op) {
-    return elementwise_info[op].rule == FLOATING && op != EW_div ? 8 : 1;
-}
-
-/* Runs the op (-1: a copy) over operands of one shape; t[0] is the result. On a device, operands that lie on
- * the CPU are numbers. */
-static bool run_loop(Ctx *c, int operands, const Tensor *const *t, Compute compute, int op, const double *p) {
-    if (t[0]->device != CPU)
-        return cl_elementwise(c, op < 0 ? "copy" : elementwise_info[op].name, operands, t,
-                              dtype_of_compute(compute), p);
-    Loop loop;
-    loop_build(&loop, operands, t);
-    if (loop.numel == 0) return true;
-    const struct ElementwiseKernels *table = kernels();
-    bool predicate = op >= 0 && elementwise_info[op].rule == PREDICATE;
-    Run r = {.loop = &loop,
-             .kernel = op >= 0 ? table->op[op][compute] : NULL,
-             .p = p,
-             .compute = compute,
-             .pad = op >= 0 && elementwise_info[op].rule == FLOATING};
-    for (int k = 0; k < operands; k++) {
-        DType dtype = (DType)t[k]->dtype;
-        DType native = k == 0 && predicate ? BOOL : dtype_of_compute(compute);
-        Stream *s = &r.stream[k];
-        *s = (Stream){.base = tensor_data(t[k]), .bytes = (int64_t)dtype_size(dtype), .dtype = dtype};
-        s->direct = dtype == native && loop_is_linear(&loop, k);
-        s->constant = k > 0 && !s->direct && loop_is_constant(&loop, k);
-        r.load[k] = table->load[dtype][compute];
-    }
-    if (r.kernel == NULL) r.stream[0].direct = false;
-    r.store = table->store[t[0]->dtype][compute];
-    /* A predicate's result is bytes: a strided one is stored from bytes, element by element. */
-    if (predicate && !r.stream[0].direct)
-        return ctx_fail(c, "internal: a predicate writes to a dense result");
-
-    int threads = ctx_threads(c, loop.numel * (op >= 0 ? cost((ElementwiseOp)op) : 1));
-    if (threads == 1) {
-        run_range(&r, 0, loop.numel);
-        return true;
-    }
-    int64_t blocks = (loop.numel + CHUNK - 1) / CHUNK;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int part = 0; part < threads; part++) {
-        int64_t begin = blocks * part / threads * CHUNK, end = blocks * (part + 1) / threads * CHUNK;
-        run_range(&r, begin, end < loop.numel ? end : loop.numel);
-    }
-    return true;
-}
 
 /* --- dtype rules
  * --------------------------------------------------------------------------------------------------- */
@@ -278,28 +104,6 @@ static bool refuse_integers(Ctx *c, ElementwiseOp op, const Tensor *b) {
  * -----------------------------------------------------------------------------------------------------------
  */
 
-/* A number as a 0-dim tensor whose storage lives in `room`. */
-typedef struct NumberRoom {
-    Storage storage;
-    union {
-        double f;
-        int64_t i;
-    } value;
-} NumberRoom;
-
-static void number_tensor(Tensor *t, NumberRoom *room, const Operand *o) {
-    *t = (Tensor){.storage = &room->storage};
-    room->storage.data = &room->value;
-    atomic_init(&room->storage.refs, 1);
-    if (o->is_integer || o->is_boolean) {
-        room->value.i = o->integer;
-        t->dtype = I64;
-    } else {
-        room->value.f = o->number;
-        t->dtype = F64;
-    }
-}
-
 /* Where all operands with more than one element lie in the same permuted order, the result does too, as in
  * PyTorch. */
 static void keep_order(Tensor *out, const Tensor *const *in, int n) {
@@ -325,24 +129,6 @@ static void keep_order(Tensor *out, const Tensor *const *in, int n) {
         out->stride[order[i]] = step;
         step *= out->size[order[i]] > 1 ? out->size[order[i]] : 1;
     }
-}
-
-static bool shares_memory(const Tensor *a, const Tensor *b) {
-    return a->storage == b->storage;
-}
-
-static bool same_view(const Tensor *a, const Tensor *b) {
-    return a->offset == b->offset && tensor_same_shape(a, b) &&
-           memcmp(a->stride, b->stride, sizeof *a->stride * (size_t)a->ndim) == 0 && a->dtype == b->dtype;
-}
-
-/* An input of an in-place op that overlaps the output in another order must be copied first. */
-static bool unalias(Ctx *c, Tensor *copy, const Tensor **input, const Tensor *dst) {
-    copy->storage = NULL;
-    if (!shares_memory(*input, dst) || same_view(*input, dst)) return true;
-    if (!op_to_dtype(c, copy, *input, (DType)(*input)->dtype)) return false;
-    *input = copy;
-    return true;
 }
 
 static bool check_in_place(Ctx *c, const ElementwiseInfo *info, const Tensor *dst, DType result, int ndim,
@@ -400,14 +186,10 @@ bool op_elementwise(Ctx *c, Tensor *out, ElementwiseOp op, const Operand *a, con
     if (b && compute == COMPUTE_I64 && !refuse_integers(c, op, in[1])) return false;
 
     if (!in_place && device == CPU && dtype == dtype_of_compute(compute) && is_plain(in[0], in[1], dtype) &&
-        !(b && (!a->tensor || !b->tensor)) && tensor_numel(in[0]) <= CHUNK) {
+        !(b && (!a->tensor || !b->tensor)) && tensor_numel(in[0]) <= ELEMENTWISE_CHUNK) {
         if (!tensor_new_like(c, out, result, in[0])) return false;
-        Run r = {
-            .kernel = kernels()->op[op][compute], .p = p, .compute = compute, .pad = info->rule == FLOATING};
-        int64_t n = tensor_numel(in[0]);
-        if (n)
-            call_kernel(&r, n, tensor_data(out), (int64_t)dtype_size(result), tensor_data(in[0]),
-                        in[1] ? tensor_data(in[1]) : NULL);
+        elementwise_chunk(op, compute, tensor_numel(in[0]), tensor_data(out), tensor_data(in[0]),
+                          in[1] ? tensor_data(in[1]) : NULL, p);
         return true;
     }
 
@@ -440,7 +222,7 @@ bool op_elementwise(Ctx *c, Tensor *out, ElementwiseOp op, const Operand *a, con
         if (ok) atomic_fetch_sub_explicit(&in[k]->storage->refs, 1, memory_order_relaxed);
         operand[k + 1] = &expanded[k];
     }
-    if (ok) ok = run_loop(c, inputs + 1, operand, compute, op, p);
+    if (ok) ok = elementwise_loop(c, inputs + 1, operand, compute, op, p);
     if (ok && dense.storage) ok = op_copy_(c, out, &dense);
     for (int k = 0; k < 2; k++) tensor_release(&copies[k]);
     tensor_release(&dense);
@@ -456,192 +238,4 @@ bool op_unary(Ctx *c, Tensor *out, ElementwiseOp op, const Tensor *x) {
 bool op_binary(Ctx *c, Tensor *out, ElementwiseOp op, const Tensor *a, const Tensor *b) {
     const double p[2] = {elementwise_info[op].param[0].otherwise, elementwise_info[op].param[1].otherwise};
     return op_elementwise(c, out, op, &(Operand){.tensor = a}, &(Operand){.tensor = b}, p, false);
-}
-
-/* --- copy and conversion (declared in ops.h)
- * -------------------------------------------------------------------------- */
-
-bool require_same_device(Ctx *c, const char *op, const Tensor *a, const Tensor *b) {
-    if (a->device == b->device) return true;
-    char a_name[DEVICE_TEXT], b_name[DEVICE_TEXT];
-    device_name(a_name, a->device);
-    device_name(b_name, b->device);
-    return ctx_fail(c, "%s: tensors on %s and %s; move one with x:to(\"%s\")", op, a_name, b_name,
-                    a->device == CPU ? b_name : a_name);
-}
-
-bool require_cpu(Ctx *c, const char *op, const Tensor *x) {
-    REQUIRE(c, x->device == CPU, "%s: has no kernel for %s on cl:%d; move the tensor: x:to(\"cpu\")", op,
-            DTYPE(x), x->device);
-    return true;
-}
-
-bool require_writable(Ctx *c, const char *op, const Tensor *x) {
-    REQUIRE(c, !tensor_overlaps_itself(x),
-            "%s: elements of the target share memory (it was expanded); clone it first", op);
-    return true;
-}
-
-/* Same dtype, both dense in the same order: one memcpy. */
-static bool copy_bytes(Tensor *dst, const Tensor *x) {
-    if (dst->device != CPU || dst->dtype != x->dtype || !tensor_same_shape(dst, x) ||
-        !tensor_is_contiguous(dst) || !tensor_is_contiguous(x))
-        return false;
-    int64_t n = tensor_numel(x);
-    if (n) memmove(tensor_data(dst), tensor_data(x), (size_t)n * dtype_size((DType)x->dtype));
-    return true;
-}
-
-bool op_copy_(Ctx *c, Tensor *dst, const Tensor *x) {
-    return op_assign_(c, "copy_", dst, x);
-}
-
-bool op_assign_(Ctx *c, const char *name, Tensor *dst, const Tensor *x) {
-    if (!require_writable(c, name, dst)) return false;
-    if (dst->device != x->device) {
-        Tensor near;
-        if (!op_to(c, &near, x, dst->device, (DType)dst->dtype)) return false;
-        bool ok = op_assign_(c, name, dst, &near);
-        tensor_release(&near);
-        return ok;
-    }
-    Tensor view = *x;
-    /* Leading dimensions of size 1 that the target lacks may go: t[1] = a (1, n) matrix. */
-    while (view.ndim > dst->ndim && view.size[0] == 1) {
-        memmove(view.size, view.size + 1, sizeof view.size - sizeof *view.size);
-        memmove(view.stride, view.stride + 1, sizeof view.stride - sizeof *view.stride);
-        view.ndim--;
-    }
-    if (copy_bytes(dst, &view)) return true;
-    Tensor expanded, copy;
-    const Tensor *from = &view;
-    if (!unalias(c, &copy, &from, dst)) return false;
-    bool ok = tensor_expand(c, &expanded, from, dst->ndim, dst->size, name);
-    if (ok) {
-        atomic_fetch_sub_explicit(&from->storage->refs, 1, memory_order_relaxed);
-        const Tensor *const operands[2] = {dst, &expanded};
-        if (dst->device == CPU && dst->dtype == x->dtype)
-            ok = strided_copy(c, dst, &expanded);
-        else
-            ok = run_loop(c, 2, operands, compute_of((DType)x->dtype), -1, NULL);
-    }
-    tensor_release(&copy);
-    return ok;
-}
-
-bool op_to_dtype(Ctx *c, Tensor *out, const Tensor *x, DType dtype) {
-    if (!tensor_new_like(c, out, dtype, x)) return false;
-    if (op_copy_(c, out, x)) return true;
-    tensor_release(out);
-    return false;
-}
-
-bool give_as(Ctx *c, Tensor *out, Tensor *wide, DType dtype) {
-    if ((DType)wide->dtype == dtype) {
-        *out = *wide;
-        return true;
-    }
-    bool ok = op_to_dtype(c, out, wide, dtype);
-    tensor_release(wide);
-    return ok;
-}
-
-/* Conversions happen on the CPU's side: a device need not have the dtype that is left behind. */
-bool op_to(Ctx *c, Tensor *out, const Tensor *x, Device device, DType dtype) {
-    out->storage = NULL;
-    if (device == x->device) return op_contiguous(c, out, x, dtype);
-    Tensor dense, host = {0};
-    int64_t item = (int64_t)dtype_size((DType)x->dtype);
-    if (x->device != CPU) {
-        if (!op_contiguous(c, &dense, x, (DType)x->dtype)) return false;
-        bool ok =
-            tensor_new(c, &host, (DType)x->dtype, x->ndim, x->size) &&
-            cl_download(c, tensor_data(&host), dense.storage, dense.offset * item, tensor_numel(x) * item);
-        tensor_release(&dense);
-        ok = ok && op_to(c, out, &host, device, dtype);
-        if (ok && out->storage == host.storage) out->is_view = false;
-        tensor_release(&host);
-        return ok;
-    }
-    if (!cl_require_dtype(c, "to", device, dtype)) return false;
-    if (!op_contiguous(c, &dense, x, dtype)) return false;
-    item = (int64_t)dtype_size(dtype);
-    bool ok = tensor_new_on(c, out, device, dtype, x->ndim, x->size) &&
-              cl_upload(c, out->storage, 0, tensor_data(&dense), tensor_numel(&dense) * item);
-    tensor_release(&dense);
-    if (!ok) tensor_release(out);
-    return ok;
-}
-
-bool op_contiguous(Ctx *c, Tensor *out, const Tensor *x, DType dtype) {
-    if (x->dtype != dtype || !tensor_is_contiguous(x)) return op_to_dtype(c, out, x, dtype);
-    tensor_alias(out, x);
-    return true;
-}
-
-bool op_reshape(Ctx *c, Tensor *out, const Tensor *x, int ndim, const int64_t *size) {
-    if (tensor_view(out, x, ndim, size)) return true;
-    Tensor dense;
-    if (!op_to_dtype(c, &dense, x, (DType)x->dtype)) return false;
-    tensor_view(out, &dense, ndim, size);
-    tensor_release(&dense);
-    out->is_view = false;
-    return true;
-}
-
-static bool fill_operand(Ctx *c, Tensor *dst, const Operand *value) {
-    Tensor number, expanded;
-    NumberRoom room;
-    number_tensor(&number, &room, value);
-    if (!require_writable(c, "fill_", dst)) return false;
-    if (!tensor_expand(c, &expanded, &number, dst->ndim, dst->size, "fill_")) return false;
-    const Tensor *const operands[2] = {dst, &expanded};
-    return run_loop(c, 2, operands, compute_of((DType)number.dtype), -1, NULL);
-}
-
-bool op_fill_(Ctx *c, Tensor *dst, double value) {
-    return fill_operand(c, dst, &(Operand){.number = value});
-}
-
-bool op_fill_int_(Ctx *c, Tensor *dst, int64_t value) {
-    return fill_operand(c, dst, &(Operand){.integer = value, .is_integer = true});
-}
-
-/* --- ranges
- * -------------------------------------------------------------------------------------------------------------
- */
-
-/* out[i] = first + i * step, in f64 (exact integers up to 2^53), then converted. */
-static bool fill_range(Ctx *c, Tensor *out, Device device, double first, double step, int64_t n, double last,
-                       DType dtype) {
-    if (device != CPU) {
-        if (!tensor_new_on(c, out, device, dtype, 1, &n)) return false;
-        if (cl_range(c, out, first, step, last)) return true;
-        tensor_release(out);
-        return false;
-    }
-    Tensor wide;
-    if (!tensor_new(c, &wide, F64, 1, &n)) return false;
-    double *values = tensor_data(&wide);
-    /* From the nearer end, so that linspace ends exactly at `last`. */
-    for (int64_t i = 0; i < n; i++)
-        values[i] =
-            isnan(last) || i < n / 2 || n == 1 ? first + (double)i * step : last - (double)(n - 1 - i) * step;
-    return give_as(c, out, &wide, dtype);
-}
-
-bool op_arange(Ctx *c, Tensor *out, Device device, double first, double last, double step, DType dtype) {
-    out->storage = NULL;
-    REQUIRE(c, step != 0 && isfinite(first) && isfinite(last) && isfinite(step),
-            "arange: expected finite numbers and a step other than 0, got %g, %g, %g", first, last, step);
-    double count = floor((last - first) / step * (1 + 1e-12)) + 1;
-    REQUIRE(c, count < 0x1p53, "arange: %g elements are too many", count);
-    return fill_range(c, out, device, first, step, count > 0 ? (int64_t)count : 0, NAN, dtype);
-}
-
-bool op_linspace(Ctx *c, Tensor *out, Device device, double first, double last, int64_t steps, DType dtype) {
-    out->storage = NULL;
-    REQUIRE(c, steps >= 0, "linspace: expected at least 0 steps, got %lld", (long long)steps);
-    return fill_range(c, out, device, first, steps > 1 ? (last - first) / (double)(steps - 1) : 0, steps,
-                      last, dtype);
 }

@@ -1,0 +1,216 @@
+/* The loop that elementwise ops and copies with conversion share: contiguous chunks of a compute type go to
+ * the kernels.
+ *
+ * Operands that are contiguous in the loop and already of the compute type go to the kernel as they are; all
+ * others are gathered (and converted) into a buffer of CHUNK elements. So each op needs one contiguous kernel
+ * a compute type, and strided, broadcast and mixed operands run at nearly its speed. */
+#include "ops/elementwise_loop.h"
+#include "cl/elementwise.h"
+#include "core/loop.h"
+#include "ops/ops.h"
+#include <string.h>
+
+enum { CHUNK = ELEMENTWISE_CHUNK, VECTOR = 16, COMPUTE_BYTES = 8 };
+
+static const struct ElementwiseKernels *kernels(void) {
+    return ISA_SELECT(elementwise_kernels);
+}
+
+Compute compute_of(DType t) {
+    return t == F64 ? COMPUTE_F64 : dtype_is_float(t) ? COMPUTE_F32 : COMPUTE_I64;
+}
+
+DType dtype_of_compute(Compute k) {
+    return k == COMPUTE_F32 ? F32 : k == COMPUTE_F64 ? F64 : I64;
+}
+
+typedef struct Stream {
+    char *base;
+    int64_t bytes; /* of one element */
+    DType dtype;
+    bool direct; /* goes to the kernel as it lies in memory */
+    bool constant;
+} Stream;
+
+typedef struct Run {
+    const Loop *loop;
+    ElementwiseKernel kernel; /* NULL: copy operand 1 */
+    const double *p;
+    Compute compute;
+    bool pad; /* feed whole vectors only, so that an element's value does not depend on its place */
+    Stream stream[LOOP_OPERANDS];
+    StoreKernel store;
+    LoadKernel load[LOOP_OPERANDS];
+} Run;
+
+/* The value of `bytes` at `buffer`, `n` times over. */
+static void repeat(char *buffer, int64_t bytes, int64_t n) {
+    if (bytes == sizeof(uint32_t)) {
+        uint32_t *to = (uint32_t *)buffer, value = *to;
+        for (int64_t i = 1; i < n; i++) to[i] = value;
+    } else {
+        uint64_t *to = (uint64_t *)buffer, value = *to;
+        for (int64_t i = 1; i < n; i++) to[i] = value;
+    }
+}
+
+/* Walks `n` positions from `position` in inner runs; calls back with each run of the operand. */
+static void gather(const Run *r, int k, int64_t position, int64_t n, char *buffer, int64_t buffer_bytes) {
+    const Loop *l = r->loop;
+    int64_t at[MAX_DIMS], inner = l->ndim - 1, step = l->stride[k][inner];
+    int64_t offset = loop_offset(l, k, position, at);
+    const Stream *s = &r->stream[k];
+    while (n > 0) {
+        int64_t run = l->size[inner] - at[inner];
+        if (run > n) run = n;
+        if (k == 0)
+            r->store(run, s->base + offset * s->bytes, step, buffer);
+        else
+            r->load[k](step ? run : 1, buffer, s->base + offset * s->bytes, step);
+        if (k > 0 && step == 0) repeat(buffer, buffer_bytes, run);
+        buffer += run * buffer_bytes;
+        n -= run;
+        at[inner] += run;
+        offset += run * step;
+        for (int64_t d = inner; d > 0 && at[d] == l->size[d]; d--) {
+            offset += l->stride[k][d - 1] - at[d] * l->stride[k][d];
+            at[d] = 0;
+            at[d - 1]++;
+        }
+    }
+}
+
+static void call_kernel(const Run *r, int64_t n, char *y, int64_t y_bytes, const char *a, const char *b) {
+    int64_t whole = r->pad ? n / VECTOR * VECTOR : n, rest = n - whole;
+    int64_t bytes = (int64_t)dtype_size(dtype_of_compute(r->compute));
+    if (whole) r->kernel(whole, y, a, b, r->p);
+    if (!rest) return;
+    _Alignas(64) char a_tail[VECTOR * COMPUTE_BYTES], b_tail[VECTOR * COMPUTE_BYTES],
+        y_tail[VECTOR * COMPUTE_BYTES];
+    for (int64_t i = 0; i < VECTOR; i++) {
+        int64_t from = whole + (i < rest ? i : rest - 1);
+        memcpy(a_tail + i * bytes, a + from * bytes, (size_t)bytes);
+        if (b) memcpy(b_tail + i * bytes, b + from * bytes, (size_t)bytes);
+    }
+    r->kernel(VECTOR, y_tail, a_tail, b ? b_tail : NULL, r->p);
+    memcpy(y + whole * y_bytes, y_tail, (size_t)(rest * y_bytes));
+}
+
+static void run_range(const Run *r, int64_t begin, int64_t end) {
+    _Alignas(64) char buffer[3][CHUNK * COMPUTE_BYTES];
+    int operands = r->loop->operands;
+    int64_t compute_bytes = (int64_t)dtype_size(dtype_of_compute(r->compute));
+    bool all_direct = true;
+    for (int k = 0; k < operands; k++) all_direct &= r->stream[k].direct;
+    for (int k = 1; k < operands; k++)
+        if (r->stream[k].constant) r->load[k](CHUNK, buffer[k], r->stream[k].base, 0);
+
+    for (int64_t at = begin; at < end;) {
+        int64_t n = all_direct || end - at < CHUNK ? end - at : CHUNK;
+        const char *in[3] = {NULL, NULL, NULL};
+        for (int k = 1; k < operands; k++) {
+            const Stream *s = &r->stream[k];
+            in[k] = s->direct ? s->base + at * s->bytes : buffer[k];
+            if (!s->direct && !s->constant) gather(r, k, at, n, buffer[k], compute_bytes);
+        }
+        const Stream *y = &r->stream[0];
+        char *out = y->direct ? y->base + at * y->bytes : buffer[0];
+        if (r->kernel)
+            call_kernel(r, n, out, y->direct ? y->bytes : compute_bytes, in[1], in[2]);
+        else
+            out = (char *)in[1];
+        if (!y->direct) gather(r, 0, at, n, out, compute_bytes);
+        at += n;
+    }
+}
+
+/* Work of one element relative to an add: transcendental functions cost about ten. */
+static int64_t cost(ElementwiseOp op) {
+    return elementwise_info[op].rule == FLOATING && op != EW_div ? 8 : 1;
+}
+
+bool elementwise_loop(Ctx *c, int operands, const Tensor *const *t, Compute compute, int op,
+                      const double *p) {
+    if (t[0]->device != CPU)
+        return cl_elementwise(c, op < 0 ? "copy" : elementwise_info[op].name, operands, t,
+                              dtype_of_compute(compute), p);
+    Loop loop;
+    loop_build(&loop, operands, t);
+    if (loop.numel == 0) return true;
+    const struct ElementwiseKernels *table = kernels();
+    bool predicate = op >= 0 && elementwise_info[op].rule == PREDICATE;
+    Run r = {.loop = &loop,
+             .kernel = op >= 0 ? table->op[op][compute] : NULL,
+             .p = p,
+             .compute = compute,
+             .pad = op >= 0 && elementwise_info[op].rule == FLOATING};
+    for (int k = 0; k < operands; k++) {
+        DType dtype = (DType)t[k]->dtype;
+        DType native = k == 0 && predicate ? BOOL : dtype_of_compute(compute);
+        Stream *s = &r.stream[k];
+        *s = (Stream){.base = tensor_data(t[k]), .bytes = (int64_t)dtype_size(dtype), .dtype = dtype};
+        s->direct = dtype == native && loop_is_linear(&loop, k);
+        s->constant = k > 0 && !s->direct && loop_is_constant(&loop, k);
+        r.load[k] = table->load[dtype][compute];
+    }
+    if (r.kernel == NULL) r.stream[0].direct = false;
+    r.store = table->store[t[0]->dtype][compute];
+    /* A predicate's result is bytes: a strided one is stored from bytes, element by element. */
+    if (predicate && !r.stream[0].direct)
+        return ctx_fail(c, "internal: a predicate writes to a dense result");
+
+    int threads = ctx_threads(c, loop.numel * (op >= 0 ? cost((ElementwiseOp)op) : 1));
+    if (threads == 1) {
+        run_range(&r, 0, loop.numel);
+        return true;
+    }
+    int64_t blocks = (loop.numel + CHUNK - 1) / CHUNK;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int part = 0; part < threads; part++) {
+        int64_t begin = blocks * part / threads * CHUNK, end = blocks * (part + 1) / threads * CHUNK;
+        run_range(&r, begin, end < loop.numel ? end : loop.numel);
+    }
+    return true;
+}
+
+void elementwise_chunk(ElementwiseOp op, Compute compute, int64_t n, char *y, const char *a, const char *b,
+                       const double *p) {
+    const bool predicate = elementwise_info[op].rule == PREDICATE;
+    Run r = {.kernel = kernels()->op[op][compute],
+             .p = p,
+             .compute = compute,
+             .pad = elementwise_info[op].rule == FLOATING};
+    call_kernel(&r, n, y, (int64_t)dtype_size(predicate ? BOOL : dtype_of_compute(compute)), a, b);
+}
+
+/* --- operands ------------------------------------------------------------------------------------------- */
+
+void number_tensor(Tensor *t, NumberRoom *room, const Operand *o) {
+    *t = (Tensor){.storage = &room->storage};
+    room->storage.data = &room->value;
+    atomic_init(&room->storage.refs, 1);
+    if (o->is_integer || o->is_boolean) {
+        room->value.i = o->integer;
+        t->dtype = I64;
+    } else {
+        room->value.f = o->number;
+        t->dtype = F64;
+    }
+}
+
+static bool shares_memory(const Tensor *a, const Tensor *b) {
+    return a->storage == b->storage;
+}
+
+static bool same_view(const Tensor *a, const Tensor *b) {
+    return a->offset == b->offset && tensor_same_shape(a, b) &&
+           memcmp(a->stride, b->stride, sizeof *a->stride * (size_t)a->ndim) == 0 && a->dtype == b->dtype;
+}
+
+bool unalias(Ctx *c, Tensor *copy, const Tensor **input, const Tensor *dst) {
+    copy->storage = NULL;
+    if (!shares_memory(*input, dst) || same_view(*input, dst)) return true;
+    if (!op_to_dtype(c, copy, *input, (DType)(*input)->dtype)) return false;
+    *input = copy;
+    return true;
+}
