@@ -42,6 +42,9 @@ OpState *new_op_state(lua_State *L, const char *name, lua_CFunction call);
 /* tape.c: upvalue 1 is an OpState; calls it and records the call where a gradient is wanted. */
 int op_call(lua_State *L);
 
+/* tensor.c: a tensor of which only the shape is asked: its memory may be gone (the tape keeps such). */
+const Tensor *check_shaped(lua_State *L, int arg);
+
 /* out.c: whether the last argument is a table with a field `out`; and the running op or (`creates`) function
  * that makes tensors from nothing, with its results written there. */
 bool has_out(lua_State *L);

@@ -1,4 +1,4 @@
-/* The tensor userdata: life, fields, conversion to and from Lua values, creation. */
+/* The tensor userdata: life, fields, conversion to Lua values. */
 #include "bind/state.h"
 #include "bind/creation.h"
 #include "cl/device.h"
@@ -89,7 +89,7 @@ static void push_integers(lua_State *L, int n, const int64_t *values) {
     luaL_setmetatable(L, SIZES_META);
 }
 
-static const Tensor *check_shaped(lua_State *L, int arg) {
+const Tensor *check_shaped(lua_State *L, int arg) {
     const Tensor *t = to_tensor(L, arg);
     if (!t) bad_argument(L, arg, "a tensor");
     return t;
@@ -288,224 +288,6 @@ static int meta_len(lua_State *L) {
     return 1;
 }
 
-/* --- creation
- * -------------------------------------------------------------------------------------------------------- */
-
-CreationOptions take_options(lua_State *L, int first, DType otherwise, Device device) {
-    CreationOptions o = {.dtype = otherwise, .device = device};
-    int top = lua_gettop(L);
-    if (top < first || lua_type(L, top) != LUA_TTABLE || lua_rawlen(L, top) > 0) return o;
-    options(L, top, "dtype", "requires_grad", "device", NULL);
-    if (lua_gettop(L) < top + 2) return o;
-    o.given_dtype = !lua_isnil(L, top);
-    o.dtype = opt_dtype(L, top, otherwise);
-    o.requires_grad = opt_bool(L, top + 1, false);
-    o.given_device = !lua_isnil(L, top + 2);
-    o.device = opt_device(L, top + 2, device);
-    if (o.requires_grad && !dtype_is_float(o.dtype))
-        raise(L, "%s: only floating tensors can require a gradient, got dtype %s", op_name(L),
-              dtype_name(o.dtype));
-    lua_settop(L, top - 1);
-    return o;
-}
-
-int finish_creation(lua_State *L, Tensor *t, CreationOptions o, bool ok) {
-    t->requires_grad = ok && o.requires_grad;
-    return result(L, ok);
-}
-
-bool new_here(lua_State *L, Tensor *t, CreationOptions o, int ndim, const int64_t *size) {
-    return cl_require_dtype(ctx(L), op_name(L), o.device, o.dtype) &&
-           tensor_new_on(ctx(L), t, o.device, o.dtype, ndim, size);
-}
-
-static int create_filled(lua_State *L, double value, bool fill) {
-    int64_t size[MAX_DIMS];
-    CreationOptions o = take_options(L, 1, F32, CPU);
-    int ndim = check_shape(L, 1, size);
-    Tensor *t = new_tensor(L);
-    return finish_creation(L, t, o, new_here(L, t, o, ndim, size) && (!fill || op_fill_(ctx(L), t, value)));
-}
-
-static int l_zeros(lua_State *L) {
-    return create_filled(L, 0, true);
-}
-static int l_ones(lua_State *L) {
-    return create_filled(L, 1, true);
-}
-static int l_empty(lua_State *L) {
-    return create_filled(L, 0, false);
-}
-
-/* Fills with the Lua number or boolean at `arg`, exactly. */
-static bool fill_from(lua_State *L, Tensor *t, int arg) {
-    if (lua_isinteger(L, arg)) return op_fill_int_(ctx(L), t, lua_tointeger(L, arg));
-    if (lua_isboolean(L, arg)) return op_fill_int_(ctx(L), t, lua_toboolean(L, arg));
-    return op_fill_(ctx(L), t, check_number(L, arg));
-}
-
-static int l_full(lua_State *L) {
-    int64_t size[MAX_DIMS];
-    DType inferred = lua_isinteger(L, 2) ? I64 : lua_isboolean(L, 2) ? BOOL : F32;
-    CreationOptions o = take_options(L, 3, inferred, CPU);
-    if (!lua_istable(L, 1)) bad_argument(L, 1, "a shape as a table");
-    int ndim = check_shape(L, 1, size);
-    Tensor *t = new_tensor(L);
-    return finish_creation(L, t, o, new_here(L, t, o, ndim, size) && fill_from(L, t, 2));
-}
-
-static int create_like(lua_State *L, double value, bool fill) {
-    const Tensor *x = check_shaped(L, 1);
-    CreationOptions o = take_options(L, 2, (DType)x->dtype, x->device);
-    Tensor *t = new_tensor(L);
-    return finish_creation(L, t, o,
-                           new_here(L, t, o, x->ndim, x->size) && (!fill || op_fill_(ctx(L), t, value)));
-}
-
-static int l_zeros_like(lua_State *L) {
-    return create_like(L, 0, true);
-}
-static int l_ones_like(lua_State *L) {
-    return create_like(L, 1, true);
-}
-static int l_empty_like(lua_State *L) {
-    return create_like(L, 0, false);
-}
-
-static int l_full_like(lua_State *L) {
-    const Tensor *x = check_shaped(L, 1);
-    CreationOptions o = take_options(L, 3, (DType)x->dtype, x->device);
-    Tensor *t = new_tensor(L);
-    return finish_creation(L, t, o, new_here(L, t, o, x->ndim, x->size) && fill_from(L, t, 2));
-}
-
-static int l_eye(lua_State *L) {
-    CreationOptions o = take_options(L, 2, F32, CPU);
-    int64_t size[2] = {check_int(L, 1), opt_int(L, 2, check_int(L, 1))};
-    Tensor *t = new_tensor(L);
-    if (!new_here(L, t, o, 2, size) || !op_fill_(ctx(L), t, 0)) return raise_error(L);
-    Tensor diagonal = *t;
-    diagonal.ndim = 1;
-    diagonal.size[0] = size[0] < size[1] ? size[0] : size[1];
-    diagonal.stride[0] = size[1] + 1;
-    return finish_creation(L, t, o, op_fill_(ctx(L), &diagonal, 1));
-}
-
-/* arange(last), arange(first, last, step = 1): both ends included, as Lua's for. */
-static int l_arange(lua_State *L) {
-    CreationOptions o = take_options(L, 2, I64, CPU);
-    int n = lua_gettop(L);
-    bool integers = true;
-    for (int i = 1; i <= n; i++)
-        if (!lua_isnil(L, i)) integers &= lua_isinteger(L, i);
-    if (!o.given_dtype) o.dtype = integers ? I64 : F32;
-    bool one = lua_isnoneornil(L, 2);
-    double first = one ? 1 : check_number(L, 1), last = check_number(L, one ? 1 : 2),
-           step = opt_number(L, 3, 1);
-    Tensor *t = new_tensor(L);
-    return finish_creation(L, t, o, op_arange(ctx(L), t, o.device, first, last, step, o.dtype));
-}
-
-static int l_linspace(lua_State *L) {
-    CreationOptions o = take_options(L, 4, F32, CPU);
-    double first = check_number(L, 1), last = check_number(L, 2);
-    int64_t steps = check_int(L, 3);
-    Tensor *t = new_tensor(L);
-    return finish_creation(L, t, o, op_linspace(ctx(L), t, o.device, first, last, steps, o.dtype));
-}
-
-/* --- tensor{...}
- * ------------------------------------------------------------------------------------------------------ */
-
-typedef struct Nested {
-    int64_t size[MAX_DIMS];
-    int ndim;
-    bool all_integers, all_booleans;
-} Nested;
-
-/* The shape from the first item at each level; the number kinds from all. */
-static void survey(lua_State *L, int index, int depth, Nested *n) {
-    if (lua_type(L, index) != LUA_TTABLE) {
-        bool number = lua_type(L, index) == LUA_TNUMBER;
-        if (!number && !lua_isboolean(L, index))
-            raise(L, "tensor: expected numbers or booleans in nested tables, got a %s",
-                  luaL_typename(L, index));
-        if (depth != n->ndim)
-            raise(L, "tensor: ragged table: a number stands where a row of the others is a table");
-        n->all_integers &= lua_isinteger(L, index);
-        n->all_booleans &= lua_isboolean(L, index);
-        return;
-    }
-    int64_t length = (int64_t)lua_rawlen(L, index);
-    if (depth == n->ndim) raise(L, "tensor: ragged table: a table stands where other rows have a number");
-    if (length != n->size[depth])
-        raise(L, "tensor: ragged table: rows of %lld and %lld at depth %d", (long long)n->size[depth],
-              (long long)length, depth + 1);
-    luaL_checkstack(L, 2, "tensor");
-    for (int64_t i = 1; i <= length; i++) {
-        lua_rawgeti(L, index, i);
-        survey(L, lua_gettop(L), depth + 1, n);
-        lua_pop(L, 1);
-    }
-}
-
-static void fill_nested(lua_State *L, int index, int depth, const Nested *n, char **at, DType dtype) {
-    if (depth < n->ndim) {
-        for (int64_t i = 1; i <= n->size[depth]; i++) {
-            lua_rawgeti(L, index, i);
-            fill_nested(L, lua_gettop(L), depth + 1, n, at, dtype);
-            lua_pop(L, 1);
-        }
-        return;
-    }
-    lua_Integer i = lua_isboolean(L, index) ? lua_toboolean(L, index) : lua_tointeger(L, index);
-    double f = lua_isboolean(L, index) ? i : lua_tonumber(L, index);
-    if (dtype == F64)
-        memcpy(*at, &f, sizeof f);
-    else
-        memcpy(*at, &i, sizeof i);
-    *at += 8;
-}
-
-static int l_tensor(lua_State *L) {
-    CreationOptions o = take_options(L, 2, F32, CPU);
-    const Tensor *from = to_tensor(L, 1);
-    if (from) {
-        DType dtype = o.given_dtype ? o.dtype : (DType)from->dtype;
-        if (!o.given_device) o.device = from->device;
-        Tensor *t = new_tensor(L);
-        return finish_creation(L, t, o,
-                               o.device == from->device ? op_to_dtype(ctx(L), t, from, dtype)
-                                                        : op_to(ctx(L), t, from, o.device, dtype));
-    }
-    Nested n = {.all_integers = true, .all_booleans = true};
-    if (lua_isnone(L, 1)) bad_argument(L, 1, "a number or nested tables of numbers");
-    lua_pushvalue(L, 1);
-    while (lua_type(L, -1) == LUA_TTABLE) {
-        if (n.ndim == MAX_DIMS) raise(L, "tensor: tables nest deeper than %d dimensions", MAX_DIMS);
-        n.size[n.ndim++] = (int64_t)lua_rawlen(L, -1);
-        lua_rawgeti(L, -1, 1);
-        lua_remove(L, -2);
-    }
-    lua_pop(L, 1);
-    survey(L, 1, 0, &n);
-    bool empty = n.ndim && n.size[n.ndim - 1] == 0;
-    DType exact = !empty && n.all_integers ? I64 : !empty && n.all_booleans ? I64 : F64;
-    if (!o.given_dtype) o.dtype = empty ? F32 : n.all_booleans ? BOOL : n.all_integers ? I64 : F32;
-    if (o.requires_grad && !dtype_is_float(o.dtype))
-        raise(L, "tensor: only floating tensors can require a gradient; these are integers (write 1.0, or "
-                 "dtype = 'f32')");
-
-    Tensor *t = new_tensor(L), wide;
-    if (!tensor_new(ctx(L), &wide, exact, n.ndim, n.size)) return raise_error(L);
-    char *at = tensor_data(&wide);
-    fill_nested(L, 1, 0, &n, &at, exact);
-    bool ok = op_to(ctx(L), t, &wide, o.device, o.dtype);
-    tensor_release(&wide);
-    t->is_view = false;
-    return finish_creation(L, t, o, ok);
-}
-
 /* --- accounts
  * ------------------------------------------------------------------------------------------------------------
  */
@@ -581,22 +363,11 @@ void open_tensor(lua_State *L) {
     lua_pop(L, 1);
     register_functions(L, methods);
 
-    static const luaL_Reg creators[] = {{"zeros", l_zeros},
-                                        {"ones", l_ones},
-                                        {"empty", l_empty},
-                                        {"full", l_full},
-                                        {"zeros_like", l_zeros_like},
-                                        {"ones_like", l_ones_like},
-                                        {"empty_like", l_empty_like},
-                                        {"full_like", l_full_like},
-                                        {"eye", l_eye},
-                                        {"arange", l_arange},
-                                        {"linspace", l_linspace},
-                                        {NULL, NULL}};
-    register_creators(L, creators);
-    static const luaL_Reg functions[] = {
-        {"tensor", l_tensor},   {"is_tensor", l_is_tensor}, {"storage_refs", l_storage_refs},
-        {"version", l_version}, {"memory", l_memory},       {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"is_tensor", l_is_tensor},
+                                         {"storage_refs", l_storage_refs},
+                                         {"version", l_version},
+                                         {"memory", l_memory},
+                                         {NULL, NULL}};
     register_functions(L, functions);
     lua_rawgeti(L, LUA_REGISTRYINDEX, b->core);
     lua_rawgeti(L, LUA_REGISTRYINDEX, b->tensor_meta);

@@ -2,7 +2,7 @@
 
 local core = require "apsis.core"
 
--- --- from nothing (lib/bind/tensor.c) --------------------------------------------------------------------------------
+-- --- from nothing (lib/bind/creation.c) ------------------------------------------------------------------------------
 -- The last argument of each may be a table {dtype =, device =, requires_grad =}.
 
 --- tensor: a tensor from a number, a boolean or nested tables of them; or a copy of a tensor.
