@@ -215,11 +215,11 @@ end
 
 --- Function: an op written in Lua with a gradient of its own.
 ---
---- local Cube = ap.autograd.Function {
----   forward = function(ctx, x) ctx:save(x) return x * x * x end,
----   backward = function(ctx, g) local x = ctx:saved() return g * 3 * x * x end,
---- }
---- local y = Cube(x)
+---   local Cube = ap.autograd.Function {
+---     forward = function(ctx, x) ctx:save(x) return x * x * x end,
+---     backward = function(ctx, g) local x = ctx:saved() return g * 3 * x * x end,
+---   }
+---   local y = Cube(x)
 ---@param definition table {forward = f(ctx, ...), backward = f(ctx, g...)}: backward returns a gradient (or nil) for
 ---       each argument of forward, in order. ctx:save(...) keeps tensors, ctx:saved() gives them back; ctx is a table
 ---       that may hold anything else. Forward runs unrecorded.

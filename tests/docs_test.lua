@@ -91,6 +91,31 @@ test("an entry is read whole", function()
   equal(docs.find("F.pad").name, "pad")
 end)
 
+test("annotations of several lines are read whole: types in brackets, texts, what options mean", function()
+  local conv = docs.find "nn.Conv2d"
+  equal(manual.signature(conv), "nn.Conv2d(in_channels, out_channels, kernel_size, options?)")
+  truth(conv.params[4].type:find "groups: integer, bias: boolean}$", conv.params[4].type)
+  truth(conv.params[4].text:find "start uniform within %+%-1 / sqrt%(fan_in%)%.$", conv.params[4].text)
+  local loader = docs.find "DataLoader"
+  equal(#loader.params, 2)
+  truth(loader.params[2].text:find "transform: called with", loader.params[2].text)
+  equal(docs.find("train.fit").qualified, "train.fit")
+  for _, entry in ipairs(all.entries) do
+    for _, p in ipairs(entry.params) do
+      local _, opened = p.type:gsub("[%(%[{]", "")
+      local _, closed = p.type:gsub("[%)%]}]", "")
+      equal(opened, closed, entry.qualified .. ": " .. p.name)
+    end
+  end
+end)
+
+test("what serves the library itself is not documented, plots under their own name", function()
+  for _, entry in ipairs(all.entries) do
+    truth(not entry.file:find "/repl/" and not entry.file:find "/help/", entry.file)
+  end
+  equal(docs.find("imshow").qualified, "plot.imshow")
+end)
+
 test("the manual has a page for every family and module", function()
   local pages = {}
   for _, page in ipairs(manual.pages()) do pages[page.name] = page end

@@ -13,7 +13,7 @@ local DataLoader = class "DataLoader"
 
 local OPTIONS = {batch_size = true, shuffle = true, drop_last = true, seed = true, transform = true}
 
---- data.DataLoader(set, options)
+--- Goes over a data set in batches: `for x, y in loader do`; each loop is an epoch.
 ---@param dataset table with #set and set:batch(positions): TensorDataset, Subset, or one's own
 ---@param options? {batch_size: integer, shuffle: boolean, drop_last: boolean, seed: integer, transform: fun(...): ...}
 --- batch_size: samples a batch (1). shuffle: another order every epoch (false). drop_last: leave out a last batch

@@ -2,8 +2,9 @@
 --- LuaLS annotations. The manual (apsis.help.manual) and help() rest on it.
 ---
 --- An entry is a table: name ("sum"), qualified ("ap.sum"), module ("ap"), class ("SGD" for a class and its methods),
---- method (true for x:name), file, line, summary, notes, params {{name, type, text, optional}}, returns {{type, text}},
---- errors, source, examples {{code, result}}.
+--- method (true for x:name), value (true for what is no function), arguments (the parameters' names in the code),
+--- file, line, summary, notes, params {{name, type, text, optional}}, returns {{type, text}}, errors, source, examples
+--- {{code, result}}.
 local core = require "apsis.core"
 
 local docs = {}
@@ -26,18 +27,20 @@ local MODULES = {
   {"stdlib/nn/functional", "F"}, {"stdlib/nn/initializers", "nn.init"}, {"stdlib/nn/utils", "nn.utils"},
   {"stdlib/optim/lr_scheduler", "optim.lr_scheduler"}, {"stdlib/train/metrics", "train.metrics"},
   {"stdlib/train/checkpoint", "train.checkpoint"}, {"stdlib/nn/", "nn"}, {"stdlib/optim/", "optim"},
-  {"stdlib/data/", "data"}, {"stdlib/io/", "io"}, {"stdlib/train/", "train"}, {"stdlib/autograd", "ap.autograd"},
-  {"stdlib/", "ap"},
+  {"stdlib/data/", "data"}, {"stdlib/io/", "io"}, {"stdlib/train/", "train"}, {"stdlib/plot/", "plot"},
+  {"stdlib/autograd", "ap.autograd"}, {"stdlib/", "ap"},
 }
 
--- Files that serve the library itself.
-local INNER = {["stdlib/class.lua"] = true, ["stdlib/init.lua"] = true,
-  ["stdlib/repl.lua"] = true, ["stdlib/ops/arguments.lua"] = true, ["stdlib/ops/in_place.lua"] = true,
-  ["stdlib/ops/reduced.lua"] = true, ["stdlib/nn/check.lua"] = true, ["stdlib/io/options.lua"] = true,
-  ["stdlib/train/progress.lua"] = true, ["stdlib/train/system.lua"] = true}
+-- Files, and folders, that serve the library itself.
+local INNER = {}
+for path in ([[class.lua init.lua terminal.lua help/ repl/ plot/colours.lua plot/draw_text.lua plot/ticks.lua
+  ops/arguments.lua ops/in_place.lua ops/reduced.lua nn/check.lua io/options.lua train/progress.lua
+  train/system.lua]]):gmatch "%S+" do
+  INNER["stdlib/" .. path] = true
+end
 
 local function module_of(path)
-  if INNER[path] or path:find "^stdlib/help/" then return nil end
+  if INNER[path] or INNER[path:match "^.*/"] then return nil end
   for _, m in ipairs(MODULES) do
     if path:sub(1, #m[1]) == m[1] then return m[2] end
   end
@@ -75,9 +78,58 @@ local function split_fields(text)
   return found, positions[1] and text:sub(1, math.max(positions[1][1] - 1, 0)):gsub("%s+$", "") or text
 end
 
+-- The names that a comment gives itself in its first line: "sum: the sum over dims", "get_state, set_state: ...".
+local function own_names(line)
+  local list = line and line:match "^%s*([%w_., ]+): "
+  local names = {}
+  for name in (list and list .. ", " or ""):gmatch "(.-), " do
+    if not name:find "^[%a_][%w_.]*$" or FIELDS[name] then return {} end
+    names[#names + 1] = name
+  end
+  return names
+end
+
+-- How many brackets of a text are still open.
+local function depth_of(text)
+  local _, opened = text:gsub("[%(%[{]", "")
+  local _, closed = text:gsub("[%)%]}]", "")
+  return opened - closed
+end
+
+local FULL = 108 -- letters of a comment's line to which no word was added any more, about
+
+-- Does a line go on with the annotation that ends with the line `last`? It does within brackets, indented, where it
+-- tells of fields that the annotation names (and after such a line), or where it only did not fit any more.
+local function goes_on(annotation, last, line, telling)
+  if line:find "^@" or FIELDS[line:match "^%s*(%u%l+):"] then return false end
+  if depth_of(annotation) > 0 or line:find "^%s%s" or last:find ",$" then return true, telling end
+  local name = own_names(line)[1]
+  local known = name and annotation:find("%f[%w_]" .. name .. "%f[^%w_]") ~= nil
+  if name or telling then return known ~= false, known ~= false end
+  return #last + 1 + #line:match "%S*" > FULL and not last:find "[.:]$" and not line:find "^%u", false
+end
+
+-- The lines with each annotation in one.
+local function unwrap(lines)
+  local list, last, telling = {}, nil, false
+  for _, line in ipairs(lines) do
+    local annotation, more = list[#list], false
+    if annotation and annotation:find "^@" then more, telling = goes_on(annotation, last, line, telling) end
+    if more then
+      local stop = own_names(line)[1] and depth_of(annotation) == 0 and not annotation:find "[.:;,}]$" and "." or ""
+      list[#list] = annotation .. stop .. " " .. line:gsub("^%s+", "")
+    else
+      list[#list + 1] = line
+    end
+    last = line
+  end
+  return list
+end
+
 -- Parses the lines of a comment (without the dashes) into an entry's fields.
 local function parse(lines)
-  local entry = {summary = "", notes = {}, params = {}, returns = {}, errors = "", source = "", example = ""}
+  local entry = {summary = "", notes = {}, params = {}, returns = {}, errors = "", source = "", example = "",
+    code = {}}
   local last = "summary" -- what a line without a mark goes on with
   local annotated = false
   for _, line in ipairs(lines) do
@@ -87,7 +139,7 @@ local function parse(lines)
     if tag == "param" then
       local name, typed = rest:match "^(%S+)%s*(.*)$"
       local kind, about = split_type(typed or "")
-      local optional = name and name:sub(-1) == "?" or kind:find "|nil" ~= nil
+      local optional = name and name:sub(-1) == "?" or kind:gsub("%b{}", ""):find "|nil" ~= nil
       last = {name = (name or ""):gsub("%?$", ""), type = kind:gsub("|nil", ""), text = about, optional = optional}
       table.insert(entry.params, last)
     elseif tag == "return" then
@@ -99,10 +151,12 @@ local function parse(lines)
     elseif tag then
       last = "notes"
     elseif text ~= "" or #fields == 0 then
-      if type(last) == "table" and line:find "^%s%s" then
-        last.text = joined(last.text, text)
+      if (last == "summary" or last == "notes") and line:find "^%s%s" then
+        table.insert(entry.code, (line:gsub("^%s%s", "")))
+      elseif text == "" then
+        last = last == "summary" and last or "notes"
       elseif type(last) == "table" or last == "notes" then
-        if text ~= "" then table.insert(entry.notes, text) end
+        table.insert(entry.notes, text)
         last = "notes"
       elseif last == "summary" and annotated then
         table.insert(entry.notes, text)
@@ -122,7 +176,8 @@ local function parse(lines)
     local code, result = entry.example:match "^(.-)%s*%-%->%s*(.*)$"
     entry.examples[1] = {code = code or entry.example, result = result}
   end
-  entry.example = nil
+  if #entry.code > 0 then table.insert(entry.examples, {code = table.concat(entry.code, "\n")}) end
+  entry.example, entry.code = nil, nil
   return entry
 end
 
@@ -149,15 +204,16 @@ local function defined(line)
   return owner, name, separator == ":"
 end
 
--- The names that a comment gives itself in its first line: "sum: the sum over dims", "get_state, set_state: ...".
-local function own_names(lines)
-  local list = lines[1] and lines[1]:match "^%s*([%w_., ]+): "
-  local names = {}
-  for name in (list and list .. ", " or ""):gmatch "(.-), " do
-    if not name:find "^[%a_][%w_.]*$" or FIELDS[name] then return {} end
-    names[#names + 1] = name
-  end
-  return names
+-- The names of the parameters in a definition's line, nil where it shows none: rules show the gradient's.
+local function arguments_of(line)
+  if line:find "^%s*rule" then return nil end
+  return line:match "function%s*[%w_.:]*%(([%w_, .]*)%)"
+end
+
+-- Is what a line defines a plain value?
+local function is_value(line)
+  local value = line:match "^[%w_]+%.[%w_]+ *= *(.*)$"
+  return value ~= nil and (value:find "^[%d\"'{-]" or value:find "^true" or value:find "^false") ~= nil
 end
 
 local function qualify(entry, module, owner, name, method)
@@ -182,7 +238,7 @@ end
 local function cut(lines)
   local parts, part, annotated = {}, {}, false
   for _, line in ipairs(lines) do
-    if annotated and own_names({line})[1] and not line:find "^%s%s" then
+    if annotated and own_names(line)[1] and not line:find "^%s%s" then
       parts[#parts + 1] = part
       part, annotated = {}, false
     end
@@ -193,15 +249,21 @@ local function cut(lines)
   return parts
 end
 
+-- "sum: the sum", "data.TensorDataset(x, ...): samples" without what comes before the colon.
+local function without_name(summary, name)
+  local start = "^[%w_.:, ]-%f[%w_]" .. name:gsub("%p", "%%%0")
+  return (summary:gsub(start .. "[%w_., ]*: ", "", 1):gsub(start .. "%b(): ", "", 1))
+end
+
 local function read_file(path, add)
   local module, number, lines, from, first = module_of(path), 0, nil, nil, true
   local overview
   local function finish(next_line)
-    local parts = cut(lines)
+    local parts = cut(unwrap(lines))
     for i, part in ipairs(parts) do
       local owner, name, method
       if i == #parts then owner, name, method = defined(next_line) end
-      local names = own_names(part)
+      local names = own_names(part[1])
       if not name or (not owner and #names > 0 and names[1] ~= name) then
         owner, name = nil, names[1]
       end
@@ -210,8 +272,9 @@ local function read_file(path, add)
       if entry.named then owner, name, home = nil, entry.named:match "([%w_]+)$", "ap" end
       if name then
         entry.file, entry.line = path, from
-        entry.summary = entry.summary:gsub("^[%w_.:, ]-" .. name:gsub("%p", "%%%0") .. "[%w_., ]*: ", "")
         qualify(entry, home, owner, name, method)
+        if i == #parts then entry.arguments, entry.value = arguments_of(next_line), is_value(next_line) or nil end
+        entry.summary = without_name(entry.summary, entry.name)
         add(entry)
         for k = 2, #names do
           local other = {}
@@ -241,6 +304,10 @@ local function read_file(path, add)
 end
 
 -- --- all of them -------------------------------------------------------------------------------------------------
+
+-- In which modules a bare name is looked for, in this order.
+docs.MODULES = {"ap", "F", "nn", "optim", "data", "train", "io", "plot", "ap.autograd", "ap.linalg", "ap.fft", "ap.cl",
+  "nn.init", "nn.utils", "optim.lr_scheduler", "train.metrics", "train.checkpoint"}
 
 local loaded
 
@@ -273,7 +340,7 @@ end
 function docs.find(name)
   local all = docs.load().by_name
   if all[name] then return all[name] end
-  for _, module in ipairs {"ap", "F", "nn", "optim", "data", "train", "io", "ap.autograd", "ap.linalg", "ap.fft"} do
+  for _, module in ipairs(docs.MODULES) do
     local entry = all[module .. "." .. name]
     if entry then return entry end
   end

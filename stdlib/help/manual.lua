@@ -8,22 +8,19 @@ local manual = {}
 local PAGES = {
   F = "functional", nn = "nn", ["nn.init"] = "nn", ["nn.utils"] = "nn", optim = "optim",
   ["optim.lr_scheduler"] = "optim", data = "data", io = "io", train = "train", ["train.metrics"] = "train",
-  ["train.checkpoint"] = "train",
-  ["ap.autograd"] = "autograd",
+  ["train.checkpoint"] = "train", plot = "plot", ["ap.autograd"] = "autograd",
 }
-
--- The prompt's own parts are documented for those who change it.
-local function is_public(entry) return not entry.file:find "repl/" and not entry.file:find "help/" end
 
 local function page_of(entry)
   return PAGES[entry.module] or entry.file:match "([%w_]+)%.lua$"
 end
 
---- signature: how a function is called: "ap.sum(x, dim?, keepdim?)".
+--- signature: how a function is called: "ap.sum(x, dim?, keepdim?)"; of a value its name.
 ---@param entry table
 ---@return string
 function manual.signature(entry)
-  local names = {}
+  if entry.value then return entry.qualified end
+  local names = #entry.params == 0 and {entry.arguments} or {}
   for i, p in ipairs(entry.params) do names[i] = p.name .. (p.optional and "?" or "") end
   return ("%s(%s)"):format(entry.qualified, table.concat(names, ", "))
 end
@@ -58,12 +55,12 @@ end
 function manual.pages()
   local all, pages, names = docs.load(), {}, {}
   for _, entry in ipairs(all.entries) do
-    local name = is_public(entry) and page_of(entry)
-    if name and not pages[name] then
+    local name = page_of(entry)
+    if not pages[name] then
       pages[name] = {name = name, title = name, entries = {}, overviews = {}}
       names[#names + 1] = name
     end
-    if name then table.insert(pages[name].entries, entry) end
+    table.insert(pages[name].entries, entry)
   end
   for _, file in ipairs(all.files) do
     local page = pages[file.path:match "([%w_]+)%.lua$"]

@@ -76,6 +76,8 @@ local function option(value, name, default)
 end
 
 --- base * gamma^(t // step_size): optim.lr_scheduler.StepLR(opt, {step_size = 30, gamma = 0.1}).
+---@param optimizer Optimizer
+---@param options {step_size: integer, gamma: number} gamma: default 0.1; or step_size, and gamma behind it
 schedule("StepLR", function(self, options, gamma)
   self.step_size = option(options, "step_size") or error("StepLR: step_size: expected an integer, got nil", 4)
   self.gamma = type(options) == "table" and option(options, "gamma", 0.1) or gamma or 0.1
@@ -84,6 +86,8 @@ end, function(self, t, base)
 end)
 
 --- base * gamma^(number of milestones reached): MultiStepLR(opt, {milestones = {30, 80}, gamma = 0.1}).
+---@param optimizer Optimizer
+---@param options {milestones: integer[], gamma: number} gamma: default 0.1
 schedule("MultiStepLR", function(self, options)
   self.milestones = options.milestones or error("MultiStepLR: milestones: expected a table, got nil", 4)
   self.gamma = options.gamma or 0.1
@@ -96,6 +100,8 @@ end, function(self, t, base)
 end)
 
 --- base * gamma^t: ExponentialLR(opt, {gamma = 0.9}).
+---@param optimizer Optimizer
+---@param options {gamma: number}|number
 schedule("ExponentialLR", function(self, options)
   self.gamma = option(options, "gamma") or error("ExponentialLR: gamma: expected a number, got nil", 4)
 end, function(self, t, base)
@@ -103,6 +109,8 @@ end, function(self, t, base)
 end)
 
 --- Half a cosine from base down to eta_min (0) over T_max steps: CosineAnnealingLR(opt, {T_max = 100}).
+---@param optimizer Optimizer
+---@param options {T_max: integer, eta_min: number}|integer
 --- Source: Loshchilov, Hutter 2017.
 schedule("CosineAnnealingLR", function(self, options)
   self.T_max = option(options, "T_max") or error("CosineAnnealingLR: T_max: expected an integer, got nil", 4)
@@ -112,6 +120,8 @@ end, function(self, t, base)
 end)
 
 --- base * f(t): LambdaLR(opt, function(t) return 0.95 ^ t end), or a table of functions, one a group.
+---@param optimizer Optimizer
+---@param f (fun(t: integer): number)|function[]
 schedule("LambdaLR", function(self, f)
   if type(f) == "table" then f = f.lr_lambda or f end
   self.lr_lambda = f
@@ -123,6 +133,8 @@ end)
 
 --- base times a factor that goes straight from start_factor (1/3) to end_factor (1) over total_iters (5) steps:
 --- warm-up.
+---@param optimizer Optimizer
+---@param options {start_factor: number, end_factor: number, total_iters: integer}
 schedule("LinearLR", function(self, options)
   options = options or {}
   self.start_factor, self.end_factor = options.start_factor or 1 / 3, options.end_factor or 1
@@ -134,6 +146,8 @@ end)
 
 --- Straight up from 0 over warmup steps, then half a cosine down to eta_min (0) at total steps:
 --- WarmupCosineLR(opt, {warmup = 100, total = 1000}). The usual schedule of transformers; PyTorch composes it of two.
+---@param optimizer Optimizer
+---@param options {warmup: integer, total: integer, eta_min: number}
 schedule("WarmupCosineLR", function(self, options)
   self.warmup, self.total = options.warmup or 0, options.total
   self.eta_min = options.eta_min or 0
@@ -150,6 +164,9 @@ end
 
 --- Up from max_lr / div_factor (25) to max_lr over pct_start (0.3) of total_steps, then down to 1 / final_div_factor
 --- (1e4) of the start, both by cosine: OneCycleLR(opt, {max_lr = 0.1, total_steps = 500}). Momentum is left as it is.
+---@param optimizer Optimizer
+---@param options {max_lr: number, total_steps: integer, pct_start: number, div_factor: number, final_div_factor:
+--- number}
 --- Source: Smith, Topin 2018; torch.optim.lr_scheduler.OneCycleLR with cycle_momentum = False.
 schedule("OneCycleLR", function(self, options)
   self.max_lr = options.max_lr or error("OneCycleLR: max_lr: expected a number, got nil", 4)

@@ -216,7 +216,10 @@ end
 --- Trains a model. Prints a progress bar on a terminal and a line after each epoch (* marks the best so far);
 --- returns the history.
 ---@param model table nn.Module
----@param options table
+---@param options {train: table, valid: table, loss: fun(output, target): Tensor, optimizer: table, epochs: integer,
+--- metrics: table, scheduler: table, scheduler_step: string, clip_grad_norm: number, device: string, checkpoint:
+--- string, resume: boolean, best: string, monitor: string, mode: string, patience: integer, progress: boolean, out:
+--- file*, quiet: boolean, on_epoch: fun(record: table): boolean}
 --- train: the loader of the training batches (x, y). Required, as are loss, optimizer and epochs.
 --- valid: a loader to validate on after each epoch; metrics are then computed on it, else on the training batches.
 --- loss: called with (model(x), y), returns a 0-dim tensor.
