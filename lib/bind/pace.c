@@ -40,6 +40,7 @@ void pace_collector(lua_State *L, Ctx *c) {
         m->young_collection_at = YOUNG_BYTES;
         lua_gc(L, LUA_GCCOLLECT);
         m->lua_bytes = (int64_t)lua_gc(L, LUA_GCCOUNT) * 1024;
+        memory_settle(c);
     } else if (m->bytes_since_gc >= m->young_collection_at) {
         m->young_collection_at = m->bytes_since_gc + YOUNG_BYTES;
         lua_gc(L, LUA_GCSTEP, 0);

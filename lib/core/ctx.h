@@ -16,6 +16,7 @@ typedef struct Memory {
     int64_t live_bytes;     /* in storages that a tensor holds */
     int64_t cached_bytes;   /* in freed blocks kept for reuse */
     int64_t peak_bytes;     /* the largest live_bytes since the last reset */
+    int64_t crest_bytes;    /* of late: sinks towards live_bytes with every full collection */
     int64_t limit_bytes;    /* allocation fails beyond this; 0: no limit */
     int64_t bytes_since_gc; /* allocated since the collector last ran: drives the pacing in bind/pace.c */
     int64_t device_bytes; /* in storages on other devices: not limited here, but the collector counts them */
