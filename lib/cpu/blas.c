@@ -1,5 +1,6 @@
 /* BLIS: start, choice of kernels, and the road each product takes. */
 #include "cpu/blas.h"
+#include "core/parallel.h"
 #include "cpu/kernels_gemm.h"
 #include <blis.h>
 #include <pthread.h>
@@ -297,13 +298,12 @@ static Cut cut(int64_t m, int64_t n, int threads) {
 
 static void parallel(const Ctx *c, const Product *p, Cut parts) {
     int threads = parts.down * parts.across;
-#pragma omp parallel for num_threads(threads) schedule(static, 1)
-    for (int t = 0; t < threads; t++) {
+    PARALLEL_FOR(threads, t, threads, {
         int64_t i = t / parts.across * parts.rows, j = t % parts.across * parts.cols;
         if (i >= p->m || j >= p->n) continue;
         Product mine = part(p, i, j, 0, smaller(p->m - i, parts.rows), smaller(p->n - j, parts.cols), p->k);
         multiply_split(c, &mine);
-    }
+    });
 }
 
 /* Threads share k: each sums its stretch on its own, and the sums are added in order. False where there is no
@@ -312,14 +312,13 @@ static bool parallel_deep(const Ctx *c, const Product *p, int threads) {
     int64_t size = p->m * p->n, depth = (p->k + threads - 1) / threads;
     char *sums = malloc((size_t)size * dtype_size(p->dtype) * (size_t)threads);
     if (!sums) return false;
-#pragma omp parallel for num_threads(threads) schedule(static, 1)
-    for (int t = 0; t < threads; t++) {
+    PARALLEL_FOR(threads, t, threads, {
         int64_t from = smaller(t * depth, p->k);
         Product mine = part(p, 0, 0, from, p->m, p->n, smaller(p->k - from, depth));
         mine.out = (Matrix){sums + t * size * (int64_t)dtype_size(p->dtype), p->n, 1};
         mine.beta = 0;
         multiply_split(c, &mine);
-    }
+    });
     for (int64_t e = 0; e < size; e++) {
         void *to = at(p->out, p->dtype, e / p->n, e % p->n);
         if (p->dtype == F64) {

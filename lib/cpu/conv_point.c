@@ -1,6 +1,7 @@
 /* Convolutions of single pixels. A product is of one image and group, or of a part of its pixels where there
  * are too few images for all threads. */
 #include "cpu/conv_point.h"
+#include "core/parallel.h"
 #include "cpu/blas.h"
 #include "cpu/conv_tiles.h"
 #include <string.h>
@@ -68,10 +69,10 @@ bool point_weight_grad(Ctx *c, const ConvShape *s, DType dtype, char *gw, const 
     if (parts > s->n || parts * bytes > PARTS_BYTES) parts = 1;
     char *sums = ctx_scratch(c, bytes * parts); /* the first part's are gw */
     if (!sums) return false;
-#pragma omp parallel for num_threads(parts) if (parts > 1) schedule(static)
-    for (int part = 0; part < parts; part++)
+    PARALLEL_FOR(parts, part, parts, {
         sum_images(c, s, dtype, part ? sums + part * bytes : gw, x, g, s->n * part / parts,
                    s->n * (part + 1) / parts, parts > 1 ? 1 : 0);
+    });
     for (int part = 1; part < parts; part++)
         conv_kernels_of(dtype)->add(gw, sums + part * bytes, bytes / (int64_t)dtype_size(dtype));
     ctx_scratch_free(c, sums);

@@ -5,6 +5,7 @@
  * n / 2 pairs, transformed as such and then unfolded; of odd length, two real lines are the parts of one row
  * of pairs. */
 #include "cpu/fft.h"
+#include "core/parallel.h"
 #include "cpu/fft_plan.h"
 #include <omp.h>
 
@@ -224,13 +225,9 @@ static bool run_tasks(Ctx *c, const Job *j) {
     const int64_t tasks = tasks_of(j);
     char *work = ctx_scratch(c, j->threads * j->work_bytes);
     if (!work) return false;
-    if (j->threads <= 1) {
-        for (int64_t t = 0; t < tasks && !ctx_stopping(c); t++) run_task(j, t, work);
-    } else {
-#pragma omp parallel for num_threads(j->threads) schedule(static)
-        for (int64_t t = 0; t < tasks; t++)
-            if (!ctx_stopping(c)) run_task(j, t, work + omp_get_thread_num() * j->work_bytes);
-    }
+    PARALLEL_FOR(j->threads, t, tasks, {
+        if (!ctx_stopping(c)) run_task(j, t, work + omp_get_thread_num() * j->work_bytes);
+    });
     ctx_scratch_free(c, work);
     return ctx_stopping(c) ? ctx_interrupted(c) : true;
 }
@@ -276,12 +273,8 @@ bool cpu_pairs(Ctx *c, DType dtype, const Loop *pairs, void *y, const void *a, c
     const Product p = {fft_kernels(dtype), pairs, (int64_t)dtype_size(dtype), pieces, y, a, b, conj};
     const int64_t tasks = pairs->numel / run * pieces;
     const int threads = ctx_threads(c, pairs->numel * PAIR_WORK);
-    if (threads <= 1) {
-        for (int64_t t = 0; t < tasks && !ctx_stopping(c); t++) run_product(&p, t);
-    } else {
-#pragma omp parallel for num_threads(threads) schedule(static)
-        for (int64_t t = 0; t < tasks; t++)
-            if (!ctx_stopping(c)) run_product(&p, t);
-    }
+    PARALLEL_FOR(threads, t, tasks, {
+        if (!ctx_stopping(c)) run_product(&p, t);
+    });
     return ctx_stopping(c) ? ctx_interrupted(c) : true;
 }

@@ -1,5 +1,6 @@
 /* Walks of the losses; the arithmetic of the elementwise ones is in kernels_loss.c. */
 #include "cpu/loss.h"
+#include "core/parallel.h"
 #include "cpu/isa.h"
 #include "cpu/kernels_loss.h"
 #include <string.h>
@@ -54,9 +55,9 @@ bool cpu_pair_loss(Ctx *c, const PairLoss *p, void *out, double *sum) {
     double *partial = ctx_scratch(c, chunks * (int64_t)sizeof *partial);
     if (!partial) return false;
     int threads = ctx_threads(c, (p->kind == PAIR_SQUARED ? 1 : EXP_COST) * p->n);
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t i = 0; i < chunks; i++)
+    PARALLEL_FOR(threads, i, chunks, {
         if (!ctx_stopping(c)) partial[i] = pair_chunk(p, out, i * CHUNK);
+    });
     for (int64_t i = 0; i < chunks && !ctx_stopping(c); i++) *sum += partial[i];
     ctx_scratch_free(c, partial);
     return finished(c);
@@ -74,14 +75,10 @@ static void pair_grad_chunk(const PairLoss *p, void *gx, const void *g, double f
 
 bool cpu_pair_loss_grad(Ctx *c, const PairLoss *p, void *gx, const void *g, double factor) {
     const int64_t chunks = (p->n + CHUNK - 1) / CHUNK;
-    int threads = ctx_threads(c, (p->kind == PAIR_SQUARED ? 1 : EXP_COST) * p->n);
-    if (chunks <= 1 || threads <= 1) {
-        for (int64_t i = 0; i < chunks && !ctx_stopping(c); i++) pair_grad_chunk(p, gx, g, factor, i * CHUNK);
-        return finished(c);
-    }
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t i = 0; i < chunks; i++)
+    int threads = chunks > 1 ? ctx_threads(c, (p->kind == PAIR_SQUARED ? 1 : EXP_COST) * p->n) : 1;
+    PARALLEL_FOR(threads, i, chunks, {
         if (!ctx_stopping(c)) pair_grad_chunk(p, gx, g, factor, i * CHUNK);
+    });
     return finished(c);
 }
 
@@ -188,12 +185,7 @@ bool cpu_class_loss(Ctx *c, const ClassLoss *l, void *each, double *sum, double 
         return false;
     }
     int threads = class_threads(c, l);
-    if (threads <= 1) {
-        for (int64_t i = 0; i < chunks; i++) loss_chunk(l, each, top, i * SAMPLES, partial + 2 * i);
-    } else {
-#pragma omp parallel for num_threads(threads) schedule(static)
-        for (int64_t i = 0; i < chunks; i++) loss_chunk(l, each, top, i * SAMPLES, partial + 2 * i);
-    }
+    PARALLEL_FOR(threads, i, chunks, { loss_chunk(l, each, top, i * SAMPLES, partial + 2 * i); });
     for (int64_t i = 0; i < chunks; i++) {
         *sum += partial[2 * i];
         *weight += partial[2 * i + 1];
@@ -243,11 +235,6 @@ bool cpu_class_loss_grad(Ctx *c, const ClassLoss *l, void *gx, const void *g, do
         ctx_scratch_free(c, scale);
         if (!ok) return false;
     }
-    if (threads <= 1) {
-        for (int64_t s = 0; s < samples; s++) subtract_shares(l, gx, s, sample_gradient(l, g, factor, s));
-    } else {
-#pragma omp parallel for num_threads(threads) schedule(static)
-        for (int64_t s = 0; s < samples; s++) subtract_shares(l, gx, s, sample_gradient(l, g, factor, s));
-    }
+    PARALLEL_FOR(threads, s, samples, { subtract_shares(l, gx, s, sample_gradient(l, g, factor, s)); });
     return finished(c);
 }

@@ -1,6 +1,7 @@
 /* Walks of the normalisations: what one task takes, and the order in which partial sums are joined. The
  * arithmetic is in kernels_norm.c. */
 #include "cpu/norm.h"
+#include "core/parallel.h"
 #include "cpu/isa.h"
 #include "cpu/kernels_norm.h"
 #include <math.h>
@@ -47,13 +48,9 @@ typedef struct Job {
 
 static void run(const Ctx *c, const Job *job, void (*task)(const Job *, int64_t), int64_t work) {
     int threads = job->count > 1 ? ctx_threads(c, COST * work) : 1;
-    if (threads <= 1) {
-        for (int64_t t = 0; t < job->count && !ctx_stopping(c); t++) task(job, t);
-        return;
-    }
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int64_t t = 0; t < job->count; t++)
+    PARALLEL_FOR(threads, t, job->count, {
         if (!ctx_stopping(c)) task(job, t);
+    });
 }
 
 /* --- rows ------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 /* Plans and walks of reductions; the arithmetic is in kernels_reduce.c. */
 #include "cpu/reduce.h"
+#include "core/parallel.h"
 #include "cpu/isa.h"
 #include <string.h>
 
@@ -179,13 +180,9 @@ bool cpu_reduce(Ctx *c, const ReducePlan *plan, const ReduceKernel *kernel, size
         if (!k.partial) return false;
     }
     int threads = tasks > 1 ? ctx_threads(c, plan->outputs * (plan->n + 1)) : 1;
-    if (threads <= 1) {
-        for (int64_t t = 0; t < tasks && !ctx_stopping(c); t++) run_task(&k, t);
-    } else {
-#pragma omp parallel for num_threads(threads) schedule(static)
-        for (int64_t t = 0; t < tasks; t++)
-            if (!ctx_stopping(c)) run_task(&k, t);
-    }
+    PARALLEL_FOR(threads, t, tasks, {
+        if (!ctx_stopping(c)) run_task(&k, t);
+    });
     for (int64_t block = 0; k.tasks.chunks > 1 && block < blocks; block++) {
         Block b;
         find_block(&k, block, &b);
@@ -250,13 +247,9 @@ bool cpu_extreme(Ctx *c, const ReducePlan *plan, const ExtremeKernel *kernel, si
         k.partial_index = (int64_t *)(k.partial + tasks * k.tasks.width * SLOT);
     }
     int threads = tasks > 1 ? ctx_threads(c, plan->outputs * plan->n) : 1;
-    if (threads <= 1) {
-        for (int64_t t = 0; t < tasks && !ctx_stopping(c); t++) run_extreme(&k, t);
-    } else {
-#pragma omp parallel for num_threads(threads) schedule(static)
-        for (int64_t t = 0; t < tasks; t++)
-            if (!ctx_stopping(c)) run_extreme(&k, t);
-    }
+    PARALLEL_FOR(threads, t, tasks, {
+        if (!ctx_stopping(c)) run_extreme(&k, t);
+    });
     for (int64_t block = 0; k.partial && !ctx_stopping(c) && block < blocks; block++) {
         Walk as_walk = {.plan = plan, .tasks = k.tasks};
         Block b;

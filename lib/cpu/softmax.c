@@ -1,5 +1,6 @@
 /* The walk of softmax over rows or blocks of columns; the arithmetic is in kernels_softmax.c. */
 #include "cpu/softmax.h"
+#include "core/parallel.h"
 #include "cpu/isa.h"
 
 enum {
@@ -82,13 +83,9 @@ static void run_task(const Job *job, int64_t task) {
 }
 
 static bool run(Ctx *c, const Job *job) {
-    if (job->t.threads <= 1) {
-        for (int64_t task = 0; task < job->t.count && !ctx_stopping(c); task++) run_task(job, task);
-    } else {
-#pragma omp parallel for num_threads(job->t.threads) schedule(static)
-        for (int64_t task = 0; task < job->t.count; task++)
-            if (!ctx_stopping(c)) run_task(job, task);
-    }
+    PARALLEL_FOR(job->t.threads, task, job->t.count, {
+        if (!ctx_stopping(c)) run_task(job, task);
+    });
     return ctx_stopping(c) ? ctx_interrupted(c) : true;
 }
 

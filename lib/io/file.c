@@ -1,6 +1,7 @@
 /* Reading files with pread: no position to share between threads, and no SIGBUS when a file shrinks under
  * us, as a mapping would give. */
 #include "io/file.h"
+#include "core/parallel.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -82,14 +83,13 @@ bool file_read(const File *f, void *to, int64_t offset, int64_t n) {
     int threads = ctx_threads(f->ctx, n);
     atomic_int failure = 0;
     if (threads > chunks) threads = chunks > 0 ? (int)chunks : 1;
-#pragma omp parallel for num_threads(threads) schedule(static) if (threads > 1)
-    for (int64_t i = 0; i < chunks; i++) {
+    PARALLEL_FOR(threads, i, chunks, {
         int64_t at = i * CHUNK, length = n - at < CHUNK ? n - at : CHUNK;
         if (ctx_stopping(f->ctx) || atomic_load(&failure)) continue;
         if (length == CHUNK) populate((char *)to + at, length);
         int error = read_chunk(f->fd, (char *)to + at, offset + at, length);
         if (error) atomic_store(&failure, error);
-    }
+    });
     if (ctx_stopping(f->ctx)) return ctx_interrupted(f->ctx);
     int error = atomic_load(&failure);
     FILE_REQUIRE(f, error >= 0, "the file became shorter while it was read");

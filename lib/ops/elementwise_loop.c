@@ -7,6 +7,7 @@
 #include "ops/elementwise_loop.h"
 #include "cl/elementwise.h"
 #include "core/loop.h"
+#include "core/parallel.h"
 #include "ops/ops.h"
 #include <string.h>
 
@@ -165,11 +166,10 @@ bool elementwise_loop(Ctx *c, int operands, const Tensor *const *t, Compute comp
         return true;
     }
     int64_t blocks = (loop.numel + CHUNK - 1) / CHUNK;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int part = 0; part < threads; part++) {
+    PARALLEL_FOR(threads, part, threads, {
         int64_t begin = blocks * part / threads * CHUNK, end = blocks * (part + 1) / threads * CHUNK;
         run_range(&r, begin, end < loop.numel ? end : loop.numel);
-    }
+    });
     return true;
 }
 

@@ -5,6 +5,7 @@
 #include "cl/device.h"
 #include "cl/index.h"
 #include "core/loop.h"
+#include "core/parallel.h"
 #include "ops/ops.h"
 #include <string.h>
 
@@ -199,12 +200,11 @@ static bool walk(Ctx *c, Walk *w, const Tensor *dense, const Tensor *index, cons
                            ? LINE_BYTES / w->bytes
                            : 1;
         int64_t units = (l.size[d] + unit - 1) / unit;
-#pragma omp parallel for num_threads(threads) schedule(static)
-        for (int part = 0; part < threads; part++) {
+        PARALLEL_FOR(threads, part, threads, {
             int64_t first = units * part / threads * unit, end = units * (part + 1) / threads * unit;
             if (end > l.size[d]) end = l.size[d];
             if (end > first) run_part(w, &l, d, first, end - first);
-        }
+        });
     }
     return ctx_stopping(c) ? ctx_interrupted(c) : true;
 }

@@ -3,6 +3,7 @@
 #include "ops/matmul.h"
 #include "cl/matmul.h"
 #include "core/batch.h"
+#include "core/parallel.h"
 #include "cpu/blas.h"
 #include "ops/ops.h"
 #include <string.h>
@@ -149,14 +150,13 @@ static void multiply(const Ctx *c, const Batch *batch, const Tensor *a, const Te
     double work = (double)m * (double)n * (double)k;
     int threads = work <= BATCH_WORK ? ctx_threads(c, (int64_t)(work * (double)batch->count / 8)) : 1;
     int each = threads > 1 ? 1 : 0;
-#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
-    for (int64_t i = 0; i < batch->count; i++) {
+    PARALLEL_FOR(threads, i, batch->count, {
         int64_t at_a, at_b;
         if (ctx_stopping(c)) continue;
         offsets(batch, i, &at_a, &at_b);
         Matrix y = {(char *)tensor_data(out) + i * m * n * (int64_t)dtype_size(dtype), n, 1};
         gemm(c, dtype, m, n, k, matrix(a, at_a), matrix(b, at_b), beta, y, each);
-    }
+    });
 }
 
 /* --- the ops -----------------------------------------------------------------------------------------------

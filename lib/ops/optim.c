@@ -1,6 +1,7 @@
 /* Optimiser steps: checks, contiguous operands, threads. */
 #include "ops/optim.h"
 #include "cl/optim.h"
+#include "core/parallel.h"
 #include "cpu/isa.h"
 #include "ops/ops.h"
 
@@ -77,10 +78,11 @@ bool op_sgd_step_(Ctx *c, Tensor *p, const Tensor *g, Tensor *b, const SgdStep *
         ISA_SELECT(optim_kernels)->sgd[p->dtype == F64];
     int64_t n = tensor_numel(p), size = (int64_t)dtype_size((DType)p->dtype);
     int threads = ctx_threads(c, 4 * n);
-#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
-    for (int64_t i = 0; i < n; i += CHUNK)
+    PARALLEL_FOR(threads, chunk, (n + CHUNK - 1) / CHUNK, {
+        const int64_t i = chunk * CHUNK;
         step(at(o.data[0], i * size), at(o.data[1], i * size), at(o.data[2], i * size),
              n - i < CHUNK ? n - i : CHUNK, s);
+    });
     return close_operands(c, &o, true);
 }
 
@@ -95,9 +97,10 @@ bool op_adam_step_(Ctx *c, Tensor *p, const Tensor *g, Tensor *m, Tensor *v, Ten
         ISA_SELECT(optim_kernels)->adam[p->dtype == F64];
     int64_t n = tensor_numel(p), size = (int64_t)dtype_size((DType)p->dtype);
     int threads = ctx_threads(c, 16 * n);
-#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
-    for (int64_t i = 0; i < n; i += CHUNK)
+    PARALLEL_FOR(threads, chunk, (n + CHUNK - 1) / CHUNK, {
+        const int64_t i = chunk * CHUNK;
         step(at(o.data[0], i * size), at(o.data[1], i * size), at(o.data[2], i * size),
              at(o.data[3], i * size), at(o.data[4], i * size), n - i < CHUNK ? n - i : CHUNK, s);
+    });
     return close_operands(c, &o, true);
 }

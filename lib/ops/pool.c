@@ -1,6 +1,7 @@
 /* Pooling: shapes, dtypes, windows, and one task a plane. */
 #include "ops/pool.h"
 #include "cl/pool.h"
+#include "core/parallel.h"
 #include "cpu/kernels_pool.h"
 #include "ops/float_operand.h"
 #include <string.h>
@@ -81,14 +82,13 @@ static bool cpu_max_pool(Ctx *c, const Tensor *y, const Tensor *a, const Tensor 
                          Task task) {
     const PoolKernels *k = kernels_of((DType)a->dtype);
     int threads = plane_threads(c, a, p->kh * p->kw);
-#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
-    for (int64_t i = 0; i < a->size[0] * a->size[1]; i++) {
+    PARALLEL_FOR(threads, i, a->size[0] * a->size[1], {
         if (ctx_stopping(c)) continue;
         if (task == MAXIMUM) k->max(p, plane(y, i), plane(a, i));
         if (task == PICK) k->pick(p, plane(y, i), plane(a, i), plane(b, i));
         if (task == PLACE) k->place(p, (int64_t *)plane(y, i), plane(a, i));
         if (task == GRADIENT) k->max_grad(p, plane(y, i), plane(a, i), plane(b, i));
-    }
+    });
     return !ctx_stopping(c) || ctx_interrupted(c);
 }
 
@@ -212,11 +212,10 @@ static bool cpu_avg_pool(Ctx *c, const Tensor *y, const Tensor *a, bool gradient
     const AvgPool p = {down->size, across->size, oh, ow, rows.ends, cols.ends, rows.scale, cols.scale};
     const PoolKernels *k = kernels_of((DType)a->dtype);
     int threads = plane_threads(c, gradient ? y : a, down->span ? down->span * across->span : 1);
-#pragma omp parallel for num_threads(threads) if (threads > 1) schedule(static)
-    for (int64_t i = 0; i < planes; i++) {
+    PARALLEL_FOR(threads, i, planes, {
         if (ctx_stopping(c)) continue;
         (gradient ? k->avg_grad : k->avg)(&p, plane(y, i), plane(a, i));
-    }
+    });
     ctx_scratch_free(c, room);
     return !ctx_stopping(c) || ctx_interrupted(c);
 }
