@@ -293,7 +293,8 @@ test("conv2d, pools, pad, interpolate: errors give shapes and reasons", function
   raises("conv2d: expected stride and dilation of at least 1, got 0, 1", F.conv2d, x, ap.ones(2, 1, 3, 3), nil, 0)
   raises("conv2d: padding 'same' goes with stride 1, got 2", F.conv2d, x, ap.ones(2, 1, 3, 3), nil, 2, "same")
   raises("conv2d: argument 5: expected a padding", F.conv2d, x, ap.ones(2, 1, 3, 3), nil, 1, "full")
-  raises("conv2d: argument 1: expected a tensor of 4 dimensions, or 3 without a batch, got %(3x3%)", F.conv2d,
+  raises("conv2d: argument 1: expected a tensor of 4 dimensions, or 3 without a batch, got a f32 tensor %(3x3%)",
+    F.conv2d,
     ap.ones(3, 3), ap.ones(1, 1, 2, 2))
   raises("conv2d: expected channels that are multiples of groups %(2%), got 2 in and 3 out", F.conv2d,
     ap.ones(1, 2, 4, 4), ap.ones(3, 1, 2, 2), {groups = 2})

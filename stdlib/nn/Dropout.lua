@@ -1,5 +1,6 @@
 -- nn.Dropout: in training, sets elements to zero at random and scales the rest.
 
+local arguments = require "apsis.ops.arguments"
 local F = require "apsis.nn.functional"
 local Module = require "apsis.nn.Module"
 
@@ -12,7 +13,7 @@ local Dropout = Module:extend "Dropout"
 function Dropout:init(p)
   p = p or 0.5
   if type(p) ~= "number" or p < 0 or p > 1 then
-    error("Dropout: p: expected a number in [0, 1], got " .. tostring(p), 3)
+    arguments.fail("Dropout: p: expected a number in [0, 1], got %s", p)
   end
   self.p = p
 end

@@ -14,6 +14,7 @@
 -- is indexed from 1, as everything is, but named from 0 in named_parameters and state_dict ("0.weight" is
 -- model[1].weight): state dict files must interchange with PyTorch.
 
+local arguments = require "apsis.ops.arguments"
 local ap = require "apsis"
 local class = require "apsis.class"
 local Parameter = require "apsis.nn.Parameter"
@@ -65,7 +66,7 @@ end
 
 --- What the module computes; a subclass defines it, callers write module(x).
 function Module:forward()
-  error(self:class_name() .. ": define " .. self:class_name() .. ":forward(x)", 2)
+  arguments.fail("%s: define %s:forward(x)", self:class_name(), self:class_name())
 end
 
 -- A field that held something else when it was first assigned escaped __newindex: it is found here, in alphabetical
@@ -391,7 +392,7 @@ end
 --- Source: torch.nn.Module.load_state_dict.  Example: model:load_state_dict(io.load("model.safetensors"))
 function Module:load_state_dict(state, options)
   if type(state) ~= "table" then
-    error("load_state_dict: expected a table of tensors by name, got " .. type(state), 2)
+    arguments.fail("load_state_dict: expected a table of tensors by name, got %s", type(state))
   end
   local strict = options
   if type(options) == "table" then strict = options.strict end
@@ -411,8 +412,8 @@ function Module:load_state_dict(state, options)
     if own[name] == nil then unexpected[#unexpected + 1] = tostring(name) end
   end
   if #mismatched > 0 or strict ~= false and #missing + #unexpected > 0 then
-    error(("load_state_dict: the state does not fit this %s:%s%s%s"):format(self:class_name(),
-      list_text("missing", missing), list_text("unexpected", unexpected), list_text("other shapes", mismatched)), 2)
+    arguments.fail("load_state_dict: the state does not fit this %s:%s%s%s", self:class_name(),
+      list_text("missing", missing), list_text("unexpected", unexpected), list_text("other shapes", mismatched))
   end
   local _ <close> = ap.no_grad()
   for name, tensor in pairs(own) do

@@ -1,5 +1,6 @@
 -- nn.Sequential: modules one after the other.
 
+local arguments = require "apsis.ops.arguments"
 local Module = require "apsis.nn.Module"
 
 local Sequential = Module:extend "Sequential"
@@ -12,7 +13,7 @@ function Sequential:init(...)
   if #modules == 1 and not modules[1].is_module then modules = modules[1] end
   for i, module in ipairs(modules) do
     if type(module) ~= "table" or not module.is_module then
-      error(("Sequential: argument %d: expected a module, got %s"):format(i, type(module)), 3)
+      arguments.fail("Sequential: argument %d: expected a module, got %s", i, type(module))
     end
     rawset(self, i, module)
   end

@@ -1,6 +1,7 @@
 -- Activations as modules. Those with at most plain settings come from one function; the activations themselves are in
 -- apsis.nn.functional.
 
+local arguments = require "apsis.ops.arguments"
 local ap = require "apsis"
 local F = require "apsis.nn.functional"
 local Module = require "apsis.nn.Module"
@@ -24,7 +25,7 @@ local function activation(name, f, settings)
         local known = false
         for _, n in ipairs(names) do known = known or n == key end
         if not known then
-          error(("%s: no option %s; there are: %s"):format(name, tostring(key), table.concat(names, ", ")), 3)
+          arguments.fail("%s: no option %s; there are: %s", name, tostring(key), table.concat(names, ", "))
         end
       end
     end

@@ -1,13 +1,15 @@
 -- Checks that the constructors of layers share.
 
+local arguments = require "apsis.ops.arguments"
+
 local check = {}
 
 --- value if it is a non-negative integer; else an error that names the layer and its argument.
 function check.size(layer, position, name, value)
   local n = math.tointeger(value)
   if type(value) ~= "number" or not n or n < 0 then
-    error(("%s: argument %d (%s): expected an integer of 0 or more, got %s"):format(layer, position, name,
-      type(value) == "number" and tostring(value) or type(value)), 4)
+    arguments.fail("%s: argument %d (%s): expected an integer of 0 or more, got %s", layer, position, name,
+      type(value) == "number" and tostring(value) or type(value))
   end
   return n
 end
@@ -24,7 +26,7 @@ function check.pair(layer, name, value, default)
   if value == nil then value = default end
   if type(value) == "number" then return {value, value} end
   if type(value) ~= "table" or #value ~= 2 then
-    error(("%s: %s: expected an integer or a table of two, got %s"):format(layer, name, type(value)), 4)
+    arguments.fail("%s: %s: expected an integer or a table of two, got %s", layer, name, type(value))
   end
   return {value[1], value[2]}
 end

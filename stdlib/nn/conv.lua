@@ -1,6 +1,7 @@
 -- Convolution layers: Conv1d, Conv2d, ConvTranspose2d. Shape letters: N batch, C channels, H W height and width, K
 -- kernel.
 
+local arguments = require "apsis.ops.arguments"
 local ap = require "apsis"
 local F = require "apsis.nn.functional"
 local Module = require "apsis.nn.Module"
@@ -12,7 +13,7 @@ local conv2d = F.conv2d
 
 local function require_divisible(layer, name, channels, groups)
   if groups < 1 or channels % groups ~= 0 then
-    error(("%s: %s: expected a multiple of groups (%d), got %d"):format(layer, name, groups, channels), 4)
+    arguments.fail("%s: %s: expected a multiple of groups (%d), got %d", layer, name, groups, channels)
   end
 end
 
@@ -20,8 +21,8 @@ end
 local function configure(self, layer, in_channels, out_channels, kernel_size, options)
   options = options or {}
   if type(options) ~= "table" then
-    error(("%s: argument 4 (options): expected a table such as {stride = 2, padding = 1}, got %s"):format(layer,
-      type(options)), 4)
+    arguments.fail("%s: argument 4 (options): expected a table such as {stride = 2, padding = 1}, got %s", layer,
+      type(options))
   end
   self.in_channels = check.size(layer, 1, "in_channels", in_channels)
   self.out_channels = check.size(layer, 2, "out_channels", out_channels)

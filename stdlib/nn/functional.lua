@@ -1,6 +1,7 @@
 -- apsis.nn.functional (F): PyTorch's functional names. Most are core ops under the same name, documented with their
 -- gradient rules in stdlib/ops; what is composed of ops is defined here.
 
+local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
 require "apsis"
 
@@ -30,7 +31,7 @@ local function keywords(function_name, names, first, ...)
     local known = false
     for _, name in ipairs(names) do known = known or name == key end
     if not known then
-      error(("%s: unknown option '%s'; options: %s"):format(function_name, tostring(key), table.concat(names, " ")), 3)
+      arguments.fail("%s: unknown option '%s'; options: %s", function_name, tostring(key), table.concat(names, " "))
     end
   end
   local values = {}
@@ -38,19 +39,10 @@ local function keywords(function_name, names, first, ...)
   return table.unpack(values, 1, #names)
 end
 
--- Fails, at the caller's caller, unless x is a tensor.
-local function check_tensor(function_name, position, x)
-  if core.is_tensor(x) then return end
-  error(("%s: argument %d: expected a tensor, got %s"):format(function_name, position, x == nil and "nil" or
-    "a " .. type(x)), 3)
-end
-
 local function check_number(function_name, what, x)
   if type(x) == "number" then return end
-  error(("%s: %s: expected a number, got a %s"):format(function_name, what, type(x)), 3)
+  arguments.fail("%s: %s: expected a number, got a %s", function_name, what, type(x))
 end
-
-local function shape_text(x) return "(" .. table.concat(x:size(), "x") .. ")" end
 
 -- --- activations -------------------------------------------------------------------------------------------------
 
@@ -60,7 +52,7 @@ local function shape_text(x) return "(" .. table.concat(x:size(), "x") .. ")" en
 ---@param dtype? string convert x first
 ---@return Tensor same shape
 function F.softmin(x, dim, dtype)
-  check_tensor("softmin", 1, x)
+  arguments.tensor("softmin", 1, x)
   return core.softmax(-x, dim, dtype)
 end
 
@@ -74,7 +66,7 @@ end
 ---@return Tensor same shape
 --- Source: torch.nn.functional.normalize.  Example: F.normalize(ap.tensor{{3.0, 4.0}}) --> [[0.6, 0.8]]
 function F.normalize(x, p, dim, eps)
-  check_tensor("normalize", 1, x)
+  arguments.tensor("normalize", 1, x)
   p, dim, eps = keywords("normalize", {"p", "dim", "eps"}, p, dim, eps)
   return x / x:norm(p or 2, dim or 2, true):clamp(eps or 1e-12)
 end
@@ -87,8 +79,8 @@ end
 ---@return Tensor the broadcast shape without dim, in [-1, 1]
 --- Source: torch.nn.functional.cosine_similarity.
 function F.cosine_similarity(a, b, dim, eps)
-  check_tensor("cosine_similarity", 1, a)
-  check_tensor("cosine_similarity", 2, b)
+  arguments.tensor("cosine_similarity", 1, a)
+  arguments.tensor("cosine_similarity", 2, b)
   dim, eps = keywords("cosine_similarity", {"dim", "eps"}, dim, eps)
   dim, eps = dim or 2, eps or 1e-8
   -- A size of 1 along dim counts as often as the other's elements do.
@@ -108,8 +100,8 @@ end
 ---@return Tensor the broadcast shape without its last dimension
 --- Source: torch.nn.functional.pairwise_distance.
 function F.pairwise_distance(a, b, p, eps, keepdim)
-  check_tensor("pairwise_distance", 1, a)
-  check_tensor("pairwise_distance", 2, b)
+  arguments.tensor("pairwise_distance", 1, a)
+  arguments.tensor("pairwise_distance", 2, b)
   p, eps, keepdim = keywords("pairwise_distance", {"p", "eps", "keepdim"}, p, eps, keepdim)
   return (a - b + (eps or 1e-6)):norm(p or 2, -1, keepdim or false)
 end
@@ -124,20 +116,16 @@ local function reduced(loss, reduction)
   return loss:mean()
 end
 
--- Fails, at the caller's caller, unless the loss is of two tensors of one shape (another one would broadcast silently,
+-- Fails unless the loss is of two tensors of one shape (another one would broadcast silently,
 -- which is never meant) and the reduction is known.
 local function check_loss(name, input, target, reduction)
-  for i, t in ipairs {input or false, target or false} do
-    if not core.is_tensor(t) then
-      error(("%s: argument %d: expected a tensor, got %s"):format(name, i, t and "a " .. type(t) or "nil"), 3)
-    end
-  end
-  if shape_text(input) ~= shape_text(target) then
-    error(("%s: expected a target of the input's shape %s, got %s: a loss does not broadcast"):format(name,
-      shape_text(input), shape_text(target)), 3)
+  arguments.tensors(name, input, target)
+  if arguments.shape(input) ~= arguments.shape(target) then
+    arguments.fail("%s: expected a target of the input's shape %s, got %s: a loss does not broadcast", name,
+      arguments.shape(input), arguments.shape(target))
   end
   if reduction ~= nil and not REDUCTIONS[reduction] then
-    error(("%s: expected a reduction: 'mean', 'sum' or 'none', got '%s'"):format(name, tostring(reduction)), 3)
+    arguments.fail("%s: expected a reduction: 'mean', 'sum' or 'none', got '%s'", name, tostring(reduction))
   end
 end
 
@@ -172,7 +160,7 @@ function F.smooth_l1_loss(input, target, reduction, beta)
   beta = beta or 1
   check_loss("smooth_l1_loss", input, target, reduction)
   check_number("smooth_l1_loss", "beta", beta)
-  if beta < 0 then error("smooth_l1_loss: beta: expected 0 or more, got " .. beta, 2) end
+  if beta < 0 then arguments.fail("smooth_l1_loss: beta: expected 0 or more, got %s", beta) end
   if beta == 0 then return (reduced((input - target):abs(), reduction)) end
   return (reduced(huber(input, target, beta) / beta, reduction))
 end
@@ -189,7 +177,7 @@ function F.huber_loss(input, target, reduction, delta)
   delta = delta or 1
   check_loss("huber_loss", input, target, reduction)
   check_number("huber_loss", "delta", delta)
-  if delta <= 0 then error("huber_loss: delta: expected a number above 0, got " .. delta, 2) end
+  if delta <= 0 then arguments.fail("huber_loss: delta: expected a number above 0, got %s", delta) end
   return (reduced(huber(input, target, delta), reduction))
 end
 
@@ -232,14 +220,14 @@ end
 --- Source: Vaswani et al. 2017; torch.nn.functional.scaled_dot_product_attention.
 function F.scaled_dot_product_attention(q, k, v, attn_mask, dropout_p, is_causal, scale)
   local name = "scaled_dot_product_attention"
-  for i, t in ipairs {q or false, k or false, v or false} do check_tensor(name, i, t) end
+  for i, t in ipairs {q or false, k or false, v or false} do arguments.tensor(name, i, t) end
   attn_mask, dropout_p, is_causal, scale = keywords(name, {"attn_mask", "dropout_p", "is_causal", "scale"}, attn_mask,
     dropout_p, is_causal, scale)
   if q.ndim < 2 or k.ndim < 2 or v.ndim < 2 or q:size(-1) ~= k:size(-1) or k:size(-2) ~= v:size(-2) then
-    error(("%s: expected q (..., L, E), k (..., S, E), v (..., S, V), got %s, %s, %s"):format(name, shape_text(q),
-      shape_text(k), shape_text(v)), 2)
+    arguments.fail("%s: expected q (..., L, E), k (..., S, E), v (..., S, V), got %s, %s, %s", name, arguments.shape(q),
+      arguments.shape(k), arguments.shape(v))
   end
-  if is_causal and attn_mask then error(name .. ": attn_mask and is_causal exclude each other", 2) end
+  if is_causal and attn_mask then arguments.fail("%s: attn_mask and is_causal exclude each other", name) end
   if is_causal then attn_mask = causal_mask(q:size(-2), k:size(-2), q.device) end
   -- q is scaled, being the smaller of the two.
   local scores = (q * (scale or q:size(-1) ^ -0.5)):matmul(k:transpose(-2, -1))

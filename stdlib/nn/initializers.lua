@@ -1,5 +1,6 @@
 -- nn.init: fills tensors in place with starting values, outside the tape. Every function returns the tensor.
 
+local arguments = require "apsis.ops.arguments"
 local ap = require "apsis"
 
 local init = {}
@@ -15,7 +16,7 @@ end
 -- Inputs and outputs of one unit of a weight (out, in, K...): convolutions count their whole window.
 local function fans(t, name)
   local size = t:size()
-  if #size < 2 then error(name .. ": expected a tensor of 2 dimensions or more, got " .. #size, 3) end
+  if #size < 2 then arguments.fail("%s: expected a tensor of 2 dimensions or more, got %s", name, #size) end
   local window = 1
   for d = 3, #size do window = window * size[d] end
   return size[2] * window, size[1] * window
@@ -33,7 +34,7 @@ local GAIN = {
 --- Source: torch.nn.init.calculate_gain.  Example: nn.init.calculate_gain("tanh") --> 1.6667
 function init.calculate_gain(nonlinearity, slope)
   if nonlinearity == "leaky_relu" then return math.sqrt(2 / (1 + (slope or 0.01) ^ 2)) end
-  return GAIN[nonlinearity] or error("calculate_gain: no such nonlinearity: " .. tostring(nonlinearity), 2)
+  return GAIN[nonlinearity] or arguments.fail("calculate_gain: no such nonlinearity: %s", nonlinearity)
 end
 
 --- All elements uniform in [low, high).
@@ -64,7 +65,7 @@ init.ones_ = quietly(function(t) t:fill_(1) end)
 --- The identity matrix.
 ---@param t Tensor of 2 dimensions
 init.eye_ = quietly(function(t)
-  if t.ndim ~= 2 then error("eye_: expected a tensor of 2 dimensions, got " .. t.ndim, 3) end
+  if t.ndim ~= 2 then arguments.fail("eye_: expected a tensor of 2 dimensions, got %s", t.ndim) end
   t:fill_(0)
   for i = 1, math.min(t:size(1), t:size(2)) do t[{i, i}] = 1 end
 end)

@@ -1,5 +1,6 @@
 -- Losses as modules: criterion(input, target). The functions are in apsis.nn.functional; options are theirs.
 
+local arguments = require "apsis.ops.arguments"
 local F = require "apsis.nn.functional"
 local Module = require "apsis.nn.Module"
 
@@ -18,7 +19,7 @@ local function loss(name, f, known)
         local names = {}
         for k in pairs(known) do names[#names + 1] = k end
         table.sort(names)
-        error(("%s: no option %s; there are: %s"):format(name, tostring(key), table.concat(names, ", ")), 3)
+        arguments.fail("%s: no option %s; there are: %s", name, tostring(key), table.concat(names, ", "))
       end
       if type(value) == "userdata" then self:register_buffer(key, value, false) else self[key] = value end
     end

@@ -1,5 +1,6 @@
 -- Normalisation layers: BatchNorm and InstanceNorm of 1 to 3 dimensions, GroupNorm, LayerNorm, RMSNorm.
 
+local arguments = require "apsis.ops.arguments"
 local ap = require "apsis"
 local F = require "apsis.nn.functional"
 local Module = require "apsis.nn.Module"
@@ -10,7 +11,7 @@ local check = require "apsis.nn.check"
 local function init_features(self, num_features, options, affine, track)
   options = options or {}
   if type(options) ~= "table" then
-    error(self:class_name() .. ": argument 2 (options): expected a table, got " .. type(options), 4)
+    arguments.fail("%s: argument 2 (options): expected a table, got %s", self:class_name(), type(options))
   end
   self.num_features = check.size(self:class_name(), 1, "num_features", num_features)
   self.eps = options.eps or 1e-5
@@ -31,12 +32,12 @@ end
 
 local function check_input(self, x)
   if not ap.is_tensor(x) or self.ndims[x.ndim] == nil then
-    error(("%s: expected %s, got %s"):format(self:class_name(), self.expected,
-      ap.is_tensor(x) and ("%d dimensions"):format(x.ndim) or type(x)), 4)
+    arguments.fail("%s: expected %s, got %s", self:class_name(), self.expected,
+      ap.is_tensor(x) and ("%d dimensions"):format(x.ndim) or type(x))
   end
   if x:size(2) ~= self.num_features then
-    error(("%s: expected %d channels, got (%s)"):format(self:class_name(), self.num_features,
-      table.concat(x:size(), "x")), 4)
+    arguments.fail("%s: expected %d channels, got %s", self:class_name(), self.num_features,
+      arguments.shape(x))
   end
 end
 
@@ -134,8 +135,8 @@ function GroupNorm:init(num_groups, num_channels, options)
   self.num_groups = check.size("GroupNorm", 1, "num_groups", num_groups)
   self.num_channels = check.size("GroupNorm", 2, "num_channels", num_channels)
   if num_groups == 0 or num_channels % num_groups ~= 0 then
-    error(("GroupNorm: num_channels: expected a multiple of num_groups (%d), got %d"):format(num_groups,
-      num_channels), 3)
+    arguments.fail("GroupNorm: num_channels: expected a multiple of num_groups (%d), got %d", num_groups,
+      num_channels)
   end
   self.eps = options.eps or 1e-5
   if options.affine ~= false then
@@ -154,8 +155,8 @@ end
 local function sizes(layer, normalized_shape)
   if type(normalized_shape) == "number" then normalized_shape = {normalized_shape} end
   if type(normalized_shape) ~= "table" then
-    error(("%s: argument 1 (normalized_shape): expected an integer or a table, got %s"):format(layer,
-      type(normalized_shape)), 4)
+    arguments.fail("%s: argument 1 (normalized_shape): expected an integer or a table, got %s", layer,
+      type(normalized_shape))
   end
   return normalized_shape
 end

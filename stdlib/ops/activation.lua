@@ -4,11 +4,6 @@ local core = require "apsis.core"
 local arguments = require "apsis.ops.arguments"
 local rule, define = core.rule, core.define
 
-local function check_tensor(name, position, x)
-  if core.is_tensor(x) then return end
-  error(("%s: argument %d: expected a tensor, got %s"):format(name, position, x == nil and "nil" or "a " .. type(x)), 3)
-end
-
 --- celu: x above zero, alpha * (exp(x / alpha) - 1) below: its slope at 0 is 1 for every alpha.
 ---@param x Tensor any shape, floating
 ---@param alpha number|nil default 1; not 0
@@ -61,10 +56,10 @@ for _, name in ipairs {"threshold", "threshold_"} do
   ---@return Tensor same shape and dtype
   --- Source: torch.nn.functional.threshold.
   define(name, function(x, ...)
-    check_tensor(name, 1, x)
+    arguments.tensor(name, 1, x)
     local threshold, value = arguments.named(name, {"threshold", "value"}, ...)
     if type(threshold) ~= "number" or type(value) ~= "number" then
-      error(("%s: expected two numbers, got %s and %s"):format(name, type(threshold), type(value)), 2)
+      arguments.fail("%s: expected two numbers, got %s and %s", name, type(threshold), type(value))
     end
     return op(x, threshold, value)
   end)
@@ -76,11 +71,11 @@ end
 ---@return Tensor half as large along dim
 --- Source: Dauphin et al. 2016; torch.nn.functional.glu.
 define("glu", function(x, ...)
-  check_tensor("glu", 1, x)
+  arguments.tensor("glu", 1, x)
   local dim = arguments.named("glu", {"dim"}, ...) or -1
   local n = x.ndim > 0 and x:size(dim) or 1
   if n % 2 ~= 0 then
-    error(("glu: expected an even size along dimension %d, got (%s)"):format(dim, table.concat(x:size(), "x")), 2)
+    arguments.fail("glu: expected an even size along dimension %d, got %s", dim, arguments.shape(x))
   end
   return x:narrow(dim, 1, n // 2) * x:narrow(dim, n // 2 + 1, n // 2):sigmoid()
 end)
@@ -91,15 +86,15 @@ end)
 ---@return Tensor same shape
 --- Source: He et al. 2015; torch.nn.functional.prelu.
 define("prelu", function(x, weight)
-  check_tensor("prelu", 1, x)
-  check_tensor("prelu", 2, weight)
+  arguments.tensor("prelu", 1, x)
+  arguments.tensor("prelu", 2, weight)
   if weight:numel() == 1 then
     weight = weight:reshape {}
   else
     local channels = x.ndim > 1 and x:size(2) or 1
     if weight:numel() ~= channels then
-      error(("prelu: expected a weight of one element or of %d channels, got (%s)"):format(channels,
-        table.concat(weight:size(), "x")), 2)
+      arguments.fail("prelu: expected a weight of one element or of %d channels, got %s", channels,
+        arguments.shape(weight))
     end
     local size = {1, -1}
     for d = 3, x.ndim do size[d] = 1 end
@@ -116,11 +111,11 @@ end)
 ---@return Tensor same shape
 --- Source: Xu et al. 2015; torch.nn.functional.rrelu.
 define("rrelu", function(x, ...)
-  check_tensor("rrelu", 1, x)
+  arguments.tensor("rrelu", 1, x)
   local lower, upper, training = arguments.named("rrelu", {"lower", "upper", "training"}, ...)
   lower, upper = lower or 1 / 8, upper or 1 / 3
   if type(lower) ~= "number" or type(upper) ~= "number" or lower > upper then
-    error(("rrelu: expected slopes from low to high, got %s, %s"):format(tostring(lower), tostring(upper)), 2)
+    arguments.fail("rrelu: expected slopes from low to high, got %s, %s", tostring(lower), tostring(upper))
   end
   if not training then return core.leaky_relu(x, (lower + upper) / 2) end
   local slopes = core.empty_like(x:detach()):uniform_(lower, upper)

@@ -43,13 +43,27 @@ end
 ---@param ... any what string.format takes
 function arguments.fail(format, ...) core.fail(format:format(...)) end
 
+--- shape: "(2x3)", for messages.
+---@param x Tensor
+---@return string
+function arguments.shape(x) return "(" .. table.concat(x:size(), "x") .. ")" end
+
+--- got: what an argument is, for messages: "nil", "a string", "a f32 tensor (2x3)".
+---@param x any
+---@return string
+function arguments.got(x)
+  if x == nil then return "nil" end
+  if not core.is_tensor(x) then return "a " .. type(x) end
+  return ("a %s tensor %s"):format(x.dtype, arguments.shape(x))
+end
+
 --- tensor: fails unless x is a tensor.
 ---@param op string for errors
 ---@param position integer which argument it is
 ---@param x any
 function arguments.tensor(op, position, x)
   if not core.is_tensor(x) then
-    arguments.fail("%s: argument %d: expected a tensor, got %s", op, position, x == nil and "nil" or "a " .. type(x))
+    arguments.fail("%s: argument %d: expected a tensor, got %s", op, position, arguments.got(x))
   end
 end
 
@@ -67,11 +81,6 @@ function arguments.dim(op, ndim, dim)
   return dim < 0 and dim + n + 1 or dim
 end
 
---- shape: "2x3", for messages.
----@param x Tensor
----@return string
-function arguments.shape(x) return table.concat(x:size(), "x") end
-
 --- tensors: fails unless all that follow are tensors.
 ---@param op string for errors
 ---@param ... any
@@ -85,7 +94,7 @@ end
 function arguments.matrices(op, x)
   arguments.tensors(op, x)
   if x.ndim < 2 then
-    arguments.fail("%s: expected a matrix or a batch of them, got (%s)", op, arguments.shape(x))
+    arguments.fail("%s: expected a matrix or a batch of them, got %s", op, arguments.shape(x))
   end
 end
 
@@ -106,10 +115,9 @@ end
 --- broadcast_sizes: the shape that shapes broadcast to.
 ---@param op string for errors
 ---@param shapes integer[][]
----@param level integer|nil of the error's position: 2 (default) is the caller
 ---@return integer[]
 --- Errors: sizes that differ and of which none is 1.
-function arguments.broadcast_sizes(op, shapes, level)
+function arguments.broadcast_sizes(op, shapes)
   local result = {}
   for _, size in ipairs(shapes) do
     local before = table.concat(result, "x")
@@ -120,8 +128,8 @@ function arguments.broadcast_sizes(op, shapes, level)
       if m == 1 then
         result[lead + d] = n
       elseif n ~= 1 and n ~= m then
-        error(("%s: (%s) and (%s) do not broadcast: sizes %d and %d differ"):format(op, before,
-          table.concat(size, "x"), m, n), (level or 2) + 1)
+        arguments.fail("%s: (%s) and (%s) do not broadcast: sizes %d and %d differ", op, before,
+          table.concat(size, "x"), m, n)
       end
     end
   end
@@ -137,13 +145,12 @@ function arguments.broadcast(op, ...)
   local shapes = {}
   for i = 1, select("#", ...) do
     local x = select(i, ...)
-    if core.is_tensor(x) then
+    if type(x) ~= "number" then
+      arguments.tensor(op, i, x)
       shapes[#shapes + 1] = x:size()
-    elseif type(x) ~= "number" then
-      error(("%s: argument %d: expected a tensor, got %s"):format(op, i, x == nil and "nil" or "a " .. type(x)), 3)
     end
   end
-  return arguments.broadcast_sizes(op, shapes, 3)
+  return arguments.broadcast_sizes(op, shapes)
 end
 
 --- integers: n integers, from one for all or a table of n.

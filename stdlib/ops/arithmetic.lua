@@ -7,13 +7,6 @@ local rule, no_gradient, define, is_tensor = core.rule, core.no_gradient, core.d
 
 local function zero() return nil end
 
-local function got(v) return v == nil and "nil" or "a " .. type(v) end
-
-local function check_tensor(name, position, x)
-  if is_tensor(x) then return end
-  error(("%s: argument %d: expected a tensor, got %s"):format(name, position, got(x)), 3)
-end
-
 -- --- one tensor --------------------------------------------------------------------------------------------------
 
 --- deg2rad: degrees to radians.
@@ -45,7 +38,7 @@ no_gradient("isneginf")
 ---@param x Tensor any shape
 ---@return Tensor same shape, bool
 define("isreal", function(x)
-  check_tensor("isreal", 1, x)
+  arguments.tensor("isreal", 1, x)
   return core.ones_like(x, {dtype = "bool"})
 end)
 
@@ -53,8 +46,8 @@ end)
 ---@param x Tensor any shape, numeric
 ---@return Tensor x
 define("positive", function(x)
-  check_tensor("positive", 1, x)
-  if x.dtype == "bool" then error("positive: not defined for bool", 2) end
+  arguments.tensor("positive", 1, x)
+  if x.dtype == "bool" then arguments.fail("positive: not defined for bool") end
   return x
 end)
 
@@ -67,7 +60,7 @@ rule("frexp_exponent", "", zero)
 ---@return Tensor exponent same shape, i32
 --- Source: torch.frexp.  Example: ap.tensor{6.0}:frexp() --> [0.75], [3]
 define("frexp", function(x)
-  check_tensor("frexp", 1, x)
+  arguments.tensor("frexp", 1, x)
   return core.frexp_mantissa(x), core.frexp_exponent(x:detach()):to("i32")
 end)
 
@@ -79,7 +72,7 @@ end)
 ---@return Tensor same shape and dtype
 --- Source: torch.nan_to_num.  Example: ap.tensor{0/0, 1}:nan_to_num() --> 0, 1
 define("nan_to_num", function(x, ...)
-  check_tensor("nan_to_num", 1, x)
+  arguments.tensor("nan_to_num", 1, x)
   local nan, posinf, neginf = arguments.named("nan_to_num", {"nan", "posinf", "neginf"}, ...)
   if not x:is_floating_point() then return x:clone() end
   local most = core.finfo(x.dtype).max
@@ -99,7 +92,7 @@ in_place "nan_to_num"
 local clamp_numbers, clamp_numbers_ = core.clamp, core.clamp_
 
 local function clamp_tensors(x, min, max)
-  check_tensor("clamp", 1, x)
+  arguments.tensor("clamp", 1, x)
   arguments.broadcast("clamp", x, min or 0, max or 0)
   if min ~= nil then x = core.maximum(x, min) end
   return max == nil and x or core.minimum(x, max)
@@ -165,7 +158,7 @@ local function divider(name, plain, which)
     end
     local f = rounded[mode]
     if not f then
-      error(("%s: rounding_mode: expected 'floor', 'trunc' or nil, got '%s'"):format(name, tostring(mode)), 2)
+      arguments.fail("%s: rounding_mode: expected 'floor', 'trunc' or nil, got '%s'", name, tostring(mode))
     end
     return f[which](a, b)
   end
@@ -235,7 +228,7 @@ for i, name in ipairs {"nextafter", "nextafter_"} do
   define(name, function(a, b)
     for _, t in ipairs {a, b} do
       if is_tensor(t) and (t.dtype == "f16" or t.dtype == "bf16") then
-        error(("%s: expected f32 or f64, got %s"):format(name, t.dtype), 2)
+        arguments.fail("%s: expected f32 or f64, got %s", name, t.dtype)
       end
     end
     return next_number[i](a, b)
@@ -308,8 +301,8 @@ define("allclose", function(a, b, ...) return compared("allclose", a, b, ...):al
 ---@return boolean
 --- Source: torch.equal.
 define("equal", function(a, b)
-  check_tensor("equal", 1, a)
-  check_tensor("equal", 2, b)
+  arguments.tensor("equal", 1, a)
+  arguments.tensor("equal", 2, b)
   if a.ndim ~= b.ndim then return false end
   for d = 1, a.ndim do
     if a:size(d) ~= b:size(d) then return false end
@@ -342,7 +335,7 @@ local function mixer(name, by_number, by_tensor)
     local weight = arguments.named(name, {"weight"}, ...)
     if type(weight) == "number" then return by_number(a, b, weight) end
     if not is_tensor(weight) then
-      error(("%s: argument 3: expected a number or a tensor, got %s"):format(name, got(weight)), 2)
+      arguments.fail("%s: argument 3: expected a number or a tensor, got %s", name, arguments.got(weight))
     end
     return by_tensor(a, b, weight)
   end
@@ -360,7 +353,7 @@ define("lerp_", mixer("lerp_", lerp_number_, lerp_tensor_))
 -- x + value * f(a, b)
 local function adder(name, add, f)
   return function(x, a, b, ...)
-    check_tensor(name, 1, x)
+    arguments.tensor(name, 1, x)
     arguments.broadcast(name, x, a, b)
     return add(x, f(a, b), (arguments.named(name, {"value"}, ...)))
   end

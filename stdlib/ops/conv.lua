@@ -25,8 +25,8 @@ rule("conv2d_weight_grad", {"2", "1"},
 -- Fails, at the caller's caller, unless the weight is a tensor of as many dimensions.
 local function check_weight(name, weight, ndim)
   if core.is_tensor(weight) and weight.ndim == ndim then return end
-  error(("%s: argument 2: expected a weight of %d dimensions, got %s"):format(name, ndim,
-    core.is_tensor(weight) and "(" .. table.concat(weight:size(), "x") .. ")" or type(weight)), 3)
+  arguments.fail("%s: argument 2: expected a weight of %d dimensions, got %s", name, ndim,
+    arguments.got(weight))
 end
 
 local conv2d, input_grad = core.conv2d, core.conv2d_input_grad
@@ -40,8 +40,8 @@ local FOLD = {"output_size", "kernel_size", "dilation", "padding", "stride"}
 local function batched(name, ndim, x, f)
   if core.is_tensor(x) and x.ndim == ndim - 1 then return f(x:unsqueeze(1)):squeeze(1) end
   if not core.is_tensor(x) or x.ndim ~= ndim then
-    error(("%s: argument 1: expected a tensor of %d dimensions, or %d without a batch, got %s"):format(name, ndim,
-      ndim - 1, core.is_tensor(x) and "(" .. table.concat(x:size(), "x") .. ")" or type(x)), 3)
+    arguments.fail("%s: argument 1: expected a tensor of %d dimensions, or %d without a batch, got %s", name, ndim,
+      ndim - 1, arguments.got(x))
   end
   return f(x)
 end
@@ -97,8 +97,8 @@ local function transposed(x, weight, bias, stride, padding, output_padding, grou
     size[d] = (x:size(d + 2) - 1) * stride[d] - 2 * padding[d] + dilation[d] * (weight:size(d + 2) - 1)
       + output_padding[d] + 1
     if output_padding[d] >= math.max(stride[d], dilation[d]) then
-      core.fail(("conv_transpose2d: output_padding %d must be smaller than the stride %d or the dilation %d"):format(
-        output_padding[d], stride[d], dilation[d]))
+      arguments.fail("conv_transpose2d: output_padding %d must be smaller than the stride %d or the dilation %d",
+        output_padding[d], stride[d], dilation[d])
     end
   end
   local y = input_grad(x, weight, size, stride, padding, dilation, groups)
@@ -197,8 +197,8 @@ define("col2im", function(x, ...)
     end
     local rows = columns:size(2)
     if area < 1 or rows % area ~= 0 or columns:size(3) ~= grid[1] * grid[2] then
-      core.fail(("col2im: expected (N, a multiple of %d, %d), got (%s)"):format(area, grid[1] * grid[2],
-        table.concat(columns:size(), "x")))
+      arguments.fail("col2im: expected (N, a multiple of %d, %d), got %s", area, grid[1] * grid[2],
+        arguments.shape(columns))
     end
     return input_grad(columns:unflatten(3, grid), window_kernels(columns, rows // area, kernel), size, stride, padding,
       dilation, rows // area)

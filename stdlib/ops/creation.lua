@@ -1,5 +1,6 @@
 --- Making tensors, and the properties of dtypes.
 
+local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
 
 -- --- from nothing (lib/bind/creation.c) ------------------------------------------------------------------------------
@@ -190,7 +191,7 @@ local integers = {i8 = 8, i16 = 16, i32 = 32, i64 = 64}
 function core.finfo(dtype)
   dtype = core.promote_types(dtype or "f32", "bool")
   local f = floats[dtype]
-  if not f then error("finfo: expected a floating dtype, got " .. dtype, 2) end
+  if not f then arguments.fail("finfo: expected a floating dtype, got %s", dtype) end
   return {dtype = dtype, bits = f.bits, eps = f.eps, max = f.max, min = -f.max, tiny = f.tiny,
     smallest_normal = f.tiny, resolution = f.resolution}
 end
@@ -203,7 +204,7 @@ function core.iinfo(dtype)
   dtype = core.promote_types(dtype or "i64", "bool")
   if dtype == "u8" then return {dtype = dtype, bits = 8, max = 255, min = 0} end
   local bits = integers[dtype]
-  if not bits then error("iinfo: expected an integer dtype, got " .. dtype, 2) end
+  if not bits then arguments.fail("iinfo: expected an integer dtype, got %s", dtype) end
   local max = math.maxinteger >> (64 - bits)
   return {dtype = dtype, bits = bits, max = max, min = -max - 1}
 end
@@ -226,9 +227,7 @@ end
 ---@param other Tensor
 ---@return Tensor
 core.define("type_as", function(x, other)
-  if not core.is_tensor(other) then
-    error("type_as: argument 2: expected a tensor, got " .. (other == nil and "nil" or "a " .. type(other)), 2)
-  end
+  arguments.tensor("type_as", 2, other)
   return core.to(x, other.dtype)
 end)
 
@@ -250,7 +249,7 @@ core.asarray = core.as_tensor
 ---@return Tensor
 function core.scalar_tensor(value, options)
   if type(value) ~= "number" and type(value) ~= "boolean" then
-    error("scalar_tensor: argument 1: expected a number, got a " .. type(value), 2)
+    arguments.fail("scalar_tensor: argument 1: expected a number, got a %s", type(value))
   end
   return core.full({}, value, options and options.dtype and options or
     {dtype = "f32", device = options and options.device, requires_grad = options and options.requires_grad})
@@ -345,7 +344,7 @@ function core.logspace(first, last, steps, base, options)
     options, base = base, base.base
   end
   base = base or 10
-  if type(base) ~= "number" then error("logspace: argument 4: expected a number, got a " .. type(base), 2) end
+  if type(base) ~= "number" then arguments.fail("logspace: argument 4: expected a number, got a %s", type(base)) end
   options = options or {}
   -- In f64, wherever the result goes.
   local exponents = core.linspace(first, last, steps, {dtype = "f64"})
@@ -361,10 +360,10 @@ end
 --- Source: torch.vander.
 core.define("vander", function(x, ...)
   local n, increasing = require "apsis.ops.arguments".named("vander", {"n", "increasing"}, ...)
-  if not core.is_tensor(x) or x.ndim ~= 1 then error("vander: argument 1: expected a vector", 2) end
+  if not core.is_tensor(x) or x.ndim ~= 1 then arguments.fail("vander: argument 1: expected a vector") end
   n = n or x:numel()
   if math.type(n) ~= "integer" or n < 0 then
-    error("vander: argument 2: expected an integer of at least 0, got " .. tostring(n), 2)
+    arguments.fail("vander: argument 2: expected an integer of at least 0, got %s", n)
   end
   local exponents = core.arange(0, n - 1, 1, {dtype = "i64", device = x.device})
   if not increasing then exponents = exponents:flip(1) end

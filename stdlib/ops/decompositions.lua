@@ -409,7 +409,7 @@ local function batch_of(op, a, b)
     local i, j = d - n + d_a, d - n + d_b
     local p, q = i >= 1 and a:size(i) or 1, j >= 1 and b:size(j) or 1
     if p ~= q and p ~= 1 and q ~= 1 then
-      fail("%s: (%s) and (%s): batch sizes %d and %d do not broadcast", op, shape(a), shape(b), p, q)
+      fail("%s: %s and %s: batch sizes %d and %d do not broadcast", op, shape(a), shape(b), p, q)
     end
     size[d] = p == 1 and q or p
   end

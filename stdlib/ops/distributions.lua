@@ -10,14 +10,13 @@ local function define(name, f) core.define(name, wrap(name, f)) end
 
 local function check_floating(op, x, position)
   if not core.is_tensor(x) or not x:is_floating_point() then
-    error(("%s: argument %d: expected a floating tensor, got %s"):format(op, position or 1,
-      core.is_tensor(x) and "a " .. x.dtype .. " tensor" or x == nil and "nil" or "a " .. type(x)), 3)
+    arguments.fail("%s: argument %d: expected a floating tensor, got %s", op, position or 1, arguments.got(x))
   end
 end
 
 local function check_number(op, position, x, ok, expected)
   if type(x) ~= "number" or not ok(x) then
-    error(("%s: argument %d: expected %s, got %s"):format(op, position, expected, tostring(x)), 3)
+    arguments.fail("%s: argument %d: expected %s, got %s", op, position, expected, tostring(x))
   end
 end
 
@@ -61,7 +60,7 @@ end)
 ---@return Tensor x
 --- Source: torch.Tensor.geometric_.
 define("geometric_", function(x, ...)
-  if not core.is_tensor(x) then error("geometric_: argument 1: expected a tensor, got a " .. type(x), 2) end
+  arguments.tensor("geometric_", 1, x)
   local p = arguments.named("geometric_", {"p"}, ...)
   check_number("geometric_", 2, p, function(v) return v > 0 and v <= 1 end, "a probability above 0 and up to 1")
   local wide = x.dtype == "f64" or x.device == "cpu" and not x:is_floating_point()
@@ -78,7 +77,7 @@ end)
 define("standard_gamma", function(shape)
   check_floating("standard_gamma", shape)
   if shape.requires_grad and core.is_grad_enabled() then
-    error("standard_gamma: has no gradient rule; use it under ap.no_grad() or on a detached tensor", 2)
+    arguments.fail("standard_gamma: has no gradient rule; use it under ap.no_grad() or on a detached tensor")
   end
   return core.draw_each("gamma", shape)
 end)
@@ -104,11 +103,11 @@ end)
 --- Source: torch.distributions.Dirichlet.  Example: ap.dirichlet(ap.ones(3)):sum() --> 1
 define("dirichlet", function(concentration)
   check_floating("dirichlet", concentration)
-  if concentration.ndim == 0 then error("dirichlet: expected at least 1 dimension, got a 0-dim tensor", 2) end
+  if concentration.ndim == 0 then arguments.fail("dirichlet: expected at least 1 dimension, got a 0-dim tensor") end
   local alpha = concentration:detach()
   if alpha.device == "cpu" then alpha = alpha:to("f64") end
   if concentration.requires_grad and core.is_grad_enabled() then
-    error("dirichlet: has no gradient rule; use it under ap.no_grad() or on a detached tensor", 2)
+    arguments.fail("dirichlet: has no gradient rule; use it under ap.no_grad() or on a detached tensor")
   end
   local parts = core.draw_each("gamma", alpha):clamp_(core.finfo(alpha.dtype).tiny)
   return parts:div_(parts:sum(-1, true)):to(concentration.dtype)
@@ -121,7 +120,7 @@ end)
 --- Source: torch.poisson; Hörmann 1993.
 define("poisson", function(rate)
   check_floating("poisson", rate)
-  if not rate:detach():ge(0):all():item() then error("poisson: expected rates from 0", 2) end
+  if not rate:detach():ge(0):all():item() then arguments.fail("poisson: expected rates from 0") end
   return core.draw_each("poisson", rate:detach())
 end)
 
@@ -136,9 +135,9 @@ define("binomial", function(count, prob)
   if type(prob) == "number" then prob = core.full({}, prob, {dtype = count.dtype, device = count.device}) end
   check_floating("binomial", prob, 2)
   count, prob = count:detach(), prob:detach()
-  if not count:ge(0):all():item() then error("binomial: expected counts from 0", 2) end
+  if not count:ge(0):all():item() then arguments.fail("binomial: expected counts from 0") end
   if not (prob:ge(0) & prob:le(1)):all():item() then
-    error("binomial: expected probabilities from 0 to 1", 2)
+    arguments.fail("binomial: expected probabilities from 0 to 1")
   end
   return core.draw_each("binomial", count, prob)
 end)
@@ -155,14 +154,14 @@ define("normal", function(mean, std, size, options)
   if not like then
     check_number("normal", 1, mean, finite, "a number or a tensor")
     check_number("normal", 2, std, from_zero, "a deviation of at least 0")
-    if type(size) ~= "table" then error("normal: argument 3: expected a shape as a table", 2) end
+    if type(size) ~= "table" then arguments.fail("normal: argument 3: expected a shape as a table") end
     local wants = options and options.requires_grad
     local y = core.empty(size, options and {dtype = options.dtype, device = options.device}):normal_(mean, std)
     return wants and y:requires_grad_() or y
   end
-  if size ~= nil then error("normal: a size goes with two numbers; these are tensors", 2) end
+  if size ~= nil then arguments.fail("normal: a size goes with two numbers; these are tensors") end
   if core.is_tensor(std) and not std:detach():ge(0):all():item() then
-    error("normal: expected deviations of at least 0", 2)
+    arguments.fail("normal: expected deviations of at least 0")
   end
   local shape = arguments.broadcast("normal", mean, std)
   return core.randn(shape, {dtype = like.dtype, device = like.device}) * std + mean

@@ -81,7 +81,7 @@ local function spell_out(equation, labels, x, position)
   for _, l in ipairs(labels) do has_ellipsis = has_ellipsis or l == "..." end
   if has_ellipsis then hidden = hidden + 1 end
   if hidden < 0 or hidden > 0 and not has_ellipsis then
-    fail("einsum: '%s': operand %d has %d dims (%s), its term names %d", equation, position, x.ndim, shape(x),
+    fail("einsum: '%s': operand %d has %d dims %s, its term names %d", equation, position, x.ndim, shape(x),
       has_ellipsis and #labels - 1 or #labels)
   end
   for _, l in ipairs(labels) do
@@ -104,7 +104,7 @@ local function take_diagonals(equation, x, labels)
       i = i + 1
     else
       if x:size(i) ~= x:size(j) then
-        fail("einsum: '%s': '%s' stands for sizes %d and %d of one operand (%s)", equation, labels[i], x:size(i),
+        fail("einsum: '%s': '%s' stands for sizes %d and %d of one operand %s", equation, labels[i], x:size(i),
           x:size(j), shape(x))
       end
       x = x:diagonal(0, i, j)
@@ -124,7 +124,7 @@ local function label_sizes(equation, operands)
     for d, l in ipairs(o.labels) do
       local n, before = o.x:size(d), sizes[l]
       if before and before ~= n and before ~= 1 and n ~= 1 then
-        fail("einsum: '%s': '%s' is %d before and %d in operand %d (%s)", equation,
+        fail("einsum: '%s': '%s' is %d before and %d in operand %d %s", equation,
           type(l) == "number" and "..." or l, before, n, position, shape(o.x))
       end
       if not before or before == 1 then sizes[l] = n end

@@ -3,6 +3,7 @@
 -- A rule gives the gradient for each argument: f(g, y, x, ...) with g the gradient of the result y. The string after
 -- the name says what the tape keeps: argument numbers, and y for the result.
 
+local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
 local rule, no_gradient, define = core.rule, core.no_gradient, core.define
 
@@ -561,6 +562,6 @@ define("gelu", function(x, approximate)
   if type(approximate) == "table" then approximate = rawget(approximate, "approximate") end
   if approximate == nil or approximate == "none" then return exact(x) end
   if approximate == "tanh" then return approximated(x) end
-  error("gelu: approximate: expected 'none' or 'tanh', got " ..
-    (type(approximate) == "string" and "'" .. approximate .. "'" or "a " .. type(approximate)), 2)
+  arguments.fail("gelu: approximate: expected 'none' or 'tanh', got %s",
+      type(approximate) == "string" and "'" .. approximate .. "'" or "a " .. type(approximate))
 end)

@@ -17,53 +17,47 @@
 --- O(n log n) for all of them, and least for products of 2, 3 and 5.
 
 local core = require "apsis.core"
-local named = require "apsis.ops.arguments".named
-local rule, define, fail = core.rule, core.define, core.fail
+local arguments = require "apsis.ops.arguments"
+local named = arguments.named
+local rule, define = core.rule, core.define
 
 local fft = {}
 core.fft = fft
 
 -- --- arguments -----------------------------------------------------------------------------------------------------
 
-local function describe(x)
-  if core.is_tensor(x) then return ("a %s tensor (%s)"):format(x.dtype, table.concat(x:size(), "x")) end
-  return x == nil and "nil" or "a " .. type(x)
-end
-
-local function shape_text(x) return "(" .. table.concat(x:size(), "x") .. ")" end
-
 -- The number of dimensions without that of the pairs.
 local function check_pairs(op, x)
   if not core.is_tensor(x) or x.ndim < 1 or x:size(-1) ~= 2 then
-    fail(("%s: argument 1: expected pairs (real, imaginary) in a last dimension of size 2, got %s; real numbers " ..
-      "become pairs by ap.complex(x)"):format(op, describe(x)))
+    arguments.fail("%s: argument 1: expected pairs (real, imaginary) in a last dimension of size 2, got %s; real " ..
+      "numbers become pairs by ap.complex(x)", op, arguments.got(x))
   end
   return x.ndim - 1
 end
 
 local function check_real(op, x)
-  if not core.is_tensor(x) then fail(("%s: argument 1: expected a tensor, got %s"):format(op, describe(x))) end
+  arguments.tensor(op, 1, x)
   return x.ndim
 end
 
 local function check_integer(op, what, n)
   local i = math.tointeger(n)
-  if not i then fail(("%s: %s: expected an integer, got %s"):format(op, what, tostring(n))) end
+  if not i then arguments.fail("%s: %s: expected an integer, got %s", op, what, tostring(n)) end
   return i
 end
 
 local function check_length(op, n)
   n = check_integer(op, "the length", n)
-  if n < 1 then fail(("%s: expected a length of at least 1, got %d"):format(op, n)) end
+  if n < 1 then arguments.fail("%s: expected a length of at least 1, got %d", op, n) end
   return n
 end
 
 local function check_dim(op, dim, ndim)
   local d = check_integer(op, "the dimension", dim)
-  if ndim == 0 then fail(("%s: expected a dimension to transform, got a 0-dim tensor"):format(op)) end
+  if ndim == 0 then arguments.fail("%s: expected a dimension to transform, got a 0-dim tensor", op) end
   if d < 0 then d = d + ndim + 1 end
   if d < 1 or d > ndim then
-    fail(("%s: dimension %d does not exist: dimensions run 1..%d (or -%d..-1)"):format(op, dim, ndim, ndim))
+    arguments.fail("%s: dimension %d does not exist: dimensions run 1..%d (or -%d..-1)", op, dim, ndim, ndim)
   end
   return d
 end
@@ -73,23 +67,23 @@ local function check_axes(op, s, dim, ndim)
   if type(s) == "number" then s = {s} end
   if type(dim) == "number" then dim = {dim} end
   if (s ~= nil and type(s) ~= "table") or (dim ~= nil and type(dim) ~= "table") then
-    fail(("%s: expected lengths and dimensions as integers or tables of them"):format(op))
+    arguments.fail("%s: expected lengths and dimensions as integers or tables of them", op)
   end
   local dims, used = {}, {}
   if dim then
     for i, d in ipairs(dim) do
       dims[i] = check_dim(op, d, ndim)
-      if used[dims[i]] then fail(("%s: dimension %d is given twice"):format(op, dims[i])) end
+      if used[dims[i]] then arguments.fail("%s: dimension %d is given twice", op, dims[i]) end
       used[dims[i]] = true
     end
   else
     local count = s and #s or ndim
     if count > ndim then
-      fail(("%s: %d lengths for %d dimension%s"):format(op, count, ndim, ndim == 1 and "" or "s"))
+      arguments.fail("%s: %d lengths for %d dimension%s", op, count, ndim, ndim == 1 and "" or "s")
     end
     for i = 1, count do dims[i] = ndim - count + i end
   end
-  if s and #s ~= #dims then fail(("%s: %d lengths for %d dimensions"):format(op, #s, #dims)) end
+  if s and #s ~= #dims then arguments.fail("%s: %d lengths for %d dimensions", op, #s, #dims) end
   local lengths = {}
   for i = 1, s and #s or 0 do lengths[i] = s[i] ~= -1 and check_length(op, s[i]) or nil end
   return dims, lengths
@@ -101,14 +95,14 @@ local function scale_of(op, norm, inverse, n)
   if norm == "ortho" then return 1 / math.sqrt(n) end
   if norm == "backward" then return inverse and 1 / n or 1 end
   if norm == "forward" then return inverse and 1 or 1 / n end
-  fail(("%s: norm: expected 'backward', 'ortho' or 'forward', got %s"):format(op, tostring(norm)))
+  arguments.fail("%s: norm: expected 'backward', 'ortho' or 'forward', got %s", op, tostring(norm))
 end
 
 -- x cut or filled up with zeros to n elements along dim.
 local function resized(op, x, dim, n)
   local there = x:size(dim)
   if there < 1 and not n then
-    fail(("%s: expected at least one element along dimension %d, got shape %s"):format(op, dim, shape_text(x)))
+    arguments.fail("%s: expected at least one element along dimension %d, got shape %s", op, dim, arguments.shape(x))
   end
   if not n or n == there then return x end
   if n < there then return x:narrow(dim, 1, n) end
@@ -297,7 +291,7 @@ function fft.ifftn(x, ...) return (pairs_over("ifftn", true, nil, x, ...)) end
 local function half_over(op, default, x, ...)
   local s, dim, norm = named(op, SEVERAL, ...)
   local dims, lengths = check_axes(op, s, dim or default, check_real(op, x))
-  if #dims == 0 then fail(op .. ": expected at least one dimension to transform") end
+  if #dims == 0 then arguments.fail("%s: expected at least one dimension to transform", op) end
   local count = 1
   for i, d in ipairs(dims) do
     x = resized(op, x, d, lengths[i])
@@ -329,7 +323,7 @@ function fft.rfftn(x, ...) return (half_over("rfftn", nil, x, ...)) end
 local function real_over(op, default, x, ...)
   local s, dim, norm = named(op, SEVERAL, ...)
   local dims, lengths = check_axes(op, s, dim or default, check_pairs(op, x))
-  if #dims == 0 then fail(op .. ": expected at least one dimension to transform") end
+  if #dims == 0 then arguments.fail("%s: expected at least one dimension to transform", op) end
   local last, n = dims[#dims], lengths[#dims]
   n = n or check_length(op, 2 * (x:size(last) - 1))
   lengths[#dims] = n // 2 + 1
@@ -369,7 +363,7 @@ local FREQUENCIES = {"d", "dtype", "device", "requires_grad"}
 local function frequencies(op, last, again, n, ...)
   local d, dtype, device, requires_grad = named(op, FREQUENCIES, ...)
   d = d or 1
-  if type(d) ~= "number" then fail(op .. ": expected a distance between samples, got a " .. type(d)) end
+  if type(d) ~= "number" then arguments.fail("%s: expected a distance between samples, got a %s", op, type(d)) end
   local options = {dtype = "f64", device = device}
   local f = core.arange(0, last, 1, options)
   if again < 0 then f = core.cat({f, core.arange(again, -1, 1, options)}, 1) end
@@ -430,7 +424,7 @@ function fft.ifftshift(x, ...) return (shifted("ifftshift", true, x, ...)) end
 -- --- complex numbers -----------------------------------------------------------------------------------------------
 
 local function floating(op, x)
-  if not core.is_tensor(x) then fail(("%s: expected a tensor, got %s"):format(op, describe(x))) end
+  arguments.tensor(op, 1, x)
   return x:is_floating_point() and x or x:to("f32")
 end
 

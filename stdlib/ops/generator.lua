@@ -1,6 +1,7 @@
 --- Generators of their own, for draws that shall not depend on what else is drawn: ap.Generator(seed), and
 --- `generator =` as a last option of every random function.
 
+local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
 
 local Generator = {}
@@ -11,7 +12,7 @@ Generator.__index = Generator
 ---@return Generator itself
 function Generator:manual_seed(seed)
   if math.type(seed) ~= "integer" then
-    error("Generator: expected an integer as the seed, got " .. tostring(seed), 2)
+    arguments.fail("Generator: expected an integer as the seed, got %s", seed)
   end
   self.state = {seed, 0}
   return self
@@ -30,7 +31,7 @@ function Generator:get_state() return {table.unpack(self.state)} end
 ---@return Generator itself
 function Generator:set_state(state)
   if type(state) ~= "table" or math.type(state[1]) ~= "integer" or math.type(state[2]) ~= "integer" then
-    error("Generator: expected a state from get_state", 2)
+    arguments.fail("Generator: expected a state from get_state")
   end
   self.state = {state[1], state[2]}
   return self
@@ -62,7 +63,7 @@ local function drawn(name, f, n, ...)
   end
   local generator = rawget(given[n], "generator")
   if getmetatable(generator) ~= Generator then
-    error(("%s: generator: expected an ap.Generator, got a %s"):format(name, type(generator)), 3)
+    arguments.fail("%s: generator: expected an ap.Generator, got a %s", name, type(generator))
   end
   given[n] = options
   if next(options) == nil then n = n - 1 end

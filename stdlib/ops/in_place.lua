@@ -1,5 +1,6 @@
 --- In-place forms of functions that are composed of ops: compute, then write over the first argument.
 
+local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
 
 --- in_place: defines NAME_ beside the composed function NAME, with the rules of in-place ops: the result must have the
@@ -10,18 +11,18 @@ return function(name, f)
   f = f or core[name]
   local full = name .. "_"
   core.define(full, function(x, ...)
-    if not core.is_tensor(x) then error(full .. ": argument 1: expected a tensor, got a " .. type(x), 2) end
+    arguments.tensor(full, 1, x)
     local y = f(x, ...)
     if not core.can_cast(y.dtype, x.dtype) then
-      error(("%s: a %s result does not fit the %s tensor in place"):format(full, y.dtype, x.dtype), 2)
+      arguments.fail("%s: a %s result does not fit the %s tensor in place", full, y.dtype, x.dtype)
     end
-    local size, result = table.concat(x:size(), "x"), table.concat(y:size(), "x")
+    local size, result = arguments.shape(x), arguments.shape(y)
     if size ~= result then
-      error(("%s: the result (%s) does not have the shape of the tensor in place (%s)"):format(full, result, size), 2)
+      arguments.fail("%s: the result %s does not have the shape of the tensor in place %s", full, result, size)
     end
     for d, stride in ipairs(x:stride()) do
       if stride == 0 and x:size(d) > 1 then
-        error(full .. ": elements of the tensor share memory (it was expanded); clone it first", 2)
+        arguments.fail("%s: elements of the tensor share memory (it was expanded); clone it first", full)
       end
     end
     return x:copy_(y)

@@ -1,5 +1,6 @@
 --- cat and stack with their gradients, and what takes tensors apart: split, chunk, unbind.
 
+local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
 local rule, define = core.rule, core.define
 
@@ -36,8 +37,8 @@ rule("stack", "", function(g, _, list, dim)
 end)
 
 local function check(name, x)
-  if not core.is_tensor(x) then error(name .. ": argument 1: expected a tensor, got a " .. type(x), 3) end
-  if x.ndim == 0 then error(name .. ": a 0-dim tensor cannot be taken apart", 3) end
+  arguments.tensor(name, 1, x)
+  if x.ndim == 0 then arguments.fail("%s: a 0-dim tensor cannot be taken apart", name) end
 end
 
 --- split: consecutive parts of a dimension, as views.
@@ -56,17 +57,17 @@ define("split", function(x, sizes, dim)
     sizes = {}
     for first = 1, math.max(total, 1), size do sizes[#sizes + 1] = math.min(size, total - first + 1) end
   elseif type(sizes) ~= "table" then
-    error(("split: argument 2: expected a size of at least 1 or a table of sizes, got %s"):format(tostring(sizes)), 2)
+    arguments.fail("split: argument 2: expected a size of at least 1 or a table of sizes, got %s", tostring(sizes))
   end
   local sum = 0
   for _, size in ipairs(sizes) do
     if math.type(size) ~= "integer" or size < 0 then
-      error(("split: argument 2: expected sizes of at least 0, got %s"):format(tostring(size)), 2)
+      arguments.fail("split: argument 2: expected sizes of at least 0, got %s", tostring(size))
     end
     sum = sum + size
   end
   if sum ~= total then
-    error(("split: sizes add up to %d, dimension %d has %d"):format(sum, dim, total), 2)
+    arguments.fail("split: sizes add up to %d, dimension %d has %d", sum, dim, total)
   end
   for i, size in ipairs(sizes) do
     parts[i] = x:narrow(dim, size == 0 and 1 or at, size)
@@ -84,7 +85,7 @@ end)
 define("chunk", function(x, n, dim)
   check("chunk", x)
   if math.type(n) ~= "integer" or n < 1 then
-    error("chunk: argument 2: expected an integer of at least 1, got " .. tostring(n), 2)
+    arguments.fail("chunk: argument 2: expected an integer of at least 1, got %s", n)
   end
   local size = x:size(dim or 1)
   return x:split(math.max((size + n - 1) // n, 1), dim)

@@ -358,7 +358,7 @@ end)
 -- The factor that cholesky gave.
 local function check_factor(op, L)
   check_matrix(op, L)
-  if L:size(-1) ~= L:size(-2) then fail("%s: expected square factors, got (%s)", op, arguments.shape(L)) end
+  if L:size(-1) ~= L:size(-2) then fail("%s: expected square factors, got %s", op, arguments.shape(L)) end
   if L.dtype ~= "f32" and L.dtype ~= "f64" then fail("%s: expected f32 or f64, got %s", op, L.dtype) end
 end
 
@@ -378,7 +378,7 @@ define("cholesky_solve", function(B, L, ...)
   check_matrix("cholesky_solve", B)
   check_factor("cholesky_solve", L)
   if B:size(-2) ~= L:size(-1) or B.dtype ~= L.dtype then
-    fail("cholesky_solve: expected a right side of %d rows and of %s, got (%s), %s", L:size(-1), L.dtype,
+    fail("cholesky_solve: expected a right side of %d rows and of %s, got %s, %s", L:size(-1), L.dtype,
       arguments.shape(B), B.dtype)
   end
   return by_cholesky(B, L, named("cholesky_solve", {"upper"}, ...))

@@ -1,5 +1,6 @@
 --- Gradients and docs of the matrix products (lib/ops/matmul.c).
 
+local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
 local rule, define = core.rule, core.define
 
@@ -80,7 +81,7 @@ rule("linear", {"2", "1", ""}, function(g, _, _, w) return g:matmul(w) end,
 --- Errors: an argument is no vector.  Example: ap.outer(ap.arange(2), ap.arange(3)).shape --> {2, 3}
 define("outer", function(a, b)
   if not (core.is_tensor(a) and core.is_tensor(b) and a.ndim == 1 and b.ndim == 1) then
-    error("outer: expected two tensors of 1 dimension", 2)
+    arguments.fail("outer: expected two tensors of 1 dimension")
   end
   return a:unsqueeze(2) * b:unsqueeze(1)
 end)

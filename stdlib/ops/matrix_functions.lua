@@ -9,7 +9,7 @@ local linalg = core.linalg
 
 local function check_square(op, a)
   check_tensors(op, a)
-  if a.ndim < 2 or a:size(-1) ~= a:size(-2) then fail("%s: expected square matrices, got (%s)", op, shape(a)) end
+  if a.ndim < 2 or a:size(-1) ~= a:size(-2) then fail("%s: expected square matrices, got %s", op, shape(a)) end
 end
 
 -- The identity for each matrix of a batch.
@@ -129,7 +129,7 @@ function linalg.norm(x, ...)
   check_tensors(op, x)
   local ord, dim, keepdim, dtype = named(op, {"ord", "dim", "keepdim", "dtype"}, ...)
   if dim == nil and ord ~= nil and x.ndim ~= 1 and x.ndim ~= 2 then
-    fail("%s: ord without dim needs a vector or a matrix, got (%s)", op, shape(x))
+    fail("%s: ord without dim needs a vector or a matrix, got %s", op, shape(x))
   end
   local matrices = type(dim) == "table" and #dim == 2 or dim == nil and ord ~= nil and x.ndim == 2
   if matrices then return matrix_norm(op, x, ord, dim, keepdim, dtype) end
@@ -257,7 +257,7 @@ local function multi_dot(op, list)
     if not core.is_tensor(x) then fail("%s: tensor %d: expected a tensor, got a %s", op, i, type(x)) end
     local ends = i == 1 or i == n
     if x.ndim ~= 2 and not (x.ndim == 1 and ends and n > 1) then
-      fail("%s: tensor %d: expected a matrix%s, got (%s)", op, i, ends and " or a vector" or "", shape(x))
+      fail("%s: tensor %d: expected a matrix%s, got %s", op, i, ends and " or a vector" or "", shape(x))
     end
     if x.ndim == 1 then x = x:unsqueeze(i == 1 and 1 or 2) end
     if i > 1 and matrices[i - 1]:size(2) ~= x:size(1) then
@@ -306,7 +306,7 @@ function linalg.cross(a, b, ...)
   local last = dim < 0 and dim or dim - math.max(a.ndim, b.ndim) - 1
   for i, x in ipairs {a, b} do
     if last >= 0 or last < -x.ndim or x:size(last) ~= 3 then
-      fail("%s: argument %d: expected size 3 along dim %d, got (%s)", op, i, dim, shape(x))
+      fail("%s: argument %d: expected size 3 along dim %d, got %s", op, i, dim, shape(x))
     end
   end
   return a:roll(-1, last) * b:roll(1, last) - a:roll(1, last) * b:roll(-1, last)
@@ -326,7 +326,7 @@ define("cross", function(a, b, ...)
     local p, q = d >= -a.ndim and a:size(d) or 1, d >= -b.ndim and b:size(d) or 1
     if p == 3 and q == 3 then return linalg.cross(a, b, d) end
   end
-  fail("cross: (%s) and (%s): no dim has size 3 in both", shape(a), shape(b))
+  fail("cross: %s and %s: no dim has size 3 in both", shape(a), shape(b))
 end)
 
 --- vecdot: the inner products of vectors along a dim.
@@ -394,9 +394,9 @@ function linalg.tensorinv(A, ...)
   local ind = named(op, {"ind"}, ...) or 2
   if math.type(ind) ~= "integer" or ind < 1 then fail("%s: ind: expected a positive integer", op) end
   local size = A:size()
-  if ind >= #size then fail("%s: ind %d leaves no dims of (%s)", op, ind, shape(A)) end
+  if ind >= #size then fail("%s: ind %d leaves no dims of %s", op, ind, shape(A)) end
   local n, m = product_of(size, 1, ind), product_of(size, ind + 1, #size)
-  if n ~= m then fail("%s: (%s): the first %d dims hold %d elements, the others %d", op, shape(A), ind, n, m) end
+  if n ~= m then fail("%s: %s: the first %d dims hold %d elements, the others %d", op, shape(A), ind, n, m) end
   local out = {table.unpack(size, ind + 1)}
   for d = 1, ind do out[#out + 1] = size[d] end
   return linalg.inv(A:reshape(n, n)):reshape(out)
@@ -430,7 +430,7 @@ function linalg.tensorsolve(A, B, ...)
   local size, n = A:size(), B:numel()
   local out = {table.unpack(size, B.ndim + 1)}
   if product_of(out, 1, #out) ~= n then
-    fail("%s: (%s) and (%s): A is not square over B's %d elements", op, shape(A), shape(B), n)
+    fail("%s: %s and %s: A is not square over B's %d elements", op, shape(A), shape(B), n)
   end
   return linalg.solve(A:reshape(n, n), B:reshape(n)):reshape(out)
 end

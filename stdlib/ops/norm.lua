@@ -1,6 +1,7 @@
 --- softmax and the normalisations: their documentation and gradients.
 --- The gradients are fused kernels. While they are themselves recorded (create_graph) the same formulas run on
 --- differentiable ops instead, so that derivatives of any order exist.
+local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
 local rule, rule_joint, define = core.rule, core.rule_joint, core.define
 local recording = core.is_grad_enabled
@@ -162,7 +163,7 @@ end)
 define("batch_norm", function(x, running_mean, running_var, weight, bias, training, momentum, eps)
   if training then return core.batch_norm_train(x, weight, bias, running_mean, running_var, momentum, eps) end
   if running_mean == nil or running_var == nil then
-    error("batch_norm: expected running_mean and running_var outside training, got nil", 2)
+    arguments.fail("batch_norm: expected running_mean and running_var outside training, got nil")
   end
   return core.batch_norm_eval(x, running_mean, running_var, weight, bias, eps)
 end)
@@ -208,16 +209,15 @@ end
 --- Source: Ulyanov, Vedaldi, Lempitsky 2016; torch.nn.functional.instance_norm.
 define("instance_norm", function(x, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
   if not core.is_tensor(x) or x.ndim < 3 then
-    error("instance_norm: expected an input of shape (N, C, ...) with positions, got " ..
-      (core.is_tensor(x) and ("(%s)"):format(table.concat(x:size(), "x")) or type(x)), 2)
+    arguments.fail("instance_norm: expected an input of shape (N, C, ...) with positions, got %s", arguments.got(x))
   end
   if use_input_stats == false then
     return core.batch_norm(x, running_mean, running_var, weight, bias, false, momentum, eps)
   end
   if running_mean and running_var then
     if not (core.is_tensor(running_mean) and core.is_tensor(running_var)) then
-      error(("instance_norm: expected running_mean and running_var as tensors, got %s and %s"):format(
-        type(running_mean), type(running_var)), 2)
+      arguments.fail("instance_norm: expected running_mean and running_var as tensors, got %s and %s",
+      arguments.got(running_mean), arguments.got(running_var))
     end
     core.no_grad(update_running, x, running_mean, running_var, momentum or 0.1)
   end

@@ -159,17 +159,17 @@ end)
 local function fractions(op, q)
   local list = q
   if core.is_tensor(q) then
-    if q.ndim > 1 then error(("%s: expected q with at most 1 dimension, got %d"):format(op, q.ndim), 3) end
+    if q.ndim > 1 then arguments.fail("%s: expected q with at most 1 dimension, got %d", op, q.ndim) end
     list = q:detach():reshape(-1):totable()
     if q.ndim == 0 then q = list[1] end
   elseif type(q) == "number" then
     list = {q}
   elseif type(q) ~= "table" then
-    error(("%s: expected q as a number, a table of numbers or a tensor, got a %s"):format(op, type(q)), 3)
+    arguments.fail("%s: expected q as a number, a table of numbers or a tensor, got a %s", op, type(q))
   end
   for _, v in ipairs(list) do
     if type(v) ~= "number" or not (v >= 0 and v <= 1) then
-      error(("%s: expected q from 0 to 1, got %s"):format(op, tostring(v)), 3)
+      arguments.fail("%s: expected q from 0 to 1, got %s", op, tostring(v))
     end
   end
   return list, type(q) == "number"
@@ -232,13 +232,13 @@ local function quantile(op, of_sorted)
     local q, dim, keepdim, interpolation = arguments.named(op, {"q", "dim", "keepdim", "interpolation"}, ...)
     interpolation = interpolation or "linear"
     if not INTERPOLATIONS[interpolation] then
-      error(("%s: interpolation: expected linear, lower, higher, midpoint or nearest, got '%s'"):format(op,
-        tostring(interpolation)), 2)
+      arguments.fail("%s: interpolation: expected linear, lower, higher, midpoint or nearest, got '%s'", op,
+        tostring(interpolation))
     end
     if not x:is_floating_point() then
-      error(("%s: expected a floating-point tensor, got %s; convert it: x:to(\"f32\")"):format(op, x.dtype), 2)
+      arguments.fail("%s: expected a floating-point tensor, got %s; convert it: x:to(\"f32\")", op, x.dtype)
     end
-    if x:numel() == 0 then error(op .. ": expected at least one element", 2) end
+    if x:numel() == 0 then arguments.fail("%s: expected at least one element", op) end
     local list, single = fractions(op, q)
     local kept = dim and x:size() or {}
     for i = 1, dim and 0 or x.ndim do kept[i] = 1 end

@@ -4,23 +4,16 @@
 local core = require "apsis.core"
 local arguments = require "apsis.ops.arguments"
 local in_place = require "apsis.ops.in_place"
-local define, is_tensor = core.define, core.is_tensor
-
-local function check_tensor(op, position, x)
-  if is_tensor(x) then return end
-  error(("%s: argument %d: expected a tensor, got %s"):format(op, position, x == nil and "nil" or "a " .. type(x)), 3)
-end
-
-local function shape_text(x) return "(" .. table.concat(x:size(), "x") .. ")" end
+local define = core.define
 
 -- x with src in the places of a view, which view(positions of x's elements) gives.
 local function place(op, x, src, view)
-  check_tensor(op, 1, x)
-  check_tensor(op, 2, src)
+  arguments.tensor(op, 1, x)
+  arguments.tensor(op, 2, src)
   local positions = view(core.arange(1, x:numel(), 1, {device = x.device}):reshape(x:size()))
-  local wanted = shape_text(positions)
-  if shape_text(src) ~= wanted then
-    error(("%s: expected a source of the shape of that part, %s, got %s"):format(op, wanted, shape_text(src)), 3)
+  local wanted = arguments.shape(positions)
+  if arguments.shape(src) ~= wanted then
+    arguments.fail("%s: expected a source of the shape of that part, %s, got %s", op, wanted, arguments.shape(src))
   end
   return x:reshape(-1):index_copy(1, positions:reshape(-1), src:reshape(-1):to(x.dtype)):reshape(x:size())
 end
@@ -87,13 +80,13 @@ end)
 ---@return Tensor shape (..., N + |offset|, N + |offset|)
 --- Source: torch.diag_embed.
 define("diag_embed", function(x, ...)
-  check_tensor("diag_embed", 1, x)
+  arguments.tensor("diag_embed", 1, x)
   local offset, a, b = arguments.named("diag_embed", {"offset", "dim1", "dim2"}, ...)
-  if x.ndim == 0 then error("diag_embed: a 0-dim tensor has no dimension for a diagonal", 2) end
+  if x.ndim == 0 then arguments.fail("diag_embed: a 0-dim tensor has no dimension for a diagonal") end
   offset, a, b = offset or 0, a or -2, b or -1
   for _, v in ipairs {offset, a, b} do
     if math.type(v) ~= "integer" then
-      error("diag_embed: offset, dim1, dim2: expected integers, got " .. tostring(v), 2)
+      arguments.fail("diag_embed: offset, dim1, dim2: expected integers, got %s", v)
     end
   end
   local size, n = x:size(), x:size(-1) + math.abs(offset)
@@ -103,7 +96,7 @@ define("diag_embed", function(x, ...)
   local ndim = y.ndim
   a, b = a < 0 and a + ndim + 1 or a, b < 0 and b + ndim + 1 or b
   if a == b or a < 1 or b < 1 or a > ndim or b > ndim then
-    error(("diag_embed: dim1 and dim2: expected two of 1..%d, got %d and %d"):format(ndim, a, b), 2)
+    arguments.fail("diag_embed: dim1 and dim2: expected two of 1..%d, got %d and %d", ndim, a, b)
   end
   local order, next_free = {}, 1
   for d = 1, ndim do
@@ -124,10 +117,10 @@ end)
 ---@return Tensor
 --- Source: torch.diag.  Example: ap.diag(ap.tensor{1, 2}) --> [[1, 0], [0, 2]]
 define("diag", function(x, ...)
-  check_tensor("diag", 1, x)
+  arguments.tensor("diag", 1, x)
   local offset = arguments.named("diag", {"offset"}, ...)
   if x.ndim ~= 1 and x.ndim ~= 2 then
-    error("diag: expected a vector or a matrix, got " .. shape_text(x), 2)
+    arguments.fail("diag: expected a vector or a matrix, got %s", arguments.shape(x))
   end
   if x.ndim == 1 then return core.diag_embed(x, offset) end
   return x:diagonal(offset):clone()
@@ -139,7 +132,7 @@ end)
 ---@return Tensor
 --- Source: torch.diagflat.
 define("diagflat", function(x, ...)
-  check_tensor("diagflat", 1, x)
+  arguments.tensor("diagflat", 1, x)
   return core.diag_embed(x:reshape(-1), (arguments.named("diagflat", {"offset"}, ...)))
 end)
 
@@ -150,14 +143,16 @@ end)
 ---@return Tensor a copy
 --- Source: torch.rot90.
 define("rot90", function(x, ...)
-  check_tensor("rot90", 1, x)
+  arguments.tensor("rot90", 1, x)
   local k, dims = arguments.named("rot90", {"k", "dims"}, ...)
   k, dims = k or 1, dims or {1, 2}
-  if math.type(k) ~= "integer" then error("rot90: argument 2: expected an integer, got " .. tostring(k), 2) end
-  if type(dims) ~= "table" or #dims ~= 2 then error("rot90: argument 3: expected a table of two dimensions", 2) end
-  if x.ndim < 2 then error("rot90: expected at least 2 dimensions, got " .. shape_text(x), 2) end
+  if math.type(k) ~= "integer" then arguments.fail("rot90: argument 2: expected an integer, got %s", k) end
+  if type(dims) ~= "table" or #dims ~= 2 then
+    arguments.fail("rot90: argument 3: expected a table of two dimensions, got %s", arguments.got(dims))
+  end
+  if x.ndim < 2 then arguments.fail("rot90: expected at least 2 dimensions, got %s", arguments.shape(x)) end
   local a, b = arguments.dim("rot90", x.ndim, dims[1]), arguments.dim("rot90", x.ndim, dims[2])
-  if a == b then error(("rot90: the plane needs two dimensions, got %d twice"):format(a), 2) end
+  if a == b then arguments.fail("rot90: the plane needs two dimensions, got %d twice", a) end
   k = k % 4
   if k == 0 then return x:clone() end
   if k == 1 then return x:flip(b):transpose(a, b) end
@@ -183,17 +178,17 @@ define("narrow_copy", function(x, dim, start, length) return core.narrow(x, dim,
 ---@return Tensor same shape
 --- Source: torch.index_reduce.
 define("index_reduce", function(x, dim, index, src, ...)
-  check_tensor("index_reduce", 1, x)
-  check_tensor("index_reduce", 3, index)
-  check_tensor("index_reduce", 4, src)
+  arguments.tensor("index_reduce", 1, x)
+  arguments.tensor("index_reduce", 3, index)
+  arguments.tensor("index_reduce", 4, src)
   local reduce, include_self = arguments.named("index_reduce", {"reduce", "include_self"}, ...)
   if not ({prod = true, mean = true, amax = true, amin = true})[reduce] then
-    error("index_reduce: argument 5: expected 'prod', 'mean', 'amax' or 'amin', got '" .. tostring(reduce) .. "'", 2)
+    arguments.fail("index_reduce: argument 5: expected 'prod', 'mean', 'amax' or 'amin', got '%s'", reduce)
   end
   dim = arguments.dim("index_reduce", x.ndim, dim)
   if src.ndim ~= x.ndim or index.ndim > 1 then
-    error(("index_reduce: expected a source of %d dimensions and positions of one, got %s and %s"):format(x.ndim,
-      shape_text(src), shape_text(index)), 2)
+    arguments.fail("index_reduce: expected a source of %d dimensions and positions of one, got %s and %s", x.ndim,
+      arguments.shape(src), arguments.shape(index))
   end
   if x.ndim == 0 then return core.index_reduce(x:reshape(1), dim, index, src:reshape(1), ...):reshape {} end
   local shape = {}
@@ -210,8 +205,8 @@ in_place "index_reduce"
 ---@return Tensor[] one for each dimension, the shape of index, from 1
 --- Source: torch.unravel_index, which counts from 0.
 define("unravel_index", function(index, shape)
-  check_tensor("unravel_index", 1, index)
-  if type(shape) ~= "table" then error("unravel_index: argument 2: expected a shape as a table", 2) end
+  arguments.tensor("unravel_index", 1, index)
+  if type(shape) ~= "table" then arguments.fail("unravel_index: argument 2: expected a shape as a table") end
   local rest, parts = index - 1, {}
   for d = #shape, 1, -1 do
     parts[d] = rest % shape[d] + 1

@@ -24,8 +24,8 @@ local max_pool2d, avg_pool2d, adaptive_avg_pool2d = core.max_pool2d, core.avg_po
 -- f over x with a batch dimension, which x may lack.
 local function batched(name, ndim, x, f)
   if not core.is_tensor(x) or x.ndim ~= ndim and x.ndim ~= ndim - 1 then
-    error(("%s: argument 1: expected a tensor of %d dimensions, or %d without a batch, got %s"):format(name, ndim,
-      ndim - 1, core.is_tensor(x) and "(" .. table.concat(x:size(), "x") .. ")" or type(x)), 3)
+    arguments.fail("%s: argument 1: expected a tensor of %d dimensions, or %d without a batch, got %s", name, ndim,
+      ndim - 1, arguments.got(x))
   end
   if x.ndim == ndim then return f(x) end
   local y, index = f(x:unsqueeze(1))
@@ -151,7 +151,7 @@ local function pad_dim(x, dim, before, after, mode)
   local n, positions = x:size(dim), {}
   local limit = LIMIT[mode] and LIMIT[mode](n) or math.huge
   if before > limit or after > limit or n == 0 and before + after > 0 then
-    core.fail(("pad: %s padding {%d, %d} is too large for dimension %d of size %d"):format(mode, before, after, dim, n))
+    arguments.fail("pad: %s padding {%d, %d} is too large for dimension %d of size %d", mode, before, after, dim, n)
   end
   -- What circular padding repeats is what a negative width left.
   local first, kept = 0, n
@@ -169,7 +169,7 @@ local function pad_constant(x, pads, value)
     -- A negative width cuts.
     if before < 0 or after < 0 then
       local first, length = math.max(-before, 0), size[d] + math.min(before, 0) + math.min(after, 0)
-      if length < 0 then core.fail(("pad: nothing is left of dimension %d of size %d"):format(d, size[d])) end
+      if length < 0 then arguments.fail("pad: nothing is left of dimension %d of size %d", d, size[d]) end
       x = x:narrow(d, length == 0 and 1 or first + 1, length)
       before, after = math.max(before, 0), math.max(after, 0)
     end
@@ -191,9 +191,9 @@ end
 --- Source: torch.nn.functional.pad.  Example: F.pad(ap.ones(2, 2), {1, 1}).shape --> {2, 4}
 define("pad", function(x, ...)
   local widths, mode, value = named("pad", PAD, ...)
-  if not core.is_tensor(x) then error("pad: argument 1: expected a tensor, got " .. type(x), 2) end
+  arguments.tensor("pad", 1, x)
   if type(widths) ~= "table" or #widths % 2 ~= 0 or #widths > 2 * x.ndim then
-    error("pad: argument 2: expected a table of pairs of widths, last dimension first", 2)
+    arguments.fail("pad: argument 2: expected a table of pairs of widths, last dimension first")
   end
   widths = integers("pad", "widths", widths, #widths)
   mode = mode or "constant"
@@ -202,7 +202,7 @@ define("pad", function(x, ...)
   for i = 1, #widths, 2 do pads[x.ndim - i // 2] = {widths[i], widths[i + 1]} end
   if mode == "constant" then return (pad_constant(x, pads, value or 0)) end
   if not READ[mode] then
-    error(("pad: mode: expected 'constant', 'reflect', 'replicate' or 'circular', got '%s'"):format(tostring(mode)), 2)
+    arguments.fail("pad: mode: expected 'constant', 'reflect', 'replicate' or 'circular', got '%s'", tostring(mode))
   end
   for d = 1, x.ndim do
     if pads[d][1] ~= 0 or pads[d][2] ~= 0 then x = pad_dim(x, d, pads[d][1], pads[d][2], mode) end
@@ -254,14 +254,14 @@ end
 --- Source: torch.nn.functional.interpolate.  Example: F.interpolate(ap.ones(1, 1, 2, 2), {size = 4}).shape
 define("interpolate", function(x, ...)
   local given_size, scale_factor, mode, align_corners = named("interpolate", INTERPOLATE, ...)
-  if not core.is_tensor(x) then error("interpolate: argument 1: expected a tensor, got " .. type(x), 2) end
+  arguments.tensor("interpolate", 1, x)
   mode = mode or "nearest"
   local resize = mode == "nearest" and resize_nearest or (mode == "linear" or mode == "bilinear") and resize_linear
   if not resize then
-    error(("interpolate: mode: expected 'nearest', 'linear' or 'bilinear', got '%s'"):format(tostring(mode)), 2)
+    arguments.fail("interpolate: mode: expected 'nearest', 'linear' or 'bilinear', got '%s'", tostring(mode))
   end
   if (given_size == nil) == (scale_factor == nil) then
-    error("interpolate: expected either size or scale_factor", 2)
+    arguments.fail("interpolate: expected either size or scale_factor")
   end
   for d = 3, x.ndim do
     local size, factor = given_size, scale_factor
@@ -269,7 +269,7 @@ define("interpolate", function(x, ...)
     if type(factor) == "table" then factor = factor[d - 2] end
     if type(factor) == "number" then size = math.floor(x:size(d) * factor) end
     if math.type(size) ~= "integer" or size < 1 then
-      error(("interpolate: expected sizes of at least 1, got %s"):format(tostring(size)), 2)
+      arguments.fail("interpolate: expected sizes of at least 1, got %s", tostring(size))
     end
     -- As in PyTorch the factor itself says where to read, not the sizes, which were rounded down.
     local same = size == x:size(d) and (factor == nil or factor == 1 or mode == "nearest" or align_corners)

@@ -21,7 +21,7 @@ end
 local function contracted_dims(op, a, b, dims)
   if math.type(dims) == "integer" then
     if dims < 0 or dims > a.ndim or dims > b.ndim then
-      fail("%s: %d dims of (%s) and (%s) cannot be contracted", op, dims, shape(a), shape(b))
+      fail("%s: %d dims of %s and %s cannot be contracted", op, dims, shape(a), shape(b))
     end
     local last, first = {}, {}
     for i = 1, dims do last[i], first[i] = a.ndim - dims + i, i end
@@ -72,7 +72,7 @@ define("tensordot", function(a, b, ...)
     if n ~= m and (n == 1 or m == 1) then -- a size of 1 broadcasts
       if n == 1 then b = b:sum(dims_b[i], true) else a = a:sum(d, true) end
     elseif n ~= m then
-      fail("%s: dim %d of (%s) and dim %d of (%s) differ: %d and %d", op, d, shape(a), dims_b[i], shape(b), n, m)
+      fail("%s: dim %d of %s and dim %d of %s differ: %d and %d", op, d, shape(a), dims_b[i], shape(b), n, m)
     end
   end
   local left, size = as_matrix(a, dims_a, seen_a, true)
@@ -89,7 +89,7 @@ end)
 define("kron", function(a, b)
   check_tensors("kron", a, b)
   local n = math.max(a.ndim, b.ndim)
-  if n > 4 then fail("kron: (%s) and (%s): at most 4 dims", shape(a), shape(b)) end
+  if n > 4 then fail("kron: %s and %s: at most 4 dims", shape(a), shape(b)) end
   local left, right, size = {}, {}, {}
   for d = 1, n do
     local i, j = d - n + a.ndim, d - n + b.ndim
@@ -111,7 +111,7 @@ define("inner", function(a, b)
   if a.ndim == 0 or b.ndim == 0 then return a * b end
   if a.dtype ~= b.dtype then fail("inner: expected operands of one dtype, got %s and %s", a.dtype, b.dtype) end
   if a:size(-1) ~= b:size(-1) then
-    fail("inner: (%s) and (%s): the last sizes %d and %d differ", shape(a), shape(b), a:size(-1), b:size(-1))
+    fail("inner: %s and %s: the last sizes %d and %d differ", shape(a), shape(b), a:size(-1), b:size(-1))
   end
   return core.tensordot(a, b, {{-1}, {-1}})
 end)
@@ -129,7 +129,7 @@ define("vdot", core.dot)
 --- Source: torch.trace.
 define("trace", function(x)
   check_tensors("trace", x)
-  if x.ndim ~= 2 then fail("trace: expected a matrix, got (%s)", shape(x)) end
+  if x.ndim ~= 2 then fail("trace: expected a matrix, got %s", shape(x)) end
   return x:diagonal():sum()
 end)
 
@@ -139,17 +139,17 @@ end)
 local function check_operands(op, input, a, b, dims_a, dims_b)
   check_tensors(op, input, a, b)
   if a.ndim ~= dims_a or b.ndim ~= dims_b then
-    fail("%s: expected tensors of %d and %d dimensions, got (%s) and (%s)", op, dims_a, dims_b, shape(a), shape(b))
+    fail("%s: expected tensors of %d and %d dimensions, got %s and %s", op, dims_a, dims_b, shape(a), shape(b))
   end
   if a.dtype ~= b.dtype or a.dtype ~= input.dtype then
     fail("%s: expected operands of one dtype, got %s, %s and %s", op, input.dtype, a.dtype, b.dtype)
   end
   local inner_a, inner_b = a:size(-1), b:size(dims_b == 1 and 1 or -2)
   if dims_a > 1 and inner_a ~= inner_b then
-    fail("%s: (%s) and (%s): inner sizes %d and %d differ", op, shape(a), shape(b), inner_a, inner_b)
+    fail("%s: %s and %s: inner sizes %d and %d differ", op, shape(a), shape(b), inner_a, inner_b)
   end
   if dims_a == 3 and a:size(1) ~= b:size(1) then
-    fail("%s: (%s) and (%s): batch sizes %d and %d differ", op, shape(a), shape(b), a:size(1), b:size(1))
+    fail("%s: %s and %s: batch sizes %d and %d differ", op, shape(a), shape(b), a:size(1), b:size(1))
   end
 end
 
@@ -161,7 +161,7 @@ local function add_scaled(op, input, y, ...)
   for d = 1, input.ndim do
     local n, m = input:size(-d), d <= y.ndim and y:size(-d) or 0
     if n ~= m and (n ~= 1 or d > y.ndim) then
-      fail("%s: input (%s) does not broadcast to the product (%s)", op, shape(input), shape(y))
+      fail("%s: input %s does not broadcast to the product %s", op, shape(input), shape(y))
     end
   end
   if alpha ~= 1 then y = y * alpha end
@@ -330,7 +330,7 @@ define("cdist", function(x1, x2, ...)
   if type(p) ~= "number" or p < 0 or p ~= p then fail("%s: p: expected a number from 0 on, got %s", op, tostring(p)) end
   if mode ~= nil and not MODES[mode] then fail("%s: unknown compute_mode '%s'", op, tostring(mode)) end
   if x1.ndim < 2 or x2.ndim < 2 or x1:size(-1) ~= x2:size(-1) then
-    fail("%s: (%s) and (%s): expected points (..., P, M) and (..., R, M)", op, shape(x1), shape(x2))
+    fail("%s: %s and %s: expected points (..., P, M) and (..., R, M)", op, shape(x1), shape(x2))
   end
   if x1.dtype ~= x2.dtype then fail("%s: expected one dtype, got %s and %s", op, x1.dtype, x2.dtype) end
   local many = x1:size(-2) > FEW or x2:size(-2) > FEW

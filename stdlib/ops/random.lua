@@ -1,6 +1,7 @@
 --- Random numbers. The generator is counter-based (Philox 4x32-10, Salmon et al. 2011): an element depends on the seed,
 --- on what was drawn before and on its place, never on the number of threads.
 
+local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
 local rule, define = core.rule, core.define
 
@@ -113,9 +114,9 @@ rule("dropout_at", "", function(g, _, _, p, seed, offset) return core.dropout_at
 define("dropout", function(x, p, training)
   if type(p) == "table" then p, training = p.p, p.training end
   p = p or 0.5
-  if not core.is_tensor(x) then error("dropout: argument 1: expected a tensor, got " .. type(x), 2) end
+  arguments.tensor("dropout", 1, x)
   if type(p) ~= "number" or not (p >= 0 and p <= 1) then
-    error("dropout: argument 2: expected a probability from 0 to 1, got " .. tostring(p), 2)
+    arguments.fail("dropout: argument 2: expected a probability from 0 to 1, got %s", p)
   end
   if training == false or p == 0 then return x end
   if p == 1 then return x * 0 end
@@ -132,14 +133,14 @@ end)
 define("multinomial", function(weights, n, replacement)
   if type(replacement) == "table" then replacement = replacement.replacement end
   if not core.is_tensor(weights) or weights.ndim < 1 or weights.ndim > 2 or not weights:is_floating_point() then
-    error("multinomial: argument 1: expected a floating tensor of 1 or 2 dimensions", 2)
+    arguments.fail("multinomial: argument 1: expected a floating tensor of 1 or 2 dimensions")
   end
   if math.type(n) ~= "integer" or n < 1 then
-    error("multinomial: argument 2: expected at least 1 draw, got " .. tostring(n), 2)
+    arguments.fail("multinomial: argument 2: expected at least 1 draw, got %s", n)
   end
   local w = weights:detach()
   if not w:ge(0):logical_and(w:isfinite()):all():item() or not w:sum(-1):gt(0):all():item() then
-    error("multinomial: expected finite weights, none negative, that add up to more than 0", 2)
+    arguments.fail("multinomial: expected finite weights, none negative, that add up to more than 0")
   end
   if replacement then
     local sums = w:to("f64"):cumsum(-1)
@@ -150,7 +151,7 @@ define("multinomial", function(weights, n, replacement)
   end
   local possible = w:gt(0):sum(-1):amin():item()
   if n > possible then
-    error(("multinomial: %d draws without replacement from %d weights above 0"):format(n, possible), 2)
+    arguments.fail("multinomial: %d draws without replacement from %d weights above 0", n, possible)
   end
   -- The smallest of exponentials with these rates, in order (Efraimidis and Spirakis 2006).
   local _, positions = (w / core.empty_like(w):exponential_()):topk(n, -1)

@@ -1,4 +1,5 @@
 --- Elements in another order, repeated, and triangular parts. Documentation and gradients.
+local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
 local rule, define = core.rule, core.define
 
@@ -65,10 +66,10 @@ end)
 ---@return Tensor
 --- Source: torch.Tensor.repeat.  Example: ap.tensor{1, 2}:repeat_(2, 1) --> [[1, 2], [1, 2]]
 define("repeat_", function(x, ...)
-  if not core.is_tensor(x) then error("repeat_: argument 1: expected a tensor, got a " .. type(x), 2) end
+  arguments.tensor("repeat_", 1, x)
   local times = type((...)) == "table" and (...) or {...}
   if #times < x.ndim then
-    error(("repeat_: expected a number of times for each of the %d dimensions, got %d"):format(x.ndim, #times), 2)
+    arguments.fail("repeat_: expected a number of times for each of the %d dimensions, got %d", x.ndim, #times)
   end
   return core.tile(x, times)
 end)

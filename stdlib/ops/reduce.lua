@@ -38,7 +38,7 @@ define("nanmean", function(x, ...)
   local dim, keepdim, dtype = arguments.named("nanmean", {"dim", "keepdim", "dtype"}, ...)
   if dtype then x = x:to(dtype) end
   if not x:is_floating_point() then
-    error(("nanmean: expected a floating-point tensor, got %s; convert it: x:to(\"f32\")"):format(x.dtype), 2)
+    arguments.fail("nanmean: expected a floating-point tensor, got %s; convert it: x:to(\"f32\")", x.dtype)
   end
   return x:nansum(dim, keepdim) / x:eq(x):sum(dim, keepdim)
 end)

@@ -1,5 +1,6 @@
 --- Gradients and docs of the views and reshapes.
 
+local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
 local rule, define = core.rule, core.define
 
@@ -78,7 +79,7 @@ local function dimensions(list, ndim)
     local d = rawget(list, i)
     local whole = math.type(d) == "integer" and (d < 0 and d + ndim + 1 or d)
     if not whole or whole < 1 or whole > ndim or seen[whole] then
-      error(("movedim: %s: expected each of the dimensions 1..%d at most once"):format(tostring(d), ndim), 4)
+      arguments.fail("movedim: %s: expected each of the dimensions 1..%d at most once", tostring(d), ndim)
     end
     dims[i], seen[whole] = whole, true
   end
@@ -109,7 +110,7 @@ local movedim = core.movedim
 define("movedim", function(x, from, to)
   if type(from) ~= "table" and type(to) ~= "table" or not core.is_tensor(x) then return movedim(x, from, to) end
   if type(from) ~= "table" or type(to) ~= "table" or rawlen(from) ~= rawlen(to) then
-    error("movedim: expected two dimensions, or two tables of equally many", 2)
+    arguments.fail("movedim: expected two dimensions, or two tables of equally many")
   end
   return x:permute(moved_order(dimensions(from, x.ndim), dimensions(to, x.ndim), x.ndim))
 end)

@@ -1,5 +1,6 @@
 --- Short-time Fourier transforms and their windows. Spectra are pairs (stdlib/ops/fft.lua).
 
+local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
 local named = require "apsis.ops.arguments".named
 local define = core.define
@@ -13,11 +14,11 @@ local OPTIONS = {"periodic", "dtype", "device", "requires_grad"}
 local function window(op, n, w, periodic, dtype, device, requires_grad)
   local length = math.tointeger(n)
   if not length or length < 0 then
-    error(("%s: expected a length of at least 0, got %s"):format(op, tostring(n)), 3)
+    arguments.fail("%s: expected a length of at least 0, got %s", op, tostring(n))
   end
   if periodic == nil then periodic = true end
   if type(periodic) ~= "boolean" then
-    error(("%s: periodic: expected true or false, got %s"):format(op, tostring(periodic)), 3)
+    arguments.fail("%s: periodic: expected true or false, got %s", op, tostring(periodic))
   end
   local y
   if length < 2 then
@@ -109,7 +110,7 @@ function core.kaiser_window(n, ...)
   local periodic, beta, dtype, device, requires_grad = named("kaiser_window", KAISER, ...)
   beta = beta or 12
   if type(beta) ~= "number" or beta ~= beta or math.abs(beta) > 700 then
-    error(("kaiser_window: beta: expected a number from -700 to 700, got %s"):format(tostring(beta)), 2)
+    arguments.fail("kaiser_window: beta: expected a number from -700 to 700, got %s", tostring(beta))
   end
   return window("kaiser_window", n, function(k, last)
     local values, whole = {}, bessel_i0(beta)
@@ -125,15 +126,15 @@ end
 
 local function check_signal(op, x, ndim, what)
   if core.is_tensor(x) and (x.ndim == ndim or x.ndim == ndim - 1) then return x.ndim == ndim end
-  error(("%s: argument 1: expected %s, got %s"):format(op, what,
-    core.is_tensor(x) and "(" .. table.concat(x:size(), "x") .. ")" or type(x)), 3)
+  arguments.fail("%s: argument 1: expected %s, got %s", op, what,
+    arguments.got(x))
 end
 
 local function check_size(op, what, n, most, most_is)
   local i = math.tointeger(n)
   if not i or i < 1 or i > (most or math.maxinteger) then
-    error(("%s: %s: expected an integer from 1%s, got %s"):format(op, what,
-      most and (" to %s %d"):format(most_is, most) or "", tostring(n)), 3)
+    arguments.fail("%s: %s: expected an integer from 1%s, got %s", op, what,
+      most and (" to %s %d"):format(most_is, most) or "", tostring(n))
   end
   return i
 end
@@ -143,8 +144,8 @@ local function centred(op, w, n_fft, win_length, x)
   if w == nil then
     w = core.ones({win_length}, {dtype = x.dtype, device = x.device})
   elseif not core.is_tensor(w) or w.ndim ~= 1 or w:size(1) ~= win_length then
-    error(("%s: window: expected a tensor of shape (%d), got %s"):format(op, win_length,
-      core.is_tensor(w) and "(" .. table.concat(w:size(), "x") .. ")" or type(w)), 3)
+    arguments.fail("%s: window: expected a tensor of shape (%d), got %s", op, win_length,
+      arguments.got(w))
   end
   if w.dtype ~= x.dtype then w = w:to(x.dtype) end
   local left = (n_fft - win_length) // 2
@@ -176,7 +177,7 @@ define("stft", function(x, ...)
   if not batched then x = x:unsqueeze(1) end
   if center ~= false then x = core.pad(x, {n_fft // 2, n_fft // 2}, pad_mode or "reflect") end
   if x:size(2) < n_fft then
-    error(("stft: a signal of %d samples is shorter than a piece of n_fft %d"):format(x:size(2), n_fft), 2)
+    arguments.fail("stft: a signal of %d samples is shorter than a piece of n_fft %d", x:size(2), n_fft)
   end
   local pieces = x:unfold(2, n_fft, hop)
   if w ~= nil or win_length < n_fft then pieces = pieces * centred("stft", w, n_fft, win_length, x) end
@@ -220,8 +221,7 @@ define("istft", function(x, ...)
   local n_fft, hop, win_length, w, center, normalized, onesided, length = named("istft", ISTFT, ...)
   local batched = check_signal("istft", x, 4, "pairs of shape (N, T, 2) or (B, N, T, 2)")
   if x:size(-1) ~= 2 or x:numel() == 0 then
-    error(("istft: argument 1: expected pairs of shape (N, T, 2) or (B, N, T, 2), got (%s)"):format(
-      table.concat(x:size(), "x")), 2)
+    arguments.fail("istft: argument 1: expected pairs of shape (N, T, 2) or (B, N, T, 2), got %s", arguments.shape(x))
   end
   n_fft = check_size("istft", "n_fft", n_fft)
   win_length = check_size("istft", "win_length", win_length or n_fft, n_fft, "n_fft")
@@ -233,7 +233,7 @@ define("istft", function(x, ...)
   if onesided == nil then onesided = x:size(2) ~= n_fft end
   local wanted = onesided and half or n_fft
   if x:size(2) ~= wanted then
-    error(("istft: n_fft %d has %d frequencies, got %d"):format(n_fft, wanted, x:size(2)), 2)
+    arguments.fail("istft: n_fft %d has %d frequencies, got %d", n_fft, wanted, x:size(2))
   end
   local t = x:size(3)
   w = centred("istft", w, n_fft, win_length, x)
@@ -245,10 +245,10 @@ define("istft", function(x, ...)
   local first, last = 1, there
   if center ~= false then first, last = n_fft // 2 + 1, there - n_fft // 2 end
   if length then last = math.min(first + length - 1, there) end
-  if last < first then error(("istft: %d pieces of %d leave no sample"):format(t, n_fft), 2) end
+  if last < first then arguments.fail("istft: %d pieces of %d leave no sample", t, n_fft) end
   y, weight = y:narrow(2, first, last - first + 1), weight:narrow(2, first, last - first + 1)
   if weight:detach():amin():item() < 1e-11 then
-    error("istft: the windows leave samples without weight: they are 0 there, or hop_length is too long", 2)
+    arguments.fail("istft: the windows leave samples without weight: they are 0 there, or hop_length is too long")
   end
   y = y / weight
   if length and length > last - first + 1 then y = core.pad(y, {0, length - (last - first + 1)}) end

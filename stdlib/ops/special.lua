@@ -3,6 +3,7 @@
 -- Accurate to 4 units in the last place of f32 and f64, but for: lgamma beside its roots below 0, digamma beside its
 -- roots and zeta below 0, where what is small is the error beside the terms that cancel.
 
+local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
 local in_place = require "apsis.ops.in_place"
 local rule, define = core.rule, core.define
@@ -36,9 +37,9 @@ rule("zeta", "12", nil, function(g, _, s, q) return g * core.zeta(s + 1, q) * -s
 define("polygamma", function(n, x)
   if core.is_tensor(n) then n, x = x, n end
   if math.type(n) ~= "integer" or n < 0 then
-    error("polygamma: argument 1: expected an integer of at least 0, got " .. tostring(n), 2)
+    arguments.fail("polygamma: argument 1: expected an integer of at least 0, got %s", n)
   end
-  if not core.is_tensor(x) then error("polygamma: argument 2: expected a tensor, got a " .. type(x), 2) end
+  arguments.tensor("polygamma", 2, x)
   if n == 0 then return x:digamma() end
   local factorial = 1.0
   for k = 2, n do factorial = factorial * k end
@@ -53,9 +54,9 @@ in_place("polygamma", function(x, n) return core.polygamma(n, x) end)
 ---@return Tensor same shape
 --- Source: torch.special.multigammaln.
 define("mvlgamma", function(x, p)
-  if not core.is_tensor(x) then error("mvlgamma: argument 1: expected a tensor, got a " .. type(x), 2) end
+  arguments.tensor("mvlgamma", 1, x)
   if math.type(p) ~= "integer" or p < 1 then
-    error("mvlgamma: argument 2: expected an integer of at least 1, got " .. tostring(p), 2)
+    arguments.fail("mvlgamma: argument 2: expected an integer of at least 1, got %s", p)
   end
   local sum = p * (p - 1) / 4 * math.log(pi)
   for j = 0, p - 1 do sum = (x - j / 2):lgamma() + sum end

@@ -5,8 +5,6 @@ local core = require "apsis.core"
 local arguments = require "apsis.ops.arguments"
 local define, is_tensor = core.define, core.is_tensor
 
-local function got(v) return v == nil and "nil" or is_tensor(v) and "a tensor" or "a " .. type(v) end
-
 -- The tensors of f(a, b, ...) or f{a, b, ...}, and a last table of options.
 local function tensors_of(op, ...)
   local given, options = {...}, nil
@@ -15,15 +13,13 @@ local function tensors_of(op, ...)
   local list = given
   if #given == 1 and type(given[1]) == "table" then list = given[1] end
   for i = 1, #list do
-    if not is_tensor(list[i]) then
-      error(("%s: argument %d: expected a tensor, got %s"):format(op, i, got(list[i])), 3)
-    end
+    arguments.tensor(op, i, list[i])
   end
   return list, options, list ~= given
 end
 
 local function nonempty(op, list)
-  if #list == 0 then error(op .. ": expected at least one tensor", 3) end
+  if #list == 0 then arguments.fail("%s: expected at least one tensor", op) end
   return list
 end
 
@@ -104,8 +100,8 @@ end, 2))
 -- --- taken apart -------------------------------------------------------------------------------------------------
 
 local function split_at(op, x, parts, dim)
-  if not is_tensor(x) then error(("%s: argument 1: expected a tensor, got %s"):format(op, got(x)), 3) end
-  if x.ndim == 0 then error(op .. ": a 0-dim tensor cannot be taken apart", 3) end
+  arguments.tensor(op, 1, x)
+  if x.ndim == 0 then arguments.fail("%s: a 0-dim tensor cannot be taken apart", op) end
   local size, sizes = x:size(dim), {}
   if math.type(parts) == "integer" and parts > 0 then
     for i = 1, parts do sizes[i] = size // parts + (i <= size % parts and 1 or 0) end
@@ -113,13 +109,13 @@ local function split_at(op, x, parts, dim)
   end
   local cuts = is_tensor(parts) and parts:totable() or parts
   if type(cuts) ~= "table" then
-    error(("%s: argument 2: expected a number of parts of at least 1 or a table of cuts, got %s"):format(op,
-      tostring(parts)), 3)
+    arguments.fail("%s: argument 2: expected a number of parts of at least 1 or a table of cuts, got %s", op,
+      tostring(parts))
   end
   local list, from = {}, 0
   for i = 1, #cuts + 1 do
     local to = cuts[i] or size
-    if math.type(to) ~= "integer" then error(("%s: cut %d is not an integer"):format(op, i), 3) end
+    if math.type(to) ~= "integer" then arguments.fail("%s: cut %d is not an integer", op, i) end
     to = math.min(to < 0 and math.max(to + size, 0) or to, size)
     local length = math.max(to - from, 0)
     list[i] = x:narrow(dim, length == 0 and 1 or from + 1, length)
@@ -142,13 +138,13 @@ end)
 
 local function splitter(op, least, dim)
   return function(x, parts)
-    if not is_tensor(x) then error(("%s: argument 1: expected a tensor, got %s"):format(op, got(x)), 2) end
+    arguments.tensor(op, 1, x)
     if x.ndim < least then
-      error(("%s: expected at least %d dimensions, got (%s)"):format(op, least, table.concat(x:size(), "x")), 2)
+      arguments.fail("%s: expected at least %d dimensions, got %s", op, least, arguments.shape(x))
     end
     local d = op == "hsplit" and x.ndim == 1 and 1 or dim
     if math.type(parts) == "integer" and parts > 0 and x:size(d) % parts ~= 0 then
-      error(("%s: %d positions of dimension %d make no %d equal parts"):format(op, x:size(d), d, parts), 2)
+      arguments.fail("%s: %d positions of dimension %d make no %d equal parts", op, x:size(d), d, parts)
     end
     return split_at(op, x, parts, d)
   end
@@ -184,8 +180,8 @@ function core.broadcast_shapes(...)
     if math.type(shape) == "integer" then shapes[i] = {shape} end
     for d, n in ipairs(type(shapes[i]) == "table" and shapes[i] or {false}) do
       if math.type(n) ~= "integer" or n < 0 then
-        error(("broadcast_shapes: argument %d: expected a shape, got %s"):format(i,
-          type(shape) == "table" and "size " .. tostring(n) .. " at " .. d or got(shape)), 2)
+        arguments.fail("broadcast_shapes: argument %d: expected a shape, got %s", i,
+          type(shape) == "table" and "size " .. tostring(n) .. " at " .. d or arguments.got(shape))
       end
     end
   end
@@ -217,13 +213,13 @@ define("meshgrid", function(...)
   local list, options = tensors_of("meshgrid", table.unpack(given, 1, given.n))
   if options then indexing = arguments.named("meshgrid", {"indexing"}, options) or indexing end
   if indexing ~= "ij" and indexing ~= "xy" then
-    error("meshgrid: indexing: expected 'ij' or 'xy', got '" .. tostring(indexing) .. "'", 2)
+    arguments.fail("meshgrid: indexing: expected 'ij' or 'xy', got '%s'", indexing)
   end
   nonempty("meshgrid", list)
   local size, grids = {}, {}
   for i, x in ipairs(list) do
     if x.ndim > 1 then
-      error(("meshgrid: argument %d: expected a vector, got (%s)"):format(i, table.concat(x:size(), "x")), 2)
+      arguments.fail("meshgrid: argument %d: expected a vector, got %s", i, arguments.shape(x))
     end
     size[i] = x:numel()
   end
@@ -264,9 +260,11 @@ end)
 define("combinations", function(x, ...)
   local r, again = arguments.named("combinations", {"r", "with_replacement"}, ...)
   r = r or 2
-  if not is_tensor(x) or x.ndim ~= 1 then error("combinations: argument 1: expected a vector, got " .. got(x), 2) end
+  if not is_tensor(x) or x.ndim ~= 1 then
+    arguments.fail("combinations: argument 1: expected a vector, got %s", arguments.got(x))
+  end
   if math.type(r) ~= "integer" or r < 0 then
-    error("combinations: argument 2: expected an integer of at least 0, got " .. tostring(r), 2)
+    arguments.fail("combinations: argument 2: expected an integer of at least 0, got %s", r)
   end
   if r == 0 then return x:narrow(1, 1, 0) end
   local n, flat, chosen = x:numel(), {}, {}
@@ -294,8 +292,8 @@ define("block_diag", function(...)
   local blocks, rows, columns, dtype = {}, 0, 0, list[1].dtype
   for i, x in ipairs(list) do
     if x.ndim > 2 then
-      error(("block_diag: argument %d: expected at most 2 dimensions, got (%s)"):format(i,
-        table.concat(x:size(), "x")), 2)
+      arguments.fail("block_diag: argument %d: expected at most 2 dimensions, got %s", i,
+        arguments.shape(x))
     end
     blocks[i] = to_2d(x)
     rows, columns = rows + blocks[i]:size(1), columns + blocks[i]:size(2)

@@ -6,7 +6,7 @@ local define = core.define
 
 local function check_floating(op, x)
   if not x:is_floating_point() then
-    error(("%s: expected a floating-point tensor, got %s; convert it: x:to(\"f32\")"):format(op, x.dtype), 3)
+    arguments.fail("%s: expected a floating-point tensor, got %s; convert it: x:to(\"f32\")", op, x.dtype)
   end
 end
 
@@ -23,9 +23,9 @@ local function ends(op, x, low, high)
   if low == high and x:numel() == 0 then return 0, 1 end
   if low == high then low, high = x:amin():item(), x:amax():item() end
   if not (low - low == 0 and high - high == 0) then
-    error(("%s: the data or the range is not finite: %s to %s"):format(op, low, high), 3)
+    arguments.fail("%s: the data or the range is not finite: %s to %s", op, low, high)
   end
-  if low > high then error(("%s: the range ends (%s) before it starts (%s)"):format(op, high, low), 3) end
+  if low > high then arguments.fail("%s: the range ends (%s) before it starts (%s)", op, high, low) end
   if low == high then return low - 1, high + 1 end
   return low, high
 end
@@ -41,7 +41,7 @@ core.no_gradient("count_bins")
 
 local function check_bins(op, bins)
   if math.type(bins) ~= "integer" or bins < 1 then
-    error(("%s: expected a number of bins of at least 1, got %s"):format(op, tostring(bins)), 3)
+    arguments.fail("%s: expected a number of bins of at least 1, got %s", op, tostring(bins))
   end
 end
 
@@ -88,16 +88,16 @@ define("histogram", function(x, ...)
     local low, high = ends("histogram", x:detach(), range[1], range[2])
     edges = core.linspace(low, high, bins + 1, {dtype = x.dtype, device = x.device})
   elseif range then
-    error("histogram: a range goes with a number of bins, not with edges", 2)
+    arguments.fail("histogram: a range goes with a number of bins, not with edges")
   elseif bins.ndim ~= 1 or bins:numel() == 0 then
-    error(("histogram: expected a vector of edges, got %d dimensions"):format(bins.ndim), 2)
+    arguments.fail("histogram: expected a vector of edges, got %d dimensions", bins.ndim)
   end
   local n, values = edges:numel() - 1, x:detach():reshape(-1)
   if weight then
     arguments.tensor("histogram", 4, weight)
     if weight:numel() ~= x:numel() or weight.dtype ~= x.dtype then
-      error(("histogram: expected a weight for each of the %d elements, of dtype %s, got %d of %s"):format(x:numel(),
-        x.dtype, weight:numel(), weight.dtype), 2)
+      arguments.fail("histogram: expected a weight for each of the %d elements, of dtype %s, got %d of %s", x:numel(),
+        x.dtype, weight:numel(), weight.dtype)
     end
     weight = weight:detach():reshape(-1)
   end
@@ -123,8 +123,8 @@ end)
 
 local function check_weights(name, w, observations)
   if w.ndim > 1 or w:numel() ~= observations then
-    error(("cov: %s: expected a vector of %d, one for each observation, got %d"):format(name, observations,
-      w:numel()), 3)
+    arguments.fail("cov: %s: expected a vector of %d, one for each observation, got %d", name, observations,
+      w:numel())
   end
 end
 
@@ -142,7 +142,7 @@ define("cov", function(x, ...)
   if type(correction) ~= "number" then
     arguments.fail("cov: correction: expected a number, got a %s", type(correction))
   end
-  if x.ndim > 2 then error(("cov: expected at most 2 dimensions, got %d"):format(x.ndim), 2) end
+  if x.ndim > 2 then arguments.fail("cov: expected at most 2 dimensions, got %d", x.ndim) end
   if x.ndim < 2 then x = x:reshape(1, -1) end
   if not x:is_floating_point() then x = x:to("f32") end
   local n = x:size(2)
@@ -170,7 +170,7 @@ end)
 --- Source: torch.corrcoef.  Example: ap.tensor{{1, 2, 3}, {3, 2, 1}}:corrcoef() --> [[1, -1], [-1, 1]]
 define("corrcoef", function(x)
   arguments.tensor("corrcoef", 1, x)
-  if x.ndim > 2 then error(("corrcoef: expected at most 2 dimensions, got %d"):format(x.ndim), 2) end
+  if x.ndim > 2 then arguments.fail("corrcoef: expected at most 2 dimensions, got %d", x.ndim) end
   local c = core.cov(x)
   if c.ndim == 0 then return c / c end
   local deviation = c:diagonal():sqrt()
@@ -196,12 +196,12 @@ local function renormed(op, x, ...)
   arguments.tensor(op, 1, x)
   local p, dim, maxnorm = arguments.named(op, {"p", "dim", "maxnorm"}, ...)
   check_floating(op, x)
-  if x.ndim < 2 then error(("%s: expected at least 2 dimensions, got %d"):format(op, x.ndim), 3) end
+  if x.ndim < 2 then arguments.fail("%s: expected at least 2 dimensions, got %d", op, x.ndim) end
   if type(p) ~= "number" or p ~= p or p <= 0 then
-    error(("%s: expected a norm's order above 0, got %s"):format(op, tostring(p)), 3)
+    arguments.fail("%s: expected a norm's order above 0, got %s", op, tostring(p))
   end
   if type(maxnorm) ~= "number" or maxnorm ~= maxnorm or maxnorm < 0 then
-    error(("%s: expected a norm of at least 0, got %s"):format(op, tostring(maxnorm)), 3)
+    arguments.fail("%s: expected a norm of at least 0, got %s", op, tostring(maxnorm))
   end
   local d, others = arguments.dim(op, x.ndim, dim), {}
   for i = 1, x.ndim do
@@ -243,9 +243,9 @@ define("diff", function(x, ...)
   arguments.tensor("diff", 1, x)
   local n, dim, prepend, append = arguments.named("diff", {"n", "dim", "prepend", "append"}, ...)
   n = n or 1
-  if x.ndim == 0 then error("diff: expected 1 dimension or more, got a 0-dim tensor", 2) end
+  if x.ndim == 0 then arguments.fail("diff: expected 1 dimension or more, got a 0-dim tensor") end
   if math.type(n) ~= "integer" or n < 0 then
-    error(("diff: expected n of at least 0, got %s"):format(tostring(n)), 2)
+    arguments.fail("diff: expected n of at least 0, got %s", tostring(n))
   end
   local d = arguments.dim("diff", x.ndim, dim or -1)
   if n == 0 then return x:clone() end
@@ -270,8 +270,8 @@ local function trapezoids(op, y, ...)
   arguments.tensor(op, 1, y)
   local x, dim, dx = arguments.named(op, {"x", "dim", "dx"}, ...)
   if type(x) == "number" then x, dx = nil, x end
-  if x ~= nil and dx ~= nil then error(op .. ": give x or dx, not both", 3) end
-  if y.ndim == 0 then error(op .. ": expected 1 dimension or more, got a 0-dim tensor", 3) end
+  if x ~= nil and dx ~= nil then arguments.fail("%s: give x or dx, not both", op) end
+  if y.ndim == 0 then arguments.fail("%s: expected 1 dimension or more, got a 0-dim tensor", op) end
   local d = arguments.dim(op, y.ndim, dim or -1)
   if not y:is_floating_point() then y = y:to("f32") end
   local n = y:size(d)
@@ -282,7 +282,7 @@ local function trapezoids(op, y, ...)
   -- A vector of places lies along d; other shapes align as in broadcasting.
   if x.ndim == 1 then
     if x:numel() ~= n then
-      error(("%s: expected %d places, one for each value along dimension %d, got %d"):format(op, n, d, x:numel()), 3)
+      arguments.fail("%s: expected %d places, one for each value along dimension %d, got %d", op, n, d, x:numel())
     end
     x = x:diff()
     for _ = d + 1, y.ndim do x = x:unsqueeze(-1) end
