@@ -62,8 +62,9 @@ test("a local at the start of a line lives on", function()
   session {"> ", "local x = 41\n", "> ", "x + 1\n", "\n42\n> ", "local a, b = 1\n", "> ", "a, b\n", "\n1\tnil\n> ",
     "local function f(n) return n < 2 and 1 or n * f(n - 1) end\n", "> ", "f(5)\n", "\n120\n> ",
     "local c, d; c = 3\n", "> ", "c, d\n", "\n3\tnil\n> ", "local t = {\n", ">> ", "7}\n", "> ", "t[1]\n", "\n7\n> ",
-    "local k <const> = 5; print(k)\n", "\n5\n> ", "k\n", "\n5\n> ", "local = 3\n", "<name> expected near '='\n> ",
-    "local v == 3\n", "\nprompt:15: ", "local only\n", "> ", "only\n", "\nnil\n> "}
+    "local k <const> = 5; print(k)\n", "\n5\n> ", "k\n", "\n5\n> ", "local = 3\n",
+    "<name> expected near '='\n    local = 3\n          ^\n> ", "local v == 3\n", "\nprompt:15: ", "", "> ",
+    "local only\n", "> ", "only\n", "\nnil\n> "}
 end)
 
 test("locals live on wherever they stand in the outermost block, and nowhere else", function()
@@ -106,13 +107,15 @@ test("a pasted script runs as one input and shows its last value; an unfinished 
   contains(output, "6\n9.5\n")
 end)
 
-test("an error shows its message and the user's frames, and the prompt goes on", function()
-  local output = session {"> ", "x = = 1\n", "\nprompt:1: unexpected symbol near '='\n> ", "error('boom')\n",
-    "\nprompt:2: boom\n> ", "function inner(x) return x:matmul(ap.ones(7, 2)) end\n", "> ",
-    "function outer() local y = inner(ap.ones(2, 3)) return y end\n", "> ", "outer()\n", "prompt:3: matmul: ", "",
-    "\n  prompt:3: in 'inner'\n  prompt:4: in the function at line 4\n> ", "1\n", "\n1\n> ",
-    "error({code = 5})\n", "\ntable: 0x", "", "> ", "error()\n", "\nnil\n> ",
-    "function loop() return 1 + loop() end loop()\n", "stack overflow", "", "  ...\n> "}
+test("an error shows its message, the user's frames with their lines, and carets; the prompt goes on", function()
+  local output = session {"> ", "x = = 1\n", "\nprompt:1: unexpected symbol near '='\n    x = = 1\n        ^\n> ",
+    "error('boom')\n", "\nprompt:2: boom\n> ", "function inner(x) return x:matmul(ap.ones(7, 2)) end\n", "> ",
+    "function outer() local y = inner(ap.ones(2, 3)) return y end\n", "> ", "outer()\n", "\nprompt:3: matmul: ", "",
+    "\n  prompt:3: in 'inner'\n    function inner(x) return x:matmul(ap.ones(7, 2)) end\n" ..
+    "                               ^~~~~~\n  prompt:4: in 'outer'\n", "",
+    "\n  prompt:5: in the main chunk\n    outer()\n    ^~~~~\n> ", "1\n", "\n1\n> ",
+    "error({code = 5})\n", "\n{code = 5}\n> ", "error()\n", "\nnil\n> ",
+    "function loop() return 1 + loop() end loop()\n", "stack overflow", "", " more of these\n", "", "> "}
   truth(not output:find "apsis/" and not output:find "%[C%]", output)
 end)
 

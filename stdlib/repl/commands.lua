@@ -1,3 +1,83 @@
+-- The prompt's commands: inputs that begin with % or !. A command stands on a line of its own, and what follows that
+-- line is the next input; one that takes code takes all that follows.
+
 local commands = {}
-function commands.names() return {} end
+
+-- {name, usage, what it does, the file of stdlib/repl that it is in}, in the order of %help.
+local LIST = {
+  {"help", "", "this list", "inspect"},
+}
+
+local by_name = {}
+for _, entry in ipairs(LIST) do by_name[entry[1]] = entry end
+
+--- The commands' names.
+---@return string[]
+function commands.names()
+  local names = {}
+  for i, entry in ipairs(LIST) do names[i] = entry[1] end
+  return names
+end
+
+--- What %help prints.
+---@return string
+function commands.summary()
+  local lines = {}
+  for _, e in ipairs(LIST) do
+    lines[#lines + 1] = ("%-27s %s"):format("%" .. e[1] .. (e[2] ~= "" and " " .. e[2] or ""), e[3])
+  end
+  lines[#lines + 1] = ("%-27s %s"):format("!COMMAND", "run COMMAND in a shell")
+  lines[#lines + 1] = ("%-27s %s"):format("_, _1 ... _9", "the last result, and the ones before it")
+  return table.concat(lines, "\n")
+end
+
+-- The parts of a command's text: its name ("!" for the shell), its argument, and what follows its line.
+local function parts(text)
+  local mark, line, rest = text:match "^%s*([%%!])([^\n]*)\n?(.*)$"
+  if mark == "!" then return "!", line, rest end
+  local name, argument = line:match "^(%a*)%s*(.-)%s*$"
+  local entry = by_name[name]
+  if entry and entry[2]:find "^CODE" then return name, text:match "^%s*%%%a+%s*(.*)$", "" end
+  return name, argument, rest
+end
+
+--- The code that a command takes; nil for other commands.
+---@param text string
+---@return string|nil
+function commands.code(text)
+  local name, argument = parts(text)
+  local entry = by_name[name]
+  return entry and entry[2]:find "^CODE" and argument or nil
+end
+
+local function shell(session, command)
+  if not command:find "%S" then error("!: expected a command for the shell, such as !ls", 0) end
+  local ok, how, code = session:shell(command)
+  if not ok then error(("!: ended with %s %d"):format(how == "signal" and "signal" or "status", code), 0) end
+end
+
+local function unknown(name)
+  local near = require "apsis.repl.nearest"(name, commands.names())
+  error(("%%%s: there is no such command%s; %%help lists them"):format(name,
+    near and (", did you mean %%%s?"):format(near) or ""), 0)
+end
+
+--- Runs an input that begins with a command.
+---@param text string
+---@param session Session
+---@param chunk? string as of Session:execute
+---@return Result
+function commands.run(text, session, chunk)
+  local name, argument, rest = parts(text)
+  local result = session:protect(function()
+    if name == "!" then return shell(session, argument) end
+    local entry = by_name[name] or unknown(name)
+    return require("apsis.repl." .. entry[4])[name](session, argument, chunk)
+  end)
+  -- A command's function may return a result of its own: that of the code it ran.
+  if result.ok then result = result[1] or {ok = true, n = 0, wanted = false} end
+  if result.ok and rest:find "%S" then return session:execute(rest, chunk) end
+  return result
+end
+
 return commands

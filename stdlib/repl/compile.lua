@@ -70,6 +70,10 @@ function compile.keep_locals(text)
   return table.concat(parts) .. text:sub(at)
 end
 
+-- "return" before an expression. Where a variable is to be closed Lua makes no tail call: the input's own line stays
+-- among the frames that an error tells.
+local RETURN = "local __frame <close> = nil return "
+
 local MOST_SPLITS = 200
 local BEGINS_EXPRESSION = {["("] = true, ["{"] = true, ["-"] = true, ["#"] = true, ["~"] = true, ["..."] = true,
   ["function"] = true, ["not"] = true, ["nil"] = true, ["true"] = true, ["false"] = true}
@@ -80,7 +84,7 @@ local function with_last_value(text, try)
   for i = #tokens, math.max(2, #tokens - MOST_SPLITS), -1 do
     local t = tokens[i]
     if BEGINS_EXPRESSION[t.text] or t.kind ~= "keyword" and t.kind ~= "symbol" then
-      local f = try(text:sub(1, t.at - 1) .. "return " .. text:sub(t.at))
+      local f = try(text:sub(1, t.at - 1) .. RETURN .. text:sub(t.at))
       if f then return f end
     end
   end
@@ -90,14 +94,15 @@ local function unfinished(message) return message:find "<eof>'?$" ~= nil end
 
 --- A function of the input.
 ---@param text string
----@param line integer the line of the session that it begins at, for messages
+---@param line integer that it begins at, for messages
 ---@param env table
+---@param name string of the chunk, for messages
 ---@return function|nil f
 ---@return string|boolean message where there is none; else whether the values are wanted: not after a semicolon
 ---@return boolean|nil unfinished whether more lines could complete it
-function compile.input(text, line, env)
-  local function try(code) return load(("\n"):rep(line - 1) .. code, "=prompt", "t", env) end
-  local f, as_expression = try("return " .. text)
+function compile.input(text, line, env, name)
+  local function try(code) return load(("\n"):rep(line - 1) .. code, "=" .. name, "t", env) end
+  local f, as_expression = try(RETURN .. text)
   if f then return f, not text:find ";%s*$" end
   local message
   f, message = try(text) -- as it stands, for the message

@@ -1,45 +1,38 @@
--- The prompt's front: takes lines from the program (vm/repl.c), gathers inputs of several, runs them, prints the values
--- of expressions and answers with the next prompt. Parts that a session may never use are loaded at their first use.
---
--- An input runs in the session's environment: its locals first, then the globals. A `local` at the outermost level of
--- an input lives on to the next one, without a change to the global of that name (see compile.lua).
+-- The prompt's front on a terminal: takes lines from the program (vm/repl.c), gathers inputs of several, hands them to
+-- the session (session.lua), tells errors and answers with the next prompt.
 
-local compile = require "apsis.repl.compile"
+local Session = require "apsis.repl.session"
 local lexer = require "apsis.repl.lexer"
-local terminal = require "apsis.terminal"
 
 local repl = {}
 
-local PROMPT, CONTINUATION = "> ", ">> "
-local MAX_FRAMES = 16 -- that an error lists
-local RESULTS = 9     -- that _1 ... _9 hold
+local PROMPT, CONTINUATION, DEBUGGING = "> ", ">> ", "debug> "
 
-local print, xpcall, io = print, xpcall, io -- the session may give these names other meanings
+local print, io = print, io -- the session may give these names other meanings
 
+local session
 local pending = nil -- the text of an unfinished input
-local piped = false -- input comes from no terminal
 
---- The session: its environment, and the lines of its inputs, counted through, as messages number them.
-local env = setmetatable({}, {__index = _G, __newindex = _G})
-rawset(env, compile.LOCAL, setmetatable({}, {__newindex = function(_, name, value) rawset(env, name, value) end}))
-repl.env, repl.lines = env, {}
+local function prompt() return session.debugger and DEBUGGING or PROMPT end
 
---- Begins a session: ap, nn, F, optim and data become globals.
+-- Tells what went wrong and goes on.
+local function tell(result)
+  if result.ok then return end
+  io.stdout:flush()
+  io.stderr:write(result.error:text(session:look(io.stderr)), "\n")
+end
+
+--- Begins a session.
 ---@param options string words: quiet (no greeting), no-init (init.lua is not read), pipe
 ---@return string prompt
 function repl.open(options)
-  piped = options:find("pipe", 1, true) ~= nil
-  local modules = {
-    {"ap", "apsis"}, {"nn", "apsis.nn"}, {"F", "apsis.nn.functional"}, {"optim", "apsis.optim"},
-    {"data", "apsis.data"},
-  }
-  for _, m in ipairs(modules) do _G[m[1]] = require(m[2]) end
-  for _, name in ipairs {"plot", "hist", "imshow"} do
-    rawset(env, name, function(...) return require("apsis.plot")[name](...) end)
-  end
+  local piped = options:find("pipe", 1, true) ~= nil
+  session = Session {terminal = not piped}
+  repl.session = session
   if not piped and not options:find("quiet", 1, true) then
     print("Apsis, " .. _VERSION .. ". ap, nn, F, optim and data are loaded; Ctrl-D leaves.")
   end
+  if not options:find("no-init", 1, true) then tell(session:read_init()) end
   return PROMPT
 end
 
@@ -47,79 +40,12 @@ end
 ---@return string prompt
 function repl.reset()
   pending = nil
-  return PROMPT
+  return prompt()
 end
 
 --- The end of the input; an unfinished one is an error.
 function repl.close()
-  if pending then error(select(2, compile.input(pending, #repl.lines + 1, env)), 0) end
-end
-
--- The message and the frames of the user's code: neither C functions nor the standard library.
-local function describe(e)
-  local lines = {type(e) == "string" and e or tostring(e)}
-  for level = 2, math.huge do
-    local info = debug.getinfo(level, "Sln")
-    if not info then break end
-    if info.what ~= "C" and not info.source:find "^=apsis/" then
-      if #lines > MAX_FRAMES then
-        lines[#lines + 1] = "  ..."
-        break
-      end
-      local what = info.what == "main" and "in the main chunk" or info.name and ("in '%s'"):format(info.name)
-        or ("in the function at line %d"):format(info.linedefined)
-      lines[#lines + 1] = ("  %s:%d: %s"):format(info.short_src, info.currentline, what)
-    end
-  end
-  -- The prompt's own line alone says nothing that the message does not.
-  if #lines == 2 and lines[2]:find "^  prompt:%d+: in the main" then lines[2] = nil end
-  return table.concat(lines, "\n")
-end
-
---- How values are shown where `file` leads.
----@param file file*
----@return {colours: integer, columns: integer}
-function repl.look(file)
-  return {colours = terminal.colours(file), columns = terminal.columns(file)}
-end
-
--- The newest result is _ and _1, the one before it _2, and so on.
-local function remember(value)
-  if value == nil then return end
-  for i = RESULTS, 2, -1 do rawset(env, "_" .. i, rawget(env, "_" .. (i - 1))) end
-  rawset(env, "_1", value)
-  rawset(env, "_", value)
-end
-
-local function finish(wanted, ok, ...)
-  if not ok then error((...), 0) end
-  if select("#", ...) == 0 then return end
-  remember((...))
-  if wanted then print(require("apsis.repl.show").values(repl.look(io.stdout), ...)) end
-end
-
--- The lines of an input become the session's, whose numbers messages show.
-local function keep_lines(text)
-  for line in (text .. "\n"):gmatch "(.-)\n" do repl.lines[#repl.lines + 1] = line end
-end
-
--- Runs an input; an error is raised as its text.
-local function run(text)
-  local f, message, unfinished = compile.input(text, #repl.lines + 1, env)
-  if unfinished then
-    pending = text
-    return false
-  end
-  keep_lines(text)
-  if not f then error(message, 0) end
-  finish(message, xpcall(f, describe))
-  return true
-end
-
--- Tells an error and goes on.
-local function tell(message)
-  io.stdout:flush()
-  io.stderr:write(message, "\n")
+  if pending then tell(session:execute(pending)) end
 end
 
 --- Takes one line, or several at once.
@@ -128,13 +54,17 @@ end
 ---@return string|nil prefill what is typed in there already
 ---@return string|nil entry the finished input, for the history
 function repl.feed(line)
-  local text = pending and pending .. "\n" .. line or (line:gsub("^%s*=", "", 1))
+  local text = pending and pending .. "\n" .. line or line
   pending = nil
-  if not text:find "%S" then return PROMPT end
-  local ok, message = pcall(run, text)
-  if pending then return CONTINUATION, lexer.indentation(pending) end
-  if not ok then tell(message) end
-  return PROMPT, nil, text
+  if not text:find "%S" then return prompt() end
+  local state, indentation = session:check(text)
+  if state == "incomplete" then
+    pending = text
+    return CONTINUATION, indentation
+  end
+  local result = session:execute(text)
+  tell(result)
+  return prompt(), result.prefill, result.input or text
 end
 
 --- A continuation line as it should be indented; nil where it is right already.
@@ -144,13 +74,13 @@ function repl.outdent(line)
   return pending and lexer.outdent(pending, line)
 end
 
---- What could stand at the end of the line.
+--- What could stand at the end of the line; see Session:complete.
 ---@param line string up to the cursor
----@return string breaks the characters that end a word there
----@return string|nil matches one a line
----@return string|nil suffix the character to put behind a single match
+---@return string breaks
+---@return string|boolean|nil matches
+---@return string|nil suffix
 function repl.complete(line)
-  return require("apsis.repl.complete")(line, pending, env)
+  return session:complete(line, pending)
 end
 
 return repl

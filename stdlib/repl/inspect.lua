@@ -1,0 +1,3 @@
+local inspect = {}
+function inspect.help() print(require("apsis.repl.commands").summary()) end
+return inspect
