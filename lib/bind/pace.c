@@ -1,14 +1,13 @@
 /* The collector's pacing. Lua sees a tensor as a small userdata and would let gigabytes pile up, so
- * allocation drives full collections: after so many bytes or handles made since the last one, in proportion
- * to what is live. In between, collections of young objects alone hand the blocks of dead results to the next
- * ones while the processor's caches still hold them. */
+ * allocation drives it. Collections of young objects hand the blocks of dead results to the next ones while
+ * the processor's caches still hold them. What they leave behind is found by full collections: after so many
+ * bytes or handles more than at the least since the last one, in proportion to that. */
 #include "bind/state.h"
 
-/* A collection costs about as much as a few thousand small ops, so it runs at most once per that many handles
- * and at most once per 8 MB (what a cache holds is written faster than fresh memory); beyond these floors
- * garbage may reach a quarter of the live bytes (the peak stays under 1.3 times the live memory) and the
- * number of live handles. It costs in proportion to the user's Lua objects too (25 ms for a million tables),
- * so twice their bytes may pass, and a handle for each KB of them. */
+/* A full collection costs 0.1 ms at least, a few hundred small ops, so that many handles and 8 MB may always
+ * come on top; beyond these floors garbage may reach a quarter of the live bytes (the peak stays under 1.3
+ * times the live memory) and the number of live handles. It costs in proportion to the user's Lua objects too
+ * (25 ms for a million tables), so twice their bytes may pass, and a handle for each KB of them. */
 enum { HANDLES_FLOOR = 8192, BYTES_FLOOR = 8 << 20 };
 
 /* A young collection costs 0.2 us and little for each object made since the last one: so few bytes that they
@@ -27,22 +26,49 @@ void pace_start(lua_State *L) {
 #endif
 }
 
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+static int64_t host_and_devices(const Memory *m) {
+    return m->live_bytes + m->device_bytes;
+}
+
+/* There may be garbage worth a full collection. */
+static bool has_grown(Memory *m) {
+    const int64_t bytes = host_and_devices(m);
+    if (bytes < m->least_bytes) m->least_bytes = bytes;
+    if (m->tensors < m->least_tensors) m->least_tensors = m->tensors;
+    const int64_t more_bytes = larger(larger(m->least_bytes / 4, BYTES_FLOOR), 2 * m->lua_bytes);
+    const int64_t more_handles = larger(larger(m->least_tensors, HANDLES_FLOOR), m->lua_bytes / 1024);
+    return bytes - m->least_bytes >= more_bytes || m->tensors - m->least_tensors >= more_handles;
+}
+
+static int64_t lua_bytes(lua_State *L) {
+    return (int64_t)lua_gc(L, LUA_GCCOUNT) * 1024;
+}
+
+static void collect_young(lua_State *L) {
+    lua_gc(L, LUA_GCSTEP, 0);
+}
+
+static void collect_all(lua_State *L, Memory *m) {
+    lua_gc(L, LUA_GCCOLLECT);
+    m->least_bytes = host_and_devices(m);
+    m->least_tensors = m->tensors;
+    m->lua_bytes = lua_bytes(L);
+}
+
 void pace_collector(lua_State *L, Ctx *c) {
     Memory *m = &c->mem;
-    int64_t garbage_allowed = (m->live_bytes + m->device_bytes - m->bytes_since_gc) / 4;
-    int64_t handles_allowed = m->tensors - m->tensors_since_gc;
-    if (garbage_allowed < BYTES_FLOOR) garbage_allowed = BYTES_FLOOR;
-    if (handles_allowed < HANDLES_FLOOR) handles_allowed = HANDLES_FLOOR;
-    if (garbage_allowed < 2 * m->lua_bytes) garbage_allowed = 2 * m->lua_bytes;
-    if (handles_allowed < m->lua_bytes / 1024) handles_allowed = m->lua_bytes / 1024;
-    if (m->bytes_since_gc >= garbage_allowed || m->tensors_since_gc >= handles_allowed) {
-        m->bytes_since_gc = m->tensors_since_gc = 0;
-        m->young_collection_at = YOUNG_BYTES;
-        lua_gc(L, LUA_GCCOLLECT);
-        m->lua_bytes = (int64_t)lua_gc(L, LUA_GCCOUNT) * 1024;
-        memory_settle(c);
-    } else if (m->bytes_since_gc >= m->young_collection_at) {
-        m->young_collection_at = m->bytes_since_gc + YOUNG_BYTES;
-        lua_gc(L, LUA_GCSTEP, 0);
+    if (has_grown(m)) {
+        collect_all(L, m);
+    } else if (m->bytes_since_gc >= YOUNG_BYTES) {
+        collect_young(L);
+        /* Lua has no occasion for full collections of its own where it is told to run this often. */
+        if (lua_bytes(L) > m->lua_bytes / 4 * 5) collect_all(L, m);
+    } else {
+        return;
     }
+    memory_settle(c);
 }

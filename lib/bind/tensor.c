@@ -13,7 +13,6 @@ Tensor *new_tensor(lua_State *L) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, bind_state(L)->tensor_meta);
     lua_setmetatable(L, -2);
     c->mem.tensors++;
-    c->mem.tensors_since_gc++;
     return t;
 }
 

@@ -16,14 +16,14 @@ typedef struct Memory {
     int64_t live_bytes;     /* in storages that a tensor holds */
     int64_t cached_bytes;   /* in freed blocks kept for reuse */
     int64_t peak_bytes;     /* the largest live_bytes since the last reset */
-    int64_t crest_bytes;    /* of late: sinks towards live_bytes with every full collection */
+    int64_t crest_bytes;    /* the largest of late: sinks towards live_bytes as more is allocated */
     int64_t limit_bytes;    /* allocation fails beyond this; 0: no limit */
-    int64_t bytes_since_gc; /* allocated since the collector last ran: drives the pacing in bind/pace.c */
-    int64_t device_bytes; /* in storages on other devices: not limited here, but the collector counts them */
-    int64_t young_collection_at; /* the bytes_since_gc at which the next one of young objects is due */
-    int64_t tensors;             /* live tensor handles */
-    int64_t tensors_since_gc;
-    int64_t lua_bytes; /* of the host language's own objects, after the last full collection */
+    int64_t bytes_since_gc; /* allocated since the collector last ran: drives the pacing in bind/pace.c, as */
+    int64_t least_bytes;    /* the least live_bytes + device_bytes since the last full collection does */
+    int64_t device_bytes;  /* in storages on other devices: not limited here, but the collector counts them */
+    int64_t tensors;       /* live tensor handles */
+    int64_t least_tensors; /* as least_bytes */
+    int64_t lua_bytes;     /* of the host language's own objects, after the last full collection */
     void *cache[CACHE_CLASSES];
 } Memory;
 

@@ -10,7 +10,7 @@ enum {
     HEADER = 64,       /* room for a Storage, and the alignment of the data */
     SMALLEST_LOG2 = 7, /* the first class: 128 bytes with the header */
     STEPS = 4,         /* classes a power of two: at most 1/5 of a block is wasted */
-    CREST_DECAY = 8,   /* of what the crest stands above live_bytes, this part goes at a collection */
+    CREST_DECAY = 8,   /* allocating so many bytes lowers the crest by one */
     HUGE_PAGE = 2 << 20,
     HUGE_FROM = 2 * HUGE_PAGE /* blocks that are worth them */
 };
@@ -64,8 +64,10 @@ static void shrink_cache(Memory *m, int64_t most, int kept) {
 
 void memory_settle(Ctx *c) {
     Memory *m = &c->mem;
-    m->crest_bytes -= (m->crest_bytes - m->live_bytes) / CREST_DECAY;
-    shrink_cache(m, cache_cap(m), UNCACHED);
+    m->crest_bytes -= m->bytes_since_gc / CREST_DECAY;
+    if (m->crest_bytes < m->live_bytes) m->crest_bytes = m->live_bytes;
+    m->bytes_since_gc = 0;
+    if (m->cached_bytes > CACHE_FLOOR) shrink_cache(m, cache_cap(m), UNCACHED);
 }
 
 void memory_trim(Ctx *c) {

@@ -48,7 +48,7 @@ Storage *storage_retain(Storage *s);
 void storage_release(Storage *s);
 /* Gives every cached free block back to the system. */
 void memory_trim(Ctx *c);
-/* After a full collection: the cache gives back what has not been needed for some of them. */
+/* After a collection: the cache gives back what has not been needed for a while. */
 void memory_settle(Ctx *c);
 /* The class of the block cache whose blocks hold `bytes`, and that block size; UNCACHED past the last one. */
 enum { UNCACHED = -1 };
