@@ -1,5 +1,6 @@
 --- Reverse-mode differentiation. The tape is written by the ops themselves (lib/bind/tape.c); this file walks it.
 
+local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
 local node_of, node_graph, node_info, node_edge = core.node_of, core.node_graph, core.node_info, core.node_edge
 local node_rule, node_fit, node_release = core.node_rule, core.node_fit, core.node_release
@@ -114,22 +115,22 @@ local function run(roots, grads, options)
 end
 
 local function check_root(name, t, g)
-  if not is_tensor(t) then error(name .. ": expected a tensor, got a " .. type(t), 3) end
+  if not is_tensor(t) then arguments.fail("%s: expected a tensor, got a %s", name, type(t)) end
   if not t.requires_grad then
-    error(name .. ": the tensor does not require a gradient: " ..
-      "nothing it was computed from does, or recording was off", 3)
+    arguments.fail("%s: the tensor does not require a gradient: nothing it was computed from does, or recording was "
+      .. "off", name)
   end
   if g == nil then
     if t:numel() ~= 1 then
-      error(("%s: a tensor of shape (%s) needs a gradient argument of its own shape; only a scalar starts with 1")
-        :format(name, table.concat(t:size(), "x")), 3)
+      arguments.fail("%s: a tensor of shape %s needs a gradient argument of its own shape; only a scalar starts with 1",
+        name, arguments.shape(t))
     end
     return core.ones_like(t)
   end
-  if not is_tensor(g) then error(name .. ": the gradient is not a tensor but a " .. type(g), 3) end
+  if not is_tensor(g) then arguments.fail("%s: the gradient is not a tensor but a %s", name, type(g)) end
   if table.concat(g:size(), "x") ~= table.concat(t:size(), "x") then
-    error(("%s: the gradient (%s) does not have the shape of the tensor (%s)")
-      :format(name, table.concat(g:size(), "x"), table.concat(t:size(), "x")), 3)
+    arguments.fail("%s: the gradient %s does not have the shape of the tensor %s", name, arguments.shape(g),
+      arguments.shape(t))
   end
   return g
 end
@@ -192,8 +193,8 @@ function autograd.grad(outputs, inputs, options)
   local grads, wanted = {}, {}
   for i, y in ipairs(outputs) do grads[i] = check_root("grad", y, given and given[i]) end
   for _, x in ipairs(inputs) do
-    if not is_tensor(x) then error("grad: an input is not a tensor but a " .. type(x), 2) end
-    if not x.requires_grad then error("grad: an input does not require a gradient", 2) end
+    if not is_tensor(x) then arguments.fail("grad: an input is not a tensor but a %s", type(x)) end
+    if not x.requires_grad then arguments.fail("grad: an input does not require a gradient") end
     local node = node_of(x)
     if node then wanted[node] = true end
   end
@@ -205,8 +206,8 @@ function autograd.grad(outputs, inputs, options)
     local list = sums[node or x]
     local g = list and list[slot or 1]
     if not g and not options.allow_unused then
-      error(("grad: input %d was not used to compute the outputs; pass allow_unused = true to get false for it")
-        :format(i), 2)
+      arguments.fail("grad: input %d was not used to compute the outputs; pass allow_unused = true to get false for it",
+        i)
     end
     results[i] = g or false
   end
@@ -227,7 +228,7 @@ end
 function autograd.Function(definition)
   local forward, backward = definition.forward, definition.backward
   if type(forward) ~= "function" or type(backward) ~= "function" then
-    error("Function: expected {forward = function, backward = function}", 2)
+    arguments.fail("Function: expected {forward = function, backward = function}")
   end
   local Ctx = {}
   Ctx.__index = Ctx
@@ -238,7 +239,7 @@ function autograd.Function(definition)
     local inputs = table.pack(...)
     local outputs = table.pack(autograd.no_grad(forward, ctx, ...))
     for i = 1, outputs.n do
-      if not is_tensor(outputs[i]) then error("Function: forward must return tensors", 2) end
+      if not is_tensor(outputs[i]) then arguments.fail("Function: forward must return tensors") end
       for k = 1, inputs.n do
         if rawequal(outputs[i], inputs[k]) then outputs[i] = core.no_grad(core.detach, inputs[k]) end
       end
@@ -283,7 +284,7 @@ function autograd.gradcheck(f, inputs, options)
   local function fail(message, ...)
     message = "gradcheck: " .. message:format(...)
     if options.raise == false then return false, message end
-    error(message, 3)
+    arguments.fail("%s", message)
   end
   local checked = {}
   for i, x in ipairs(inputs) do

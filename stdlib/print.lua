@@ -5,6 +5,7 @@
 --   tensor([[0.2500, 0.5000, 0.7500],
 --           [1.0000, 1.2500, 1.5000]], 2x3, f32, cpu)
 
+local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
 
 local print_module = {}
@@ -19,14 +20,12 @@ for name, value in pairs(DEFAULTS) do settings[name] = value end
 --- end of a dimension (3); characters of a line (80); scientific notation always, never or "auto". No table: defaults.
 --- Source: torch.set_printoptions.  Example: ap.set_printoptions {precision = 2}
 function print_module.set_printoptions(options)
-  for name, value in pairs(options or DEFAULTS) do
-    if DEFAULTS[name] == nil then
-      error(("set_printoptions: no option '%s'; options: edgeitems linewidth precision sci_mode threshold"):format(
-        tostring(name)), 2)
-    end
+  options = options or DEFAULTS
+  arguments.known("set_printoptions", options, DEFAULTS)
+  for name, value in pairs(options) do
     local good = name == "sci_mode" and (value == "auto" or type(value) == "boolean")
       or name ~= "sci_mode" and math.type(value) == "integer" and value >= 0
-    if not good then error(("set_printoptions: %s: got %s"):format(name, tostring(value)), 2) end
+    if not good then arguments.fail("set_printoptions: %s: got %s", name, tostring(value)) end
     settings[name] = value
   end
 end

@@ -115,7 +115,8 @@ test("DataLoader: transform makes the batch", function()
 end)
 
 test("DataLoader: bad options are named", function()
-  raises("no option batchsize", function() data.DataLoader(numbered(4), {batchsize = 2}) end)
+  raises("DataLoader: unknown option 'batchsize'; options: batch_size",
+    function() data.DataLoader(numbered(4), {batchsize = 2}) end)
   raises("batch_size: expected", function() data.DataLoader(numbered(4), {batch_size = 0}) end)
   raises("argument 1 %(dataset%)", function() data.DataLoader(ap.ones(3)) end)
 end)

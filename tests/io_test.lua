@@ -74,7 +74,7 @@ test("load: names chooses tensors; list tells what is there without reading it",
   local path = files.write(files.golden "safetensors/everything")
   equal((fio.load(path, {names = {"i64", "scalar"}})), {i64 = values("i64", 2), scalar = ap.full({}, -2.0)})
   raises("no tensor 'nothing'", function() fio.load(path, {names = {"nothing"}}) end)
-  raises("io.load: no option name; there are: device, names", function() fio.load(path, {name = 1}) end)
+  raises("io.load: unknown option 'name'; options: device names", function() fio.load(path, {name = 1}) end)
   raises("names: expected a table", function() fio.load(path, {names = "x"}) end)
   local list, metadata = fio.list(path)
   equal(list[1], {name = "i64", dtype = "I64", shape = {2}})

@@ -71,7 +71,7 @@ test("losses: the modules give PyTorch's values", function()
 end)
 
 test("losses: an unknown option is refused by name", function()
-  raises("no option size", function() nn.MSELoss {size = 1} end)
+  raises("MSELoss: unknown option 'size'; options: reduction", function() nn.MSELoss {size = 1} end)
 end)
 
 local function two_layers()

@@ -315,7 +315,7 @@ test("activation modules: settings by position and by name, and what they print"
   close(nn.PReLU()(x), {-0.5, 0.3, 2})
   equal(#nn.PReLU(3):parameters(), 1)
   equal(tostring(nn.CELU(0.5)):match("^%w+%(.-%)"), "CELU(alpha=0.5)")
-  raises("ELU: no option alfa; there are: alpha", function() nn.ELU {alfa = 1} end)
+  raises("ELU: unknown option 'alfa'; options: alpha", function() nn.ELU {alfa = 1} end)
   for name, module in pairs {SELU = nn.SELU(), Mish = nn.Mish(), Hardswish = nn.Hardswish(), Softmin = nn.Softmin(1),
     LogSigmoid = nn.LogSigmoid(), Softsign = nn.Softsign(), ReLU6 = nn.ReLU6(), Tanhshrink = nn.Tanhshrink()} do
     equal(module(x):size(), {3}, name)

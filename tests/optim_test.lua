@@ -130,7 +130,7 @@ end)
 
 test("optimisers: bad arguments are named", function()
   local p = nn.Parameter(ap.zeros(2))
-  raises("SGD: no option speed", function() optim.SGD({p}, {speed = 1}) end)
+  raises("SGD: unknown option 'speed'; options: ", function() optim.SGD({p}, {speed = 1}) end)
   raises("SGD: no parameters", function() optim.SGD({}) end)
   raises("SGD: lr", function() optim.SGD({p}, {lr = -1}) end)
   raises("SGD: parameter 2", function() optim.SGD({p, 5}) end)

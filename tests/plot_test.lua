@@ -55,7 +55,7 @@ test("plot: tensors of any dtype and device-free views; bad arguments name thems
   raises("plot: y: expected values in one dimension, got %(2x2%)", function() plot.plot(ap.ones(2, 2)) end)
   raises("plot: y: value 2 is no number but a string", function() plot.plot {1, "b"} end)
   raises("plot: y: expected a tensor or a table of numbers, got number", function() plot.plot(1) end)
-  raises("no option 'colour'", function() plot.plot({1}, {2}, {colour = 1}) end)
+  raises("unknown option 'colour'; options: height", function() plot.plot({1}, {2}, {colour = 1}) end)
   raises("xlim: expected {low, high}", function() plot.plot({1}, {2}, {xlim = 3}) end)
   raises("ends in .svg or .png", function() plot.plot({1}):save "a.bmp" end)
 end)

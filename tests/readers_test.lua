@@ -458,8 +458,8 @@ test("read_csv: what is no CSV is an error that names the line", function()
   }
   for _, case in ipairs(cases) do refused(case[1], "read_csv", data.read_csv, case[2], case[3]) end
   raises("read_csv: argument 1: expected a string, got nil", function() data.read_csv() end)
-  raises("read_csv: argument 2 %(options%): expected a table, got string", function() csv("a\n1\n", ";") end)
-  raises("read_csv: no option sep; there are: columns, delimiter", function() csv("a\n1\n", {sep = ";"}) end)
+  raises("read_csv: expected a table of options, got a string", function() csv("a\n1\n", ";") end)
+  raises("read_csv: unknown option 'sep'; options: columns delimiter", function() csv("a\n1\n", {sep = ";"}) end)
   raises("readers_test.lua:%d+: read_csv", function() csv("a\n1\n", {columns = 5}) end)
 end)
 

@@ -107,7 +107,8 @@ end)
 
 test("fit: unknown, missing and mistyped options are named", function()
   local model, set = problem()
-  raises("no option epoch;", function() train.fit(model, settings(model, set, {epoch = 3})) end)
+  raises("train.fit: unknown option 'epoch'; options: ",
+    function() train.fit(model, settings(model, set, {epoch = 3})) end)
   raises("epochs: expected a number, got string", function() train.fit(model, settings(model, set, {epochs = "3"})) end)
   raises("the option loss is missing", function() train.fit(model, {train = {}, optimizer = {}, epochs = 1}) end)
   raises("argument 1: expected a module", function() train.fit(5, {}) end)

@@ -6,6 +6,7 @@
 -- starts the epoch, so a loop left by break does no harm to the next. A second loop over the same loader inside the
 -- first needs its own iterator: `for x, y in loader:iter() do`.
 
+local arguments = require "apsis.ops.arguments"
 local class = require "apsis.class"
 local permutation = require "apsis.data.permutation"
 
@@ -23,17 +24,14 @@ local OPTIONS = {batch_size = true, shuffle = true, drop_last = true, seed = tru
 function DataLoader:init(dataset, options)
   options = options or {}
   if type(dataset) ~= "table" then
-    error("DataLoader: argument 1 (dataset): expected a data set such as TensorDataset(x, y), got " .. type(dataset), 3)
+    arguments.fail("DataLoader: argument 1 (dataset): expected a data set such as TensorDataset(x, y), got %s",
+      type(dataset))
   end
-  for name in pairs(options) do
-    if not OPTIONS[name] then
-      error(("DataLoader: no option %s; there are: batch_size, drop_last, seed, shuffle, transform"):format(name), 3)
-    end
-  end
+  arguments.known("DataLoader", options, OPTIONS)
   self.dataset = dataset
   self.batch_size = options.batch_size or 1
   if math.type(self.batch_size) ~= "integer" or self.batch_size < 1 then
-    error("DataLoader: batch_size: expected an integer of 1 or more, got " .. tostring(self.batch_size), 3)
+    arguments.fail("DataLoader: batch_size: expected an integer of 1 or more, got %s", tostring(self.batch_size))
   end
   self.shuffle, self.drop_last = options.shuffle or false, options.drop_last or false
   self.seed, self.transform = options.seed or 0, options.transform
@@ -101,7 +99,7 @@ function DataLoader:__call(...)
   if previous == nil then
     start_epoch(self)
   elseif previous ~= self._last then
-    error("DataLoader: two loops over one loader at once: use loader:iter() for the inner one", 2)
+    arguments.fail("DataLoader: two loops over one loader at once: use loader:iter() for the inner one")
   end
   return remember(self, advance(self))
 end

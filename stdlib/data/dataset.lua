@@ -1,5 +1,6 @@
 -- Data sets: anything with a length (#set), set:get(i) and set:batch(positions). Positions count from 1.
 
+local arguments = require "apsis.ops.arguments"
 local ap = require "apsis"
 local class = require "apsis.class"
 local permutation = require "apsis.data.permutation"
@@ -19,11 +20,11 @@ function Dataset:__len()
 end
 
 function Dataset:length()
-  error(self:class_name() .. ": define length()", 2)
+  arguments.fail("%s: define length()", self:class_name())
 end
 
 function Dataset:get()
-  error(self:class_name() .. ": define get(i)", 2)
+  arguments.fail("%s: define get(i)", self:class_name())
 end
 
 -- Values of one kind from many samples, as one tensor: tensors are stacked, integers become i64, other numbers f32.
@@ -60,14 +61,14 @@ local TensorDataset = Dataset:extend "TensorDataset"
 --- Source: torch.utils.data.TensorDataset.  Example: data.TensorDataset(ap.randn(100, 4), ap.randn(100, 1)):get(1)
 function TensorDataset:init(...)
   self.tensors = {...}
-  if #self.tensors == 0 then error("TensorDataset: expected at least one tensor", 3) end
+  if #self.tensors == 0 then arguments.fail("TensorDataset: expected at least one tensor") end
   for i, t in ipairs(self.tensors) do
     if not is_tensor(t) then
-      error(("TensorDataset: argument %d: expected a tensor, got %s"):format(i, type(t)), 3)
+      arguments.fail("TensorDataset: argument %d: expected a tensor, got %s", i, type(t))
     end
     if t.ndim == 0 or #t ~= #self.tensors[1] then
-      error(("TensorDataset: argument %d: expected %s rows as argument 1 has, got %s"):format(i,
-        self.tensors[1].ndim == 0 and "some" or #self.tensors[1], t.ndim == 0 and "a 0-dim tensor" or #t), 3)
+      arguments.fail("TensorDataset: argument %d: expected %s rows as argument 1 has, got %s", i,
+        self.tensors[1].ndim == 0 and "some" or #self.tensors[1], t.ndim == 0 and "a 0-dim tensor" or #t)
     end
   end
 end
@@ -159,7 +160,7 @@ function ConcatDataset:get(i)
     if i <= last then return self.datasets[k]:get(i - before) end
     before = last
   end
-  error(("ConcatDataset: sample %d: there are %d"):format(i, self:length()), 2)
+  arguments.fail("ConcatDataset: sample %d: there are %d", i, self:length())
 end
 
 -- Sizes of the parts: integers that add up to n, or shares that add up to 1 (what rounding leaves goes to the first
@@ -180,7 +181,7 @@ local function part_sizes(n, parts)
     return sizes
   end
   if sum ~= n then
-    error(("random_split: expected sizes that add up to %d or shares that add up to 1, got %s"):format(n, sum), 3)
+    arguments.fail("random_split: expected sizes that add up to %d or shares that add up to 1, got %s", n, sum)
   end
   return parts
 end

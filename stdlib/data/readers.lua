@@ -1,7 +1,7 @@
 -- data.read_idx and data.read_csv.
 
 local core = require "apsis.core"
-local check_options = require "apsis.io.options"
+local arguments = require "apsis.ops.arguments"
 local formats = core.formats
 
 local readers = {}
@@ -141,7 +141,8 @@ end
 ---@return table names of the columns, in the order of the file or of `columns`
 --- Source: pandas.read_csv.  Example: local iris = data.read_csv "iris.csv"; print(iris.sepal_length:mean())
 function readers.read_csv(path, options)
-  options = check_options("read_csv", options, OPTIONS)
+  options = options or {}
+  arguments.known("read_csv", options, OPTIONS)
   local words, missing = missing_of(options)
   local file <close> = formats.csv(path, options.delimiter or ",", options.header)
   local rows, count = file:size()

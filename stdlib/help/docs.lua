@@ -33,8 +33,8 @@ local MODULES = {
 
 -- Files, and folders, that serve the library itself.
 local INNER = {}
-for path in ([[class.lua init.lua terminal.lua help/ repl/ plot/colours.lua plot/draw_text.lua plot/ticks.lua
-  ops/arguments.lua ops/in_place.lua ops/reduced.lua nn/check.lua io/options.lua train/progress.lua
+for path in ([[class.lua init.lua lazy.lua terminal.lua help/ repl/ plot/colours.lua plot/draw_text.lua plot/ticks.lua
+  ops/arguments.lua ops/in_place.lua ops/reduced.lua nn/check.lua train/progress.lua
   train/system.lua]]):gmatch "%S+" do
   INNER["stdlib/" .. path] = true
 end

@@ -9,7 +9,7 @@
 -- names the file and what is wrong with it.
 
 local core = require "apsis.core"
-local check_options = require "apsis.io.options"
+local arguments = require "apsis.ops.arguments"
 local formats = core.formats
 local fail = formats.fail -- raises at the user's line
 
@@ -92,7 +92,8 @@ end
 ---@return table<string, string> metadata empty where the file has none
 --- Source: safetensors.torch.load_file.  Example: model:load_state_dict((io.load "model.safetensors"))
 function io.load(path, options)
-  options = check_options("io.load", options, {names = true, device = true})
+  options = options or {}
+  arguments.known("io.load", options, {names = true, device = true})
   local file <close> = formats.safetensors(path)
   local list, tensors = file:list(), {}
   for _, i in ipairs(chosen("io.load", path, list, options.names)) do
@@ -136,7 +137,8 @@ end
 ---@return table<string, Tensor> by name, without the .npy
 --- Source: numpy.load.  Example: local x = io.load_npz("data.npz").x
 function io.load_npz(path, options)
-  options = check_options("io.load_npz", options, {names = true, device = true})
+  options = options or {}
+  arguments.known("io.load_npz", options, {names = true, device = true})
   local file <close> = formats.npz(path)
   local list, tensors = {}, {}
   for i, name in ipairs(file:list()) do

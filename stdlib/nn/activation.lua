@@ -16,19 +16,8 @@ local function activation(name, f, settings)
   local names = {}
   for i = 1, settings and #settings or 0, 2 do names[#names + 1] = settings[i] end
 
-  function Activation:init(first, ...)
-    local given = {first, ...}
-    if type(first) == "table" then
-      given = {}
-      for i, key in ipairs(names) do given[i] = first[key] end
-      for key in pairs(first) do
-        local known = false
-        for _, n in ipairs(names) do known = known or n == key end
-        if not known then
-          arguments.fail("%s: no option %s; there are: %s", name, tostring(key), table.concat(names, ", "))
-        end
-      end
-    end
+  function Activation:init(...)
+    local given = {arguments.named(name, names, ...)}
     for i, key in ipairs(names) do
       local value = given[i]
       if value == nil then value = settings[2 * i] end

@@ -4,6 +4,7 @@
 local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
 require "apsis"
+local named = arguments.named
 
 local F = {}
 
@@ -23,21 +24,6 @@ local NAMES = {
 for _, name in ipairs(NAMES) do F[name] = core[name] end
 -- A tensor's own unfold is another thing: windows along one dimension, as a view.
 F.unfold, F.fold = core.im2col, core.col2im
-
--- The values of keywords `names`, from a last table of them or by position.
-local function keywords(function_name, names, first, ...)
-  if type(first) ~= "table" then return first, ... end
-  for key in pairs(first) do
-    local known = false
-    for _, name in ipairs(names) do known = known or name == key end
-    if not known then
-      arguments.fail("%s: unknown option '%s'; options: %s", function_name, tostring(key), table.concat(names, " "))
-    end
-  end
-  local values = {}
-  for i, name in ipairs(names) do values[i] = first[name] end
-  return table.unpack(values, 1, #names)
-end
 
 local function check_number(function_name, what, x)
   if type(x) == "number" then return end
@@ -67,7 +53,7 @@ end
 --- Source: torch.nn.functional.normalize.  Example: F.normalize(ap.tensor{{3.0, 4.0}}) --> [[0.6, 0.8]]
 function F.normalize(x, p, dim, eps)
   arguments.tensor("normalize", 1, x)
-  p, dim, eps = keywords("normalize", {"p", "dim", "eps"}, p, dim, eps)
+  p, dim, eps = named("normalize", {"p", "dim", "eps"}, p, dim, eps)
   return x / x:norm(p or 2, dim or 2, true):clamp(eps or 1e-12)
 end
 
@@ -81,7 +67,7 @@ end
 function F.cosine_similarity(a, b, dim, eps)
   arguments.tensor("cosine_similarity", 1, a)
   arguments.tensor("cosine_similarity", 2, b)
-  dim, eps = keywords("cosine_similarity", {"dim", "eps"}, dim, eps)
+  dim, eps = named("cosine_similarity", {"dim", "eps"}, dim, eps)
   dim, eps = dim or 2, eps or 1e-8
   -- A size of 1 along dim counts as often as the other's elements do.
   if a.ndim ~= b.ndim or a.ndim > 0 and a:size(dim) ~= b:size(dim) then
@@ -102,7 +88,7 @@ end
 function F.pairwise_distance(a, b, p, eps, keepdim)
   arguments.tensor("pairwise_distance", 1, a)
   arguments.tensor("pairwise_distance", 2, b)
-  p, eps, keepdim = keywords("pairwise_distance", {"p", "eps", "keepdim"}, p, eps, keepdim)
+  p, eps, keepdim = named("pairwise_distance", {"p", "eps", "keepdim"}, p, eps, keepdim)
   return (a - b + (eps or 1e-6)):norm(p or 2, -1, keepdim or false)
 end
 
@@ -136,7 +122,7 @@ end
 ---@return Tensor
 --- Source: torch.nn.functional.l1_loss.
 function F.l1_loss(input, target, reduction)
-  reduction = keywords("l1_loss", {"reduction"}, reduction)
+  reduction = named("l1_loss", {"reduction"}, reduction)
   check_loss("l1_loss", input, target, reduction)
   return (reduced((input - target):abs(), reduction))
 end
@@ -156,7 +142,7 @@ end
 ---@return Tensor
 --- Source: Girshick 2015; torch.nn.functional.smooth_l1_loss.
 function F.smooth_l1_loss(input, target, reduction, beta)
-  reduction, beta = keywords("smooth_l1_loss", {"reduction", "beta"}, reduction, beta)
+  reduction, beta = named("smooth_l1_loss", {"reduction", "beta"}, reduction, beta)
   beta = beta or 1
   check_loss("smooth_l1_loss", input, target, reduction)
   check_number("smooth_l1_loss", "beta", beta)
@@ -173,7 +159,7 @@ end
 ---@return Tensor
 --- Source: Huber 1964; torch.nn.functional.huber_loss.
 function F.huber_loss(input, target, reduction, delta)
-  reduction, delta = keywords("huber_loss", {"reduction", "delta"}, reduction, delta)
+  reduction, delta = named("huber_loss", {"reduction", "delta"}, reduction, delta)
   delta = delta or 1
   check_loss("huber_loss", input, target, reduction)
   check_number("huber_loss", "delta", delta)
@@ -190,7 +176,7 @@ end
 ---@return Tensor
 --- Source: torch.nn.functional.kl_div.
 function F.kl_div(input, target, reduction, log_target)
-  reduction, log_target = keywords("kl_div", {"reduction", "log_target"}, reduction, log_target)
+  reduction, log_target = named("kl_div", {"reduction", "log_target"}, reduction, log_target)
   check_loss("kl_div", input, target, reduction ~= "batchmean" and reduction or nil)
   local loss = log_target and target:exp() * (target - input) or core.xlogy(target, target) - target * input
   if reduction == "batchmean" then return loss:sum() / (input.ndim > 0 and input:size(1) or 1) end
@@ -221,7 +207,7 @@ end
 function F.scaled_dot_product_attention(q, k, v, attn_mask, dropout_p, is_causal, scale)
   local name = "scaled_dot_product_attention"
   for i, t in ipairs {q or false, k or false, v or false} do arguments.tensor(name, i, t) end
-  attn_mask, dropout_p, is_causal, scale = keywords(name, {"attn_mask", "dropout_p", "is_causal", "scale"}, attn_mask,
+  attn_mask, dropout_p, is_causal, scale = named(name, {"attn_mask", "dropout_p", "is_causal", "scale"}, attn_mask,
     dropout_p, is_causal, scale)
   if q.ndim < 2 or k.ndim < 2 or v.ndim < 2 or q:size(-1) ~= k:size(-1) or k:size(-2) ~= v:size(-2) then
     arguments.fail("%s: expected q (..., L, E), k (..., S, E), v (..., S, V), got %s, %s, %s", name, arguments.shape(q),

@@ -14,13 +14,8 @@ local function loss(name, f, known)
   function Loss:init(options)
     options = options or {}
     if type(options) == "string" then options = {reduction = options} end
+    arguments.known(name, options, known)
     for key, value in pairs(options) do
-      if not known[key] then
-        local names = {}
-        for k in pairs(known) do names[#names + 1] = k end
-        table.sort(names)
-        arguments.fail("%s: no option %s; there are: %s", name, tostring(key), table.concat(names, ", "))
-      end
       if type(value) == "userdata" then self:register_buffer(key, value, false) else self[key] = value end
     end
     if next(options) ~= nil then self._options = options end

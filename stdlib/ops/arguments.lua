@@ -4,6 +4,27 @@ local core = require "apsis.core"
 
 local arguments = {}
 
+--- known: fails unless `options` is a table whose keys are keys of `known`.
+---@param op string for errors
+---@param options any
+---@param known table<string, any>
+---@param names string[]|nil those keys in the order that errors list them; default: sorted
+function arguments.known(op, options, known, names)
+  if type(options) ~= "table" then
+    arguments.fail("%s: expected a table of options, got %s", op, arguments.got(options))
+  end
+  for name in pairs(options) do
+    if known[name] == nil then
+      if not names then
+        names = {}
+        for key in pairs(known) do names[#names + 1] = key end
+        table.sort(names)
+      end
+      arguments.fail("%s: unknown option '%s'; options: %s", op, tostring(name), table.concat(names, " "))
+    end
+  end
+end
+
 -- A table whose keys are names.
 local function is_options(o)
   return type(o) == "table" and type((next(o))) == "string" and not core.is_tensor(o)
@@ -16,18 +37,14 @@ end
 ---@return any ... one value for each field
 --- Errors: a name that is no field; a field given by position and by name.
 function arguments.named(op, fields, ...)
-  local given = select("#", ...)
-  local o = given > 0 and select(given, ...)
+  local values, given = {...}, select("#", ...)
+  while given > 0 and values[given] == nil do given = given - 1 end
+  local o = values[given]
   if not is_options(o) then return ... end
-  local values = {...}
   values[given] = nil
-  for name in pairs(o) do
-    local known = false
-    for _, field in ipairs(fields) do known = known or field == name end
-    if not known then
-      arguments.fail("%s: unknown option '%s'; options: %s", op, tostring(name), table.concat(fields, " "))
-    end
-  end
+  local known = {}
+  for _, field in ipairs(fields) do known[field] = true end
+  arguments.known(op, o, known, fields)
   for i, field in ipairs(fields) do
     if o[field] ~= nil then
       if values[i] ~= nil then arguments.fail("%s: '%s' is given twice, by position and by name", op, field) end

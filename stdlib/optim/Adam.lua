@@ -1,6 +1,7 @@
 -- optim.Adam: adaptive steps from running means of the gradient and of its square. AdamW derives from it.
 
 local ap = require "apsis"
+local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
 local Optimizer = require "apsis.optim.Optimizer"
 
@@ -22,7 +23,7 @@ function Adam:init(params, options)
   for _, group in ipairs(self.param_groups) do
     local betas = group.betas
     if type(betas) ~= "table" or not (betas[1] >= 0 and betas[1] < 1 and betas[2] >= 0 and betas[2] < 1) then
-      error(self:class_name() .. ": betas: expected two numbers in [0, 1)", 3)
+      arguments.fail("%s: betas: expected two numbers in [0, 1)", self:class_name())
     end
   end
 end

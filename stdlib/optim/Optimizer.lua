@@ -1,5 +1,6 @@
 -- optim.Optimizer: what all optimisers share: parameter groups, state by parameter, saving and restoring.
 
+local arguments = require "apsis.ops.arguments"
 local ap = require "apsis"
 local class = require "apsis.class"
 
@@ -14,13 +15,13 @@ local function checked_params(self, group, seen)
   local params = group.params
   if is_tensor(params) then params = {params} end
   if type(params) ~= "table" then
-    error(self:class_name() .. ": a parameter group needs params = {tensors}", 5)
+    arguments.fail("%s: a parameter group needs params = {tensors}", self:class_name())
   end
   for i, p in ipairs(params) do
     if not is_tensor(p) then
-      error(("%s: parameter %d: expected a tensor, got %s"):format(self:class_name(), i, type(p)), 5)
+      arguments.fail("%s: parameter %d: expected a tensor, got %s", self:class_name(), i, type(p))
     end
-    if seen[p] then error(self:class_name() .. ": a parameter appears twice", 5) end
+    if seen[p] then arguments.fail("%s: a parameter appears twice", self:class_name()) end
     seen[p] = true
   end
   return table.move(params, 1, #params, 1, {})
@@ -32,22 +33,12 @@ end
 ---@param defaults table name -> default; `false` marks an option that must be given
 function Optimizer:start(params, options, defaults)
   if type(params) ~= "table" then
-    error(("%s: argument 1: expected a table of tensors or of groups, got %s"):format(self:class_name(),
-      type(params)), 4)
+    arguments.fail("%s: argument 1: expected a table of tensors or of groups, got %s", self:class_name(),
+      type(params))
   end
   options = options or {}
-  if type(options) ~= "table" then
-    error(("%s: argument 2: expected options such as {lr = 0.01}, got %s"):format(self:class_name(), type(options)), 4)
-  end
-  for name in pairs(options) do
-    if defaults[name] == nil then
-      local known = {}
-      for key in pairs(defaults) do known[#known + 1] = key end
-      table.sort(known)
-      error(("%s: no option %s; there are: %s"):format(self:class_name(), tostring(name), table.concat(known, ", ")), 4)
-    end
-  end
-  if #params == 0 then error(self:class_name() .. ": no parameters", 4) end
+  arguments.known(self:class_name(), options, defaults)
+  if #params == 0 then arguments.fail("%s: no parameters", self:class_name()) end
   self.defaults, self.state, self.param_groups = {}, {}, {}
   for name, default in pairs(defaults) do
     if options[name] ~= nil then default = options[name] end
@@ -72,7 +63,7 @@ function Optimizer:add_param_group(group, seen)
   for name, value in pairs(group) do new[name] = value end
   new.params = checked_params(self, group, seen)
   if type(new.lr) ~= "number" or new.lr < 0 then
-    error(("%s: lr: expected a number of 0 or more, got %s"):format(self:class_name(), tostring(new.lr)), 4)
+    arguments.fail("%s: lr: expected a number of 0 or more, got %s", self:class_name(), tostring(new.lr))
   end
   self.param_groups[#self.param_groups + 1] = new
 end
@@ -124,15 +115,15 @@ end
 ---@param saved table
 function Optimizer:load_state_dict(saved)
   if type(saved) ~= "table" or type(saved.param_groups) ~= "table" then
-    error("load_state_dict: expected what " .. self:class_name() .. ":state_dict() returned", 2)
+    arguments.fail("load_state_dict: expected what %s:state_dict() returned", self:class_name())
   end
   if #saved.param_groups ~= #self.param_groups then
-    error(("load_state_dict: expected %d parameter groups, got %d"):format(#self.param_groups, #saved.param_groups), 2)
+    arguments.fail("load_state_dict: expected %d parameter groups, got %d", #self.param_groups, #saved.param_groups)
   end
   for g, group in ipairs(self.param_groups) do
     local n = #saved.param_groups[g].params
     if n ~= #group.params then
-      error(("load_state_dict: group %d: expected %d parameters, got %d"):format(g, #group.params, n), 2)
+      arguments.fail("load_state_dict: group %d: expected %d parameters, got %d", g, #group.params, n)
     end
   end
   self.state = {}

@@ -1,6 +1,7 @@
 -- optim.SGD: stochastic gradient descent with momentum.
 
 local ap = require "apsis"
+local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
 local Optimizer = require "apsis.optim.Optimizer"
 
@@ -18,7 +19,7 @@ function SGD:init(params, options)
   self:start(params, options, DEFAULTS)
   for _, group in ipairs(self.param_groups) do
     if group.nesterov and (group.momentum <= 0 or group.dampening ~= 0) then
-      error("SGD: nesterov needs momentum above 0 and dampening 0", 3)
+      arguments.fail("SGD: nesterov needs momentum above 0 and dampening 0")
     end
   end
 end

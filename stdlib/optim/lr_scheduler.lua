@@ -2,13 +2,14 @@
 -- form, so a schedule that is restored goes on exactly). Call scheduler:step() after optimizer:step(), once an epoch
 -- or once a batch as the schedule is meant.
 
+local arguments = require "apsis.ops.arguments"
 local class = require "apsis.class"
 
 local Scheduler = class "LRScheduler"
 
 function Scheduler:start(optimizer)
   if type(optimizer) ~= "table" or not optimizer.param_groups then
-    error(self:class_name() .. ": argument 1: expected an optimizer, got " .. type(optimizer), 4)
+    arguments.fail("%s: argument 1: expected an optimizer, got %s", self:class_name(), type(optimizer))
   end
   self.optimizer = optimizer
   self.last_epoch = 0
@@ -79,7 +80,7 @@ end
 ---@param optimizer Optimizer
 ---@param options {step_size: integer, gamma: number} gamma: default 0.1; or step_size, and gamma behind it
 schedule("StepLR", function(self, options, gamma)
-  self.step_size = option(options, "step_size") or error("StepLR: step_size: expected an integer, got nil", 4)
+  self.step_size = option(options, "step_size") or arguments.fail("StepLR: step_size: expected an integer, got nil")
   self.gamma = type(options) == "table" and option(options, "gamma", 0.1) or gamma or 0.1
 end, function(self, t, base)
   return base * self.gamma ^ (t // self.step_size)
@@ -89,7 +90,7 @@ end)
 ---@param optimizer Optimizer
 ---@param options {milestones: integer[], gamma: number} gamma: default 0.1
 schedule("MultiStepLR", function(self, options)
-  self.milestones = options.milestones or error("MultiStepLR: milestones: expected a table, got nil", 4)
+  self.milestones = options.milestones or arguments.fail("MultiStepLR: milestones: expected a table, got nil")
   self.gamma = options.gamma or 0.1
 end, function(self, t, base)
   local reached = 0
@@ -103,7 +104,7 @@ end)
 ---@param optimizer Optimizer
 ---@param options {gamma: number}|number
 schedule("ExponentialLR", function(self, options)
-  self.gamma = option(options, "gamma") or error("ExponentialLR: gamma: expected a number, got nil", 4)
+  self.gamma = option(options, "gamma") or arguments.fail("ExponentialLR: gamma: expected a number, got nil")
 end, function(self, t, base)
   return base * self.gamma ^ t
 end)
@@ -113,7 +114,7 @@ end)
 ---@param options {T_max: integer, eta_min: number}|integer
 --- Source: Loshchilov, Hutter 2017.
 schedule("CosineAnnealingLR", function(self, options)
-  self.T_max = option(options, "T_max") or error("CosineAnnealingLR: T_max: expected an integer, got nil", 4)
+  self.T_max = option(options, "T_max") or arguments.fail("CosineAnnealingLR: T_max: expected an integer, got nil")
   self.eta_min = type(options) == "table" and options.eta_min or 0
 end, function(self, t, base)
   return self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * t / self.T_max)) / 2
@@ -151,7 +152,7 @@ end)
 schedule("WarmupCosineLR", function(self, options)
   self.warmup, self.total = options.warmup or 0, options.total
   self.eta_min = options.eta_min or 0
-  if not self.total then error("WarmupCosineLR: total: expected an integer, got nil", 4) end
+  if not self.total then arguments.fail("WarmupCosineLR: total: expected an integer, got nil") end
 end, function(self, t, base)
   if t < self.warmup then return base * (t + 1) / self.warmup end
   local share = math.min((t - self.warmup) / math.max(self.total - self.warmup, 1), 1)
@@ -169,8 +170,8 @@ end
 --- number}
 --- Source: Smith, Topin 2018; torch.optim.lr_scheduler.OneCycleLR with cycle_momentum = False.
 schedule("OneCycleLR", function(self, options)
-  self.max_lr = options.max_lr or error("OneCycleLR: max_lr: expected a number, got nil", 4)
-  self.total_steps = options.total_steps or error("OneCycleLR: total_steps: expected an integer, got nil", 4)
+  self.max_lr = options.max_lr or arguments.fail("OneCycleLR: max_lr: expected a number, got nil")
+  self.total_steps = options.total_steps or arguments.fail("OneCycleLR: total_steps: expected an integer, got nil")
   self.pct_start = options.pct_start or 0.3
   self.start_lr = self.max_lr / (options.div_factor or 25)
   self.end_lr = self.start_lr / (options.final_div_factor or 1e4)

@@ -1,6 +1,7 @@
 -- A figure: lines, points and bars over two axes. It prints itself (in the terminal, with braille) and saves itself as
 -- SVG or PNG.
 
+local arguments = require "apsis.ops.arguments"
 local class = require "apsis.class"
 local core = require "apsis.core"
 
@@ -42,11 +43,8 @@ local function take_options(self, what, options)
       error(("%s: %s: expected {low, high}"):format(what, name), 0)
     end
   end
+  arguments.known(what, options or {}, KNOWN)
   for name, value in pairs(options or {}) do
-    if not KNOWN[name] then
-      error(("%s: no option '%s'; options: height label title width xlabel xlim ylabel ylim"):format(what,
-        tostring(name)), 0)
-    end
     if name ~= "label" then self[name] = value end
   end
 end

@@ -1,6 +1,7 @@
 -- A picture of a tensor: prints itself with half blocks (two pixels a letter) in as many colours as the terminal has,
 -- with shades of blocks where it has none, and saves itself as PNG.
 
+local arguments = require "apsis.ops.arguments"
 local ap = require "apsis"
 local class = require "apsis.class"
 local colours = require "apsis.plot.colours"
@@ -49,9 +50,7 @@ local KNOWN = {map = true, low = true, high = true}
 --- values at its ends
 function Image:init(x, options)
   options = options or {}
-  for name in pairs(options) do
-    if not KNOWN[name] then error(("imshow: no option '%s'; options: high low map"):format(tostring(name)), 0) end
-  end
+  arguments.known("imshow", options, KNOWN)
   if options.map ~= nil and options.map ~= "gray" and options.map ~= "viridis" then
     error(("imshow: no colour map '%s'; maps: gray viridis"):format(tostring(options.map)), 0)
   end

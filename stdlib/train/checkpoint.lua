@@ -3,6 +3,7 @@
 -- and "optimizer.POSITION.FIELD"; everything else is in the file's metadata, numbers written so that they come back
 -- to the last bit.
 
+local arguments = require "apsis.ops.arguments"
 local ap = require "apsis"
 
 local checkpoint = {}
@@ -106,7 +107,7 @@ end
 function checkpoint.load(path, run)
   local tensors, metadata = require("apsis.io").load(path)
   if not metadata or metadata.format ~= FORMAT then
-    error(("train: %s is no checkpoint of train.fit (load plain weights with model:load_state_dict)"):format(path), 2)
+    arguments.fail("train: %s is no checkpoint of train.fit (load plain weights with model:load_state_dict)", path)
   end
   local model = {}
   for name, tensor in pairs(tensors) do

@@ -1,5 +1,6 @@
 -- train.fit and train.evaluate.
 
+local arguments = require "apsis.ops.arguments"
 local ap = require "apsis"
 local Progress = require "apsis.train.progress"
 local checkpoint = require "apsis.train.checkpoint"
@@ -16,23 +17,15 @@ local OPTIONS = {
 local REQUIRED = {"train", "loss", "optimizer", "epochs"}
 
 local function check_options(options)
-  if type(options) ~= "table" then
-    error("train.fit: argument 2: expected a table of options, got " .. type(options), 3)
-  end
+  arguments.known("train.fit", options, OPTIONS)
   for name, value in pairs(options) do
     local expected = OPTIONS[name]
-    if not expected then
-      local names = {}
-      for key in pairs(OPTIONS) do names[#names + 1] = key end
-      table.sort(names)
-      error(("train.fit: no option %s; there are: %s"):format(tostring(name), table.concat(names, ", ")), 3)
-    end
     if expected ~= true and type(value) ~= expected then
-      error(("train.fit: %s: expected a %s, got %s"):format(name, expected, type(value)), 3)
+      arguments.fail("train.fit: %s: expected a %s, got %s", name, expected, type(value))
     end
   end
   for _, name in ipairs(REQUIRED) do
-    if options[name] == nil then error("train.fit: the option " .. name .. " is missing", 3) end
+    if options[name] == nil then arguments.fail("train.fit: the option %s is missing", name) end
   end
 end
 
@@ -41,7 +34,7 @@ local function metric_list(metrics)
   local list = {}
   for name, f in pairs(metrics or {}) do
     if type(name) == "number" then
-      name, f = f, metric_functions[f] or error("train.fit: no metric named " .. tostring(f), 3)
+      name, f = f, metric_functions[f] or arguments.fail("train.fit: no metric named %s", f)
     end
     list[#list + 1] = {name, f}
   end
@@ -121,8 +114,8 @@ end
 
 local function require_finite(loss, epoch, batch)
   if loss ~= loss or loss == math.huge or loss == -math.huge then
-    error(("train.fit: the loss is %s at epoch %d, batch %d: lower the learning rate, or set clip_grad_norm"):format(
-      loss, epoch, batch), 4)
+    arguments.fail("train.fit: the loss is %s at epoch %d, batch %d: lower the learning rate, or set clip_grad_norm",
+      loss, epoch, batch)
   end
 end
 
@@ -162,7 +155,7 @@ local function note_best(run, record, epoch)
     local names = {}
     for name in pairs(record) do names[#names + 1] = name end
     table.sort(names)
-    error(("train.fit: monitor: no number %s; there are: %s"):format(run.monitor, table.concat(names, ", ")), 3)
+    arguments.fail("train.fit: monitor: no number %s; there are: %s", run.monitor, table.concat(names, ", "))
   end
   local better = run.best == nil
   if run.best ~= nil then
@@ -241,7 +234,7 @@ end
 --- Example: train.fit(model, {train = loader, loss = nn.MSELoss(), optimizer = opt, epochs = 10})
 local function fit(model, options)
   if type(model) ~= "table" or not model.is_module then
-    error("train.fit: argument 1: expected a module, got " .. type(model), 2)
+    arguments.fail("train.fit: argument 1: expected a module, got %s", type(model))
   end
   check_options(options)
   local run = run_of(model, options)

@@ -8,17 +8,5 @@
 --     checkpoint = "run.safetensors", resume = true,
 --   })
 
-local FILE = {metrics = "metrics", checkpoint = "checkpoint", progress = "progress"}
-local FUNCTION = {fit = "fit", evaluate = "fit"}
-
-return setmetatable({}, {
-  __names = {FILE, FUNCTION}, -- for completion
-  __index = function(self, name)
-    local file = FILE[name] or FUNCTION[name]
-    if not file then return nil end
-    local value = require("apsis.train." .. file)
-    if FUNCTION[name] then value = value[name] end
-    self[name] = value
-    return value
-  end,
-})
+return require "apsis.lazy"("apsis.train.", {metrics = "metrics", checkpoint = "checkpoint", progress = "progress"},
+  {fit = "fit", evaluate = "fit"})
