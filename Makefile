@@ -179,7 +179,7 @@ bench: deps-if-missing
 fuzz: $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz_%,$(wildcard tests/fuzz/*.c))
 
 # What bare BLIS gives, for the benchmarks.
-$(BUILD)/bench_blis: tests/bench/blis.c
+$(BUILD)/bench_blis: tests/bench/blis.c tests/bench/timing.h
 	$(call step,CC,$<)
 	$(Q)$(CC) -O2 $(BLIS_CFLAGS) -o $@ $< $(BLIS_LIBS) -lm -fopenmp
 

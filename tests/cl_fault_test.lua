@@ -28,12 +28,8 @@ local function alive() return ap.ones(3, 3):matmul(ap.ones(3, 3)):sum():item() =
 ]]
 
 local function with_faults(plan, script, environment)
-  local path = tmpname()
-  local f <close> = assert(io.open(path, "w"))
-  f:write(PRELUDE, script)
-  f:close()
-  local output, status = program.sh(("FAULT=%s APSIS_CL_LIBRARY=%s %s %s %s 2>&1"):format(quote(plan),
-    quote(faulty_library()), environment or "", quote(program.path), quote(path)))
+  local output, status = program.run_script(PRELUDE .. script, ("FAULT=%s APSIS_CL_LIBRARY=%s %s"):format(quote(plan),
+    quote(faulty_library()), environment or ""))
   truth(status == 0, ("status %d: %s"):format(status, output))
   return output
 end

@@ -7,11 +7,7 @@ local program = require "support.program"
 if not ap.cl.is_available() then return end -- cl_test says so
 
 local function run(script, tune)
-  local path = tmpname()
-  local f <close> = assert(io.open(path, "w"))
-  f:write(script)
-  f:close()
-  local output, status = program.sh(("APSIS_CL_TUNE=%s %s %s 2>&1"):format(tune, program.quote(program.path), path))
+  local output, status = program.run_script(script, "APSIS_CL_TUNE=" .. tune)
   truth(status == 0, output)
   return output
 end

@@ -2,6 +2,7 @@
 -- dtypes that have no golden values (tests/run.lua --device cl runs ops_test and reduce_test with the others).
 local ap = require "apsis"
 local layouts = require "support.layouts"
+local program = require "support.program"
 
 local DTYPES = {"f32", "f64", "f16", "bf16", "i8", "u8", "i16", "i32", "i64", "bool"}
 local FLOATS = {f32 = true, f64 = true, f16 = true, bf16 = true}
@@ -24,7 +25,7 @@ local full = os.getenv "APSIS_TEST_FULL"
 local function turn(list, k) return list[k % #list + 1] end
 local NARROW = {"f16", "bf16", "i8", "i16"}
 local function turns(k) return full and dtypes or {turn(NARROW, k)} end
-local STRIDED = {"step", "broadcast", "transposed", "strided", "offset"}
+local STRIDED = {"step", "broadcast", "transposed", "strided", "inside"}
 
 -- Values that tell: signs, zeros, halves, values near and beyond one, and where there are any nan and infinities.
 local function values(dtype, special)
@@ -360,18 +361,11 @@ test("freed device memory is counted, cached and used again; a loop stays flat",
 end)
 
 -- The disk cache, in processes of their own.
-local program = (arg and arg[-1]) or "build/apsis"
 local function in_folder(folder, script, environment)
-  local path = tmpname()
-  local f <close> = assert(io.open(path, "w"))
-  f:write(script)
-  f:close()
   -- PoCL keeps a cache of its own and fails where it cannot.
   local pocl = (os.getenv "XDG_CACHE_HOME" or os.getenv "HOME" .. "/.cache") .. "/pocl"
-  local command = ("XDG_CACHE_HOME='%s' POCL_CACHE_DIR='%s' %s '%s' '%s' 2>&1"):format(folder, pocl, environment or "",
-    program, path)
-  local pipe <close> = assert(io.popen(command))
-  return pipe:read("a")
+  return (program.run_script(script, ("XDG_CACHE_HOME=%s POCL_CACHE_DIR=%s %s"):format(program.quote(folder),
+    program.quote(pocl), environment or "")))
 end
 
 local SQUARES = [[

@@ -1,15 +1,8 @@
 -- The command line: options, arguments, exit statuses, broken output, Ctrl-C.
 
 local program = require "support.program"
-local quote, sh, run = program.quote, program.sh, program.run
+local quote, sh, run, script = program.quote, program.sh, program.run, program.script
 local apsis = quote(program.path)
-
-local function script(text)
-  local path = tmpname()
-  local file <close> = assert(io.open(path, "w"))
-  file:write(text)
-  return path
-end
 
 -- run, in one string to compare with: output, then the status.
 local function outcome(arguments)

@@ -5,21 +5,7 @@ local F = ap.nn.functional
 local CLOSE = {rtol = 1e-11, atol = 1e-12}
 
 -- The same values through other memory.
-local LAYOUTS = {
-  contiguous = function(x) return x:clone() end,
-  reversed = function(x) -- the dimensions lie in the opposite order
-    local order = {}
-    for d = 1, x.ndim do order[d] = x.ndim - d + 1 end
-    return x:permute(order):contiguous():permute(order)
-  end,
-  strided = function(x)
-    local sizes = x:size()
-    sizes[#sizes + 1] = 2
-    local wide = ap.full(sizes, 99, {dtype = x.dtype})
-    wide:select(-1, 1):copy_(x)
-    return wide:select(-1, 1)
-  end,
-}
+local LAYOUTS = require "support.layouts".pick("contiguous", "reversed", "strided")
 
 local function weights(y) return ap.arange(1, y:numel()):to(y.dtype):cos():reshape(y:size()) end
 

@@ -16,17 +16,7 @@ local function agrees(g, key, f, x)
   close(ap.autograd.grad({(weights(y, 1) * y):sum()}, {x})[1], g[key .. ".grad"], FLOAT)
 end
 
--- The same values in other places of memory.
-local LAYOUTS = {
-  contiguous = function(x) return x end,
-  transposed = function(x) return x:transpose(1, -1):contiguous():transpose(1, -1) end,
-  inner = function(x) return x.ndim > 2 and x:transpose(1, 2):contiguous():transpose(1, 2) or x end,
-  strided = function(x)
-    local sizes = x:size()
-    sizes[#sizes + 1] = 2
-    return x:unsqueeze(-1):expand(sizes):clone():select(-1, 1)
-  end,
-}
+local LAYOUTS = require "support.layouts".pick("contiguous", "transposed", "inner", "strided")
 
 local function integers(text)
   local t = {}

@@ -11,22 +11,7 @@ local function t(x) return x:transpose(-2, -1) end
 local function sym(x) return (x + t(x)) / 2 end
 
 -- The same values through other memory.
-local LAYOUTS = {
-  contiguous = function(x) return x:clone() end,
-  columns = function(x)
-    if x.ndim < 2 then return x:clone() end
-    return t(t(x):contiguous())
-  end,
-  strided = function(x)
-    if x.ndim == 0 then return x:clone() end
-    local sizes = x:size()
-    sizes[#sizes + 1] = 2
-    local wide = ap.full(sizes, 99, {dtype = x.dtype})
-    wide:select(-1, 1):copy_(x)
-    return wide:select(-1, 1)
-  end,
-  batch_last = function(x) return x.ndim < 3 and x:clone() or x:movedim(1, -1):contiguous():movedim(-1, 1) end,
-}
+local LAYOUTS = require "support.layouts".pick("contiguous", "columns", "strided", "batch_last")
 
 local function weights(y) return ap.arange(1, y:numel()):to(y.dtype):to(y.device):cos():reshape(y:size()) end
 

@@ -5,29 +5,7 @@ local CASES = {"matrices", "wide", "vectors", "matrix_vector", "vector_matrix", 
   "batch_right", "broadcast", "batch_vector", "vector_batch", "no_inner", "no_rows", "no_batch"}
 local CLOSE = {rtol = 1e-12, atol = 1e-12}
 
--- The same values through other memory.
-local LAYOUTS = {
-  contiguous = function(x) return x:clone() end,
-  transposed = function(x) return x:transpose(1, -1):contiguous():transpose(1, -1) end,
-  columns = function(x)
-    if x.ndim < 2 then return x:clone() end
-    return x:transpose(-2, -1):contiguous():transpose(-2, -1)
-  end,
-  strided = function(x)
-    local sizes = x:size()
-    sizes[#sizes + 1] = 2
-    local wide = ap.full(sizes, 99, {dtype = x.dtype})
-    wide:select(-1, 1):copy_(x)
-    return wide:select(-1, 1)
-  end,
-  inside = function(x) -- a part of a larger matrix: rows further apart than they are long
-    local sizes = x:size()
-    sizes[#sizes] = sizes[#sizes] + 3
-    local wide = ap.full(sizes, 99, {dtype = x.dtype})
-    wide:narrow(-1, 2, x:size(-1)):copy_(x)
-    return wide:narrow(-1, 2, x:size(-1))
-  end,
-}
+local LAYOUTS = require "support.layouts".pick("contiguous", "transposed", "columns", "strided", "inside")
 
 local function weights(y) return ap.arange(1, y:numel()):to(y.dtype):cos():reshape(y:size()) end
 

@@ -3,15 +3,6 @@
 local ap = require "apsis"
 local nn = require "apsis.nn"
 
--- The tensors of a golden file under a prefix, as a table by the rest of their names.
-local function under(all, prefix)
-  local part = {}
-  for name, tensor in pairs(all) do
-    if name:sub(1, #prefix) == prefix then part[name:sub(#prefix + 1)] = tensor end
-  end
-  return part
-end
-
 local LAYERS = {
   Linear = function() return nn.Linear(5, 7) end,
   Conv2d = function() return nn.Conv2d(4, 6, 3, {stride = 2, padding = 1, groups = 2}) end,

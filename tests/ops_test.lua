@@ -123,7 +123,7 @@ for _, op in ipairs(ap.elementwise_ops()) do
           end
           for _, p in ipairs(case.params) do args[#args + 1] = p end
           local target = x:contiguous():clone()
-          local strided = layouts.named(target, op.arity == 2 and "strided" or "step")
+          local strided = layouts.named(target, "strided")
           local in_place = ap[op.name .. "_"]
           -- PyTorch's rule is about kinds (float, integer, bool), not widths: i32 takes an i64 result.
           if kind[case.expected.dtype] <= kind[dtype] then

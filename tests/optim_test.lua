@@ -13,14 +13,6 @@ local function cnn()
     nn.Linear(4 * 4 * 4, 5))
 end
 
-local function state_under(g, prefix)
-  local state = {}
-  for name, tensor in pairs(g) do
-    if name:sub(1, #prefix) == prefix then state[name:sub(#prefix + 1)] = tensor end
-  end
-  return state
-end
-
 local function steps(model, optimizer, loss, g, n, clip)
   local value
   for _ = 1, n do
@@ -39,10 +31,10 @@ local function agrees(name, model, loss, make, clip, untrained)
   test(name .. ": 20 steps give PyTorch's weights", function()
     local g = golden("optim_" .. name)
     model = model()
-    model:load_state_dict(state_under(g, "before/"))
+    model:load_state_dict(under(g, "before/"))
     local last = steps(model, make(model:parameters()), loss(), g, 20, clip)
     close(last, g.losses[20]:item(), {rtol = 1e-4, atol = 1e-6})
-    local after = state_under(g, "after/")
+    local after = under(g, "after/")
     for key, value in pairs(model:state_dict()) do
       if not (untrained and untrained[key]) then close(value, after[key], {rtol = 1e-5, atol = 2e-6, what = key}) end
     end
@@ -79,7 +71,7 @@ for name, make in pairs(MAKERS) do
   test(name .. ": restored from its state_dict it goes on as if never stopped", function()
     local g = golden "optim_sgd"
     local a, b = mlp(), mlp()
-    a:load_state_dict(state_under(g, "before/"))
+    a:load_state_dict(under(g, "before/"))
     local opt_a = make(a:parameters())
     steps(a, opt_a, nn.MSELoss(), g, 5)
     b:load_state_dict(a:state_dict())

@@ -82,16 +82,7 @@ test("draws do not depend on how many there are, on strides, nor on threads", fu
   end
 end)
 
--- Kolmogorov and Smirnov: the largest distance of the sample's distribution from F, times sqrt n. 1.95 is exceeded
--- with probability 0.001; the seed is fixed.
-local function distance(x, F)
-  local sorted, n, most = x:reshape(-1):to("f64"):sort():totable(), x:numel(), 0
-  for i, v in ipairs(sorted) do
-    local p = F(v)
-    most = math.max(most, math.abs(p - i / n), math.abs(p - (i - 1) / n))
-  end
-  return most * math.sqrt(n)
-end
+local distance = require "support.statistics".distance
 
 local function normal_distribution(v)
   return (1 + ap.tensor({v / math.sqrt(2)}, {dtype = "f64"}):erf():item()) / 2

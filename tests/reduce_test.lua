@@ -5,22 +5,7 @@ local INPUTS = {"cube", "ties", "zeros", "row", "scalar"}
 local DIMS = {all = false, ["1"] = 1, ["2"] = 2, ["12"] = {1, 2}, last = -1}
 local FLOAT = {rtol = 1e-10, atol = 1e-12}
 
--- The same values in another layout.
-local LAYOUTS = {
-  contiguous = function(x) return x end,
-  transposed = function(x)
-    if x.ndim < 2 then return x end
-    return x:transpose(1, -1):contiguous():transpose(1, -1)
-  end,
-  strided = function(x)
-    if x.ndim == 0 then return x end
-    local sizes = x:size()
-    sizes[#sizes + 1] = 2
-    local pairs_of = x:unsqueeze(-1):expand(sizes):clone()
-    pairs_of:select(-1, 2):fill_(99)
-    return pairs_of:select(-1, 1)
-  end,
-}
+local LAYOUTS = require "support.layouts".pick("contiguous", "transposed", "strided")
 
 -- cos(from), cos(from + 1), ... in the shape of x: the weights of the golden gradients.
 local function weights(x, from)

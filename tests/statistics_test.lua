@@ -9,21 +9,7 @@ local nan = 0 / 0
 
 local function f32(t) return ap.tensor(t, {dtype = "f32"}) end
 
-local LAYOUTS = {
-  contiguous = function(x) return x end,
-  transposed = function(x)
-    if x.ndim < 2 then return x end
-    return x:transpose(1, -1):contiguous():transpose(1, -1)
-  end,
-  strided = function(x)
-    if x.ndim == 0 then return x end
-    local sizes = x:size()
-    sizes[#sizes + 1] = 2
-    local wide = x:unsqueeze(-1):expand(sizes):clone()
-    wide:select(-1, 2):fill_(99)
-    return wide:select(-1, 1)
-  end,
-}
+local LAYOUTS = require "support.layouts".pick("contiguous", "transposed", "strided")
 
 -- f(x) against the golden value of that name, its positions and its gradient. False: there is none.
 local function agrees(g, key, f, x)

@@ -140,7 +140,7 @@ test("fit: an error in the middle of an epoch ends the bar's line", function()
 end)
 
 test("progress: bars and durations read well", function()
-  local Progress = train.progress
+  local Progress = require "apsis.train.progress"
   equal(Progress.bar(0, 4), "    ")
   equal(Progress.bar(0.5, 4), "██  ")
   equal(Progress.bar(1, 4), "████")

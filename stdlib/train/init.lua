@@ -8,5 +8,5 @@
 --     checkpoint = "run.safetensors", resume = true,
 --   })
 
-return require "apsis.lazy"("apsis.train.", {metrics = "metrics", checkpoint = "checkpoint", progress = "progress"},
+return require "apsis.lazy"("apsis.train.", {metrics = "metrics", checkpoint = "checkpoint"},
   {fit = "fit", evaluate = "fit"})

@@ -1,24 +1,9 @@
 /* What bare BLIS gives: blis N THREADS prints the seconds of an N x N sgemm, the median of several runs of
  * 0.2 s as in bench.lua, with the kernel set that BLIS takes (BLIS_ARCH_TYPE says otherwise). tests/bench/run
  * builds and runs it. */
+#include "timing.h"
 #include <blis.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-
-enum { RUNS = 5 };
-static const double SECONDS_A_RUN = 0.2;
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-static int by_size(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 int main(int argc, char **argv) {
     if (argc != 3) return 2;
@@ -39,7 +24,6 @@ int main(int argc, char **argv) {
                          1, NULL, &runtime);
         if (run >= 0) seconds[run] = spent / (double)times;
     }
-    qsort(seconds, RUNS, sizeof *seconds, by_size);
-    printf("%.6g\n", seconds[RUNS / 2]);
+    printf("%.6g\n", median(seconds));
     return 0;
 }

@@ -3,25 +3,12 @@
  * (libclblast-dev). */
 #define CL_TARGET_OPENCL_VERSION 120
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS
+#include "timing.h"
 #include <CL/cl.h>
 #include <clblast_c.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
-enum { RUNS = 5, PLATFORMS = 8 };
-static const double SECONDS_A_RUN = 0.2;
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-static int by_size(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
+enum { PLATFORMS = 8 };
 
 static cl_device_id first_device(void) {
     cl_platform_id platforms[PLATFORMS];
@@ -71,8 +58,7 @@ int main(int argc, char **argv) {
         int times = (int)(SECONDS_A_RUN / seconds(queue, n, a, b, c, 3)) + 1;
         double spent[RUNS];
         for (int i = 0; i < RUNS; i++) spent[i] = seconds(queue, n, a, b, c, times);
-        qsort(spent, RUNS, sizeof *spent, by_size);
-        printf("sgemm_%zu %.6g %.6g\n", n, spent[RUNS / 2], 2.0 * (double)n * (double)n * (double)n);
+        printf("sgemm_%zu %.6g %.6g\n", n, median(spent), 2.0 * (double)n * (double)n * (double)n);
         fflush(stdout);
         clReleaseMemObject(a), clReleaseMemObject(b), clReleaseMemObject(c);
     }

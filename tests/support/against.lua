@@ -2,22 +2,7 @@
 
 local ap = require "apsis"
 
--- The same values in another layout.
-local LAYOUTS = {
-  contiguous = function(x) return x:clone() end,
-  transposed = function(x)
-    if x.ndim < 2 then return x:clone() end
-    return x:transpose(1, -1):contiguous():transpose(1, -1)
-  end,
-  strided = function(x)
-    if x.ndim == 0 then return x:clone() end
-    local sizes = x:size()
-    sizes[#sizes + 1] = 2
-    local both = x:unsqueeze(-1):expand(sizes):clone()
-    both:select(-1, 2):fill_(99)
-    return both:select(-1, 1)
-  end,
-}
+local LAYOUTS = require "support.layouts".pick("contiguous", "transposed", "strided")
 
 local TOLERANCE = {f64 = {rtol = 1e-9, atol = 1e-11}, f32 = {rtol = 2e-4, atol = 2e-5}}
 

@@ -1,4 +1,4 @@
---- What a test file may use, as globals: test, close, equal, raises, truth, golden, tmpname.
+--- What a test file may use, as globals: test, close, equal, raises, truth, golden, under, tmpname.
 
 local check = {}
 local current = {}      -- file, folder, register
@@ -173,6 +173,15 @@ local function truth(v, message)
   if not v then fail("%s", message or ("expected a true value, got " .. tostring(v))) end
 end
 
+--- under: the entries of a table whose names begin with the prefix, by the rest of their names.
+local function under(all, prefix)
+  local part = {}
+  for name, value in pairs(all) do
+    if name:sub(1, #prefix) == prefix then part[name:sub(#prefix + 1)] = value end
+  end
+  return part
+end
+
 --- golden: the tensors of tests/golden/NAME.safetensors, name -> tensor; read once.
 local function golden(name)
   local path = current.folder .. "/golden/" .. name .. ".safetensors"
@@ -208,7 +217,8 @@ function check.cleanup()
 end
 
 function check.install()
-  local names = {close = close, equal = equal, raises = raises, truth = truth, golden = golden, tmpname = tmpname,
+  local names = {close = close, equal = equal, raises = raises, truth = truth, golden = golden, under = under,
+    tmpname = tmpname,
     test = function(name, f) current.register(name, f) end}
   for name, f in pairs(names) do rawset(_G, name, f) end
 end

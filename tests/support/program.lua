@@ -38,6 +38,20 @@ end
 --- run(arguments) -> standard output and error together, exit status. arguments: shell words, redirections and all.
 function program.run(arguments) return program.sh(quote(program.path) .. " " .. arguments .. " 2>&1") end
 
+--- script(text) -> the path of a file with that text, removed at the end.
+function program.script(text)
+  local path = tmpname()
+  local file <close> = assert(io.open(path, "w"))
+  file:write(text)
+  return path
+end
+
+--- run_script(text, environment) -> standard output and error together, exit status, of the program that runs the text
+--- with variables of the environment set ("NAME=VALUE ...", shell words).
+function program.run_script(text, environment)
+  return program.sh(("%s %s %s 2>&1"):format(environment or "", quote(program.path), quote(program.script(text))))
+end
+
 --- What a checked build (make SANITIZE=...) was built with: "address,undefined"; nil for a plain one.
 program.sanitize = program.folder:match "/build%-([%w-]+)$"
 program.sanitize = program.sanitize and program.sanitize:gsub("-", ",") or nil
