@@ -34,7 +34,16 @@ end
 ---@param file file*
 ---@return integer
 function terminal.columns(file)
-  return core.columns(file) or 80
+  local columns = core.window_size(file)
+  return columns and columns > 0 and columns or 80
+end
+
+--- Rows of the terminal that a file leads to; nil where it leads to none or does not say.
+---@param file file*
+---@return integer|nil
+function terminal.rows(file)
+  local _, rows = core.window_size(file)
+  return rows and rows > 0 and rows or nil
 end
 
 -- First and last code points of characters that take two columns (East Asian Width W and F, emoji) and none (marks that

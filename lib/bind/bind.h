@@ -121,9 +121,10 @@ void open_loss(lua_State *L);
 void open_fft(lua_State *L);   /* Fourier transforms */
 void open_optim(lua_State *L); /* fused optimiser steps, gradient norm */
 void open_random(lua_State *L);
-void open_io(lua_State *L);     /* safetensors, IDX, CSV, npy, files */
-void open_system(lua_State *L); /* clock, isatty, cpu_info, threads */
-void open_cl(lua_State *L);     /* OpenCL devices */
+void open_io(lua_State *L);       /* safetensors, IDX, CSV, npy, files */
+void open_system(lua_State *L);   /* clock, cpu_info, threads */
+void open_terminal(lua_State *L); /* isatty, window_size, ask_terminal */
+void open_cl(lua_State *L);       /* OpenCL devices */
 
 int luaopen_apsis_core(lua_State *L);
 

@@ -216,18 +216,52 @@ static int l_save_npz(lua_State *L) {
 
 /* --- PNG ------------------------------------------------------------------------------------------------ */
 
-/* save_png(path, width, height, channels, pixels): a string of bytes, row by row */
-static int l_save_png(lua_State *L) {
-    const char *path = check_path(L, 1);
-    int64_t width = check_int(L, 2), height = check_int(L, 3), channels = check_int(L, 4);
-    if (width < 1 || width > PNG_MOST || height < 1 || height > PNG_MOST || channels < 1 || channels > 4)
+typedef struct Picture {
+    int64_t width, height, channels;
+    const char *pixels;
+} Picture;
+
+/* width, height, channels, pixels (a string of bytes, row by row) from an argument on */
+static Picture check_picture(lua_State *L, int arg) {
+    Picture p = {
+        .width = check_int(L, arg), .height = check_int(L, arg + 1), .channels = check_int(L, arg + 2)};
+    if (p.width < 1 || p.width > PNG_MOST || p.height < 1 || p.height > PNG_MOST || p.channels < 1 ||
+        p.channels > 4)
         raise(L, "%s: expected sizes in 1..%d and 1 to 4 channels", op_name(L), PNG_MOST);
     size_t length;
-    const char *pixels = luaL_checklstring(L, 5, &length);
-    if (length != (size_t)(width * height * channels))
-        bad_argument(L, 5, "a byte for each channel of each pixel");
-    if (!png_save(ctx(L), op_name(L), path, width, height, (int)channels, pixels)) return raise_error(L);
+    p.pixels = luaL_checklstring(L, arg + 3, &length);
+    if (length != (size_t)(p.width * p.height * p.channels))
+        bad_argument(L, arg + 3, "a byte for each channel of each pixel");
+    return p;
+}
+
+/* save_png(path, width, height, channels, pixels) */
+static int l_save_png(lua_State *L) {
+    const char *path = check_path(L, 1);
+    Picture p = check_picture(L, 2);
+    if (!png_save(ctx(L), op_name(L), path, p.width, p.height, (int)p.channels, p.pixels))
+        return raise_error(L);
     return 0;
+}
+
+static int push_buffer(lua_State *L) {
+    const Buffer *b = lua_touserdata(L, 1);
+    lua_pushlstring(L, b->data, (size_t)b->size);
+    return 1;
+}
+
+/* encode_png(width, height, channels, pixels) -> the file's bytes */
+static int l_encode_png(lua_State *L) {
+    Picture p = check_picture(L, 1);
+    Buffer b;
+    buffer_init(&b, ctx(L));
+    bool ok = png_encode(&b, p.width, p.height, (int)p.channels, p.pixels);
+    lua_pushcfunction(L, push_buffer);
+    lua_pushlightuserdata(L, &b);
+    int status = ok ? lua_pcall(L, 1, 1, 0) : LUA_OK; /* no memory for the string: the buffer goes first */
+    buffer_free(&b);
+    if (!ok) return raise_error(L);
+    return status == LUA_OK ? 1 : lua_error(L);
 }
 
 /* --- CSV ------------------------------------------------------------------------------------------------ */
@@ -498,6 +532,7 @@ void open_io(lua_State *L) {
         {"npz", "io.load_npz", l_npz},
         {"save_npz", "io.save_npz", l_save_npz},
         {"save_png", "save", l_save_png},
+        {"encode_png", "encode_png", l_encode_png},
         {"json_decode", "io.json_decode", l_json_decode},
         {"read_idx", "read_idx", l_read_idx},
         {"csv", "read_csv", l_csv},

@@ -1,35 +1,15 @@
-/* What Lua's own library lacks of the system: a clock that only goes forward, whether a file is a terminal
- * and how wide that is, what processor this is and how many of its threads one op may use. */
+/* What Lua's own library lacks of the system: a clock that only goes forward, what processor this is and how
+ * many of its threads one op may use. */
 #include "bind/bind.h"
 #include "cpu/blas.h"
 #include "cpu/isa.h"
-#include <stdio.h>
-#include <sys/ioctl.h>
 #include <time.h>
-#include <unistd.h>
 
 /* clock() -> seconds from some fixed point, not moved by changes of the date */
 static int l_clock(lua_State *L) {
     struct timespec t;
     if (clock_gettime(CLOCK_MONOTONIC, &t) != 0) raise(L, "clock: the system has no monotonic clock");
     lua_pushnumber(L, (lua_Number)t.tv_sec + (lua_Number)t.tv_nsec * 1e-9);
-    return 1;
-}
-
-/* isatty(file) -> whether a file of the io library leads to a terminal; false for anything else */
-static int l_isatty(lua_State *L) {
-    const luaL_Stream *stream = luaL_testudata(L, 1, LUA_FILEHANDLE);
-    lua_pushboolean(L, stream && stream->closef && isatty(fileno(stream->f)));
-    return 1;
-}
-
-/* columns(file) -> characters in a line of the terminal that the file leads to; nil where it does not */
-static int l_columns(lua_State *L) {
-    struct winsize size;
-    const luaL_Stream *stream = luaL_testudata(L, 1, LUA_FILEHANDLE);
-    if (!stream || !stream->closef || ioctl(fileno(stream->f), TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
-        return 0;
-    lua_pushinteger(L, size.ws_col);
     return 1;
 }
 
@@ -91,8 +71,6 @@ static int l_sources(lua_State *L) {
 
 void open_system(lua_State *L) {
     static const luaL_Reg functions[] = {{"clock", l_clock},
-                                         {"isatty", l_isatty},
-                                         {"columns", l_columns},
                                          {"cpu_info", l_cpu_info},
                                          {"source", l_source},
                                          {"sources", l_sources},

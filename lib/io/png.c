@@ -1,7 +1,6 @@
 /* PNG: a signature, then chunks of length, type, data and CRC: the header, the pixels as one zlib stream, the
  * end. */
 #include "io/png.h"
-#include "io/buffer.h"
 #include "io/source.h"
 #include "io/writer.h"
 #include <string.h>
@@ -14,12 +13,11 @@ static char *put32(char *to, uint32_t v) {
     return to + 4;
 }
 
-static bool write_chunk(Writer *w, const char type[4], const void *data, int64_t n) {
+static bool add_chunk(Buffer *b, const char type[4], const void *data, int64_t n) {
     char head[8], tail[4];
     memcpy(put32(head, (uint32_t)n), type, 4);
     put32(tail, crc32_update(crc32_update(0, type, 4), data, n));
-    return writer_write(w, head, sizeof head) && writer_write(w, data, n) &&
-           writer_write(w, tail, sizeof tail);
+    return buffer_add(b, head, sizeof head) && buffer_add(b, data, n) && buffer_add(b, tail, sizeof tail);
 }
 
 /* Appends the rows, each behind the byte that says how it is filtered: not at all, which suits drawings. */
@@ -65,27 +63,30 @@ static bool add_stream(Buffer *to, const Buffer *from) {
 }
 #endif
 
-static bool write_image(Writer *w, const char header[13], const Buffer *stream) {
-    return writer_write(w, "\x89PNG\r\n\x1a\n", 8) && write_chunk(w, "IHDR", header, 13) &&
-           write_chunk(w, "IDAT", stream->data, stream->size) && write_chunk(w, "IEND", "", 0) &&
-           writer_commit(w);
+bool png_encode(Buffer *to, int64_t width, int64_t height, int channels, const void *pixels) {
+    static const char colour_type[] = {0, 4, 2, 6};
+    char header[13] = {0};
+    Buffer rows, stream;
+    put32(put32(header, (uint32_t)width), (uint32_t)height);
+    header[8] = 8; /* bits */
+    header[9] = colour_type[channels - 1];
+    buffer_init(&rows, to->ctx);
+    buffer_init(&stream, to->ctx);
+    bool ok = add_rows(&rows, height, width * channels, pixels) && add_stream(&stream, &rows) &&
+              buffer_add(to, "\x89PNG\r\n\x1a\n", 8) && add_chunk(to, "IHDR", header, 13) &&
+              add_chunk(to, "IDAT", stream.data, stream.size) && add_chunk(to, "IEND", "", 0);
+    buffer_free(&rows);
+    buffer_free(&stream);
+    return ok;
 }
 
 bool png_save(Ctx *c, const char *op, const char *path, int64_t width, int64_t height, int channels,
               const void *pixels) {
-    static const char colour_type[] = {0, 4, 2, 6};
-    char header[13] = {0};
-    Buffer rows, stream;
+    Buffer image;
     Writer w;
-    put32(put32(header, (uint32_t)width), (uint32_t)height);
-    header[8] = 8; /* bits */
-    header[9] = colour_type[channels - 1];
-    buffer_init(&rows, c);
-    buffer_init(&stream, c);
-    bool ok = add_rows(&rows, height, width * channels, pixels) && add_stream(&stream, &rows) &&
-              writer_open(c, &w, op, path);
-    if (ok && !(ok = write_image(&w, header, &stream))) writer_abort(&w);
-    buffer_free(&rows);
-    buffer_free(&stream);
+    buffer_init(&image, c);
+    bool ok = png_encode(&image, width, height, channels, pixels) && writer_open(c, &w, op, path);
+    if (ok && !(ok = writer_write(&w, image.data, image.size) && writer_commit(&w))) writer_abort(&w);
+    buffer_free(&image);
     return ok;
 }

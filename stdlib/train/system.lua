@@ -19,7 +19,8 @@ end
 ---@param file file*
 ---@return integer|nil
 function system.columns(file)
-  return core.columns(file)
+  local columns = core.window_size(file)
+  return columns and columns > 0 and columns or nil
 end
 
 return system
