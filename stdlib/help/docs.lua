@@ -11,9 +11,11 @@ local docs = {}
 
 -- --- the files ---------------------------------------------------------------------------------------------------
 
--- The text of a file of the library, from the folder that APSIS_PATH names where it is set.
-local function read(path)
-  local tree = os.getenv "APSIS_PATH"
+--- The text of a file of the library, from the folder that APSIS_PATH names where it is set.
+---@param path string "stdlib/ops/reduce.lua"
+---@return string|nil
+function docs.text(path)
+  local tree = os and os.getenv and os.getenv "APSIS_PATH"
   if not tree or tree == "" then return core.source(path) end
   local file = io.open(tree .. path:sub(#"stdlib" + 1))
   if not file then return nil end
@@ -238,7 +240,7 @@ end
 local function cut(lines)
   local parts, part, annotated = {}, {}, false
   for _, line in ipairs(lines) do
-    if annotated and own_names(line)[1] and not line:find "^%s%s" then
+    if annotated and own_names(line)[1] and not line:find "^%s%s" and not line:find "^%u" then
       parts[#parts + 1] = part
       part, annotated = {}, false
     end
@@ -288,7 +290,7 @@ local function read_file(path, add)
     end
     lines, first = nil, false
   end
-  for line in (read(path) .. "\n"):gmatch "(.-)\n" do
+  for line in (docs.text(path) .. "\n"):gmatch "(.-)\n" do
     number = number + 1
     local text = line:match "^%s*%-%-%-(@.*)$" or line:match "^%s*%-%-%-%s?(.*)$"
     if text and not line:find "^%s*%-%-%-%-" then
@@ -346,6 +348,77 @@ function docs.find(name)
   end
   local plain = name:match "^%w+%.(.*)$"
   return plain and docs.find(plain) or nil
+end
+
+--- Do users call a module so?
+---@param name string
+---@return boolean
+function docs.is_module(name)
+  for _, module in ipairs(docs.MODULES) do
+    if module == name then return true end
+  end
+  return false
+end
+
+-- --- the fields of a table that a function takes -----------------------------------------------------------------
+
+-- The parts of a text between commas outside brackets.
+local function split_commas(text)
+  local parts, depth, from = {}, 0, 1
+  for at, c in text:gmatch "()(.)" do
+    if c:find "[%(%[{<]" then depth = depth + 1 end
+    if c:find "[%)%]}>]" then depth = depth - 1 end
+    if c == "," and depth == 0 then
+      parts[#parts + 1] = text:sub(from, at - 1)
+      from = at + 1
+    end
+  end
+  parts[#parts + 1] = text:sub(from)
+  return parts
+end
+
+-- Where the text tells of a list of these fields: "name: ...", "one, other: ..." at the start of a sentence.
+local function next_field(text, from, known)
+  local at = from
+  while true do
+    local start, list, stop = text:match("()([%a_][%w_]*[%w_, ]*): ()", at)
+    if not start then return nil end
+    local before = text:sub(1, start - 1)
+    local fields = {}
+    for name in list:gmatch "[%w_]+" do fields[#fields + 1] = known[name] end
+    if (before == "" or before:find "[.;:}]%s+$") and #fields > 0 and select(2, list:gsub("[%w_]+", "")) == #fields then
+      return start, fields, stop
+    end
+    at = stop
+  end
+end
+
+--- The fields of a parameter whose type is a table of named fields, "{lr: number, betas: number[]}", each with what the
+--- parameter's text says of it ("lr: the learning rate. betas: ..."); nil where the type is another.
+---@param param {type: string, text: string}
+---@return {name: string, type: string, text: string}[]|nil
+---@return string text what it says of none of them
+function docs.fields(param)
+  local inner = param.type:match "^{(.*)}" or param.type:match "|{(.*)}"
+  if not inner or not inner:find "^[%a_][%w_]*%??: " then return nil, param.text end
+  local fields, known = {}, {}
+  for _, part in ipairs(split_commas(inner)) do
+    local name, kind = part:match "^%s*([%a_][%w_]*)%??:%s*(.-)%s*$"
+    if name then
+      local field = {name = name, type = kind:gsub("|nil", ""):gsub("%?$", ""), text = ""}
+      fields[#fields + 1] = field
+      known[name] = field
+    end
+  end
+  local start, told, stop = next_field(param.text, 1, known)
+  local general = start and param.text:sub(1, start - 1):gsub("%s+$", "") or param.text
+  while start do
+    local following, others, behind = next_field(param.text, stop, known)
+    local text = param.text:sub(stop, (following or #param.text + 1) - 1):gsub("[%s;]+$", "")
+    for _, field in ipairs(told) do field.text = joined(field.text, text) end
+    start, told, stop = following, others, behind
+  end
+  return fields, general
 end
 
 return docs

@@ -160,6 +160,12 @@ define("svd", function(A, some)
   local u, s, vh = svd(A, some == false)
   return u, s, t(vh)
 end)
+--- qr: A = Q R, as linalg.qr.
+---@param A Tensor shape (..., M, N)
+---@param mode string|nil as of linalg.qr
+---@return Tensor Q
+---@return Tensor R
+--- Source: torch.qr; new code uses linalg.qr.
 define("qr", function(A, ...)
   check_matrix("qr", A)
   return linalg.qr(A, ...)

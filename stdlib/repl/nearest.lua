@@ -30,7 +30,8 @@ return function(name, names)
   local best, least = nil, (#name < SHORT and 0 or math.max(1, #name // 3)) + 1
   for _, candidate in ipairs(names) do
     local d = distance(name:lower(), candidate:lower(), least)
-    if d < least or d == least and best and candidate < best then best, least = candidate, d end
+    local preferred = best and (candidate:byte() == name:byte() and best:byte() ~= name:byte() or candidate < best)
+    if d < least or d == least and preferred then best, least = candidate, d end
   end
   return best
 end

@@ -11,12 +11,13 @@
 --
 -- An input runs in the session's environment: its locals first, then the globals. A `local` at the outermost level of
 -- an input lives on to the next one, without a change to the global of that name (compile.lua). An input that begins
--- with % or ! is a command (commands.lua).
+-- with % or ! is a command (commands.lua); ?name and name? ask for help (question.lua).
 
 local class = require "apsis.class"
 local compile = require "apsis.repl.compile"
 local errors = require "apsis.repl.errors"
 local lexer = require "apsis.repl.lexer"
+local question = require "apsis.repl.question"
 local terminal = require "apsis.terminal"
 
 local print, xpcall, io, rawset, rawget = print, xpcall, io, rawset, rawget -- users may give the names other meanings
@@ -62,6 +63,8 @@ function Session:reset()
   for _, name in ipairs(PLOTS) do
     rawset(env, name, function(...) return require("apsis.plot")[name](...) end)
   end
+  rawset(env, "help", function(...) return require("apsis.help").show(self, ...) end)
+  rawset(env, "apropos", function(...) return require("apsis.help").apropos(...) end)
   self.env, self.last_error = env, nil
   if not self.globals then
     self.globals, self.given = {}, {}
@@ -151,7 +154,7 @@ end
 ---@return string|nil detail incomplete: the blanks that the next line begins with; invalid: the message
 function Session:check(text)
   text = plain(text)
-  local code = code_of(text)
+  local code = not question.parse(text) and code_of(text)
   if not code or not code:find "%S" then return "complete" end
   if self.debugger and require("apsis.repl.debugger").is_word(text) then return "complete" end
   local f, message, unfinished = compiled(self, code)
@@ -244,6 +247,8 @@ function Session:execute(text, name)
   text = plain(text)
   if not text:find "%S" then return {ok = true, n = 0, wanted = false} end
   if text:find(COMMAND) then return require("apsis.repl.commands").run(text, self, name) end
+  local asked, wants_source = question.parse(text)
+  if asked then return self:protect(question.answer, self, asked, wants_source) end
   if self.debugger then return require("apsis.repl.debugger").feed(self, text) end
   return self:accept(self:evaluate(text, name))
 end
