@@ -62,12 +62,11 @@ end
 
 -- --- layout ------------------------------------------------------------------------------------------------------
 
--- x with the middle of its long dimensions left out.
-local function edges(x)
-  local n = settings.edgeitems
+-- x with the middle of its long dimensions left out: of more than `most`, the first and the last n stay.
+local function edges(x, most, n)
   for d = 1, x.ndim do
     local size = x:size(d)
-    if size > 2 * n then
+    if size > most then
       if n == 0 then return x:narrow(d, 1, 0) end
       x = core.cat({x:narrow(d, 1, n), x:narrow(d, size - n + 1, n)}, d)
     end
@@ -116,7 +115,8 @@ local function body(x, indent)
   end
   if x:numel() == 0 then return "[]" end
   local summary = x:numel() > settings.threshold
-  local values = (summary and edges(x) or x):totable()
+  local n = settings.edgeitems
+  local values = (summary and edges(x, 2 * n, n) or x):totable()
   local flat, width = flatten(values, {}), 0
   local text = formatter(x, flat)
   for _, v in ipairs(flat) do width = math.max(width, #text(v)) end
@@ -134,15 +134,38 @@ local function shape_text(x)
   return x.ndim == 0 and "0-dim" or table.concat(x:size(), "x")
 end
 
+--- Shape, dtype, device and what autograd knows, as they stand behind the values.
+---@param x Tensor
+---@return string
+function print_module.about(x)
+  local parts = {shape_text(x), x.dtype, x.device}
+  parts[#parts + 1] = gradient_text(x)
+  return table.concat(parts, ", ")
+end
+
+--- The texts of the elements, as nested lists.
+---@param x Tensor with one dimension at least
+---@param most integer of a dimension longer than this ...
+---@param n integer ... only the first and the last n elements
+---@return table
+function print_module.texts(x, most, n)
+  local values = core.no_grad(function() return edges(x:detach(), most, n):totable() end)
+  local text = formatter(x, flatten(values, {}))
+  local function map(t)
+    local list = {}
+    for i, v in ipairs(t) do list[i] = type(v) == "table" and map(v) or text(v) end
+    return list
+  end
+  return map(values)
+end
+
 --- The text that print shows of a tensor.
 ---@param x Tensor
 ---@return string
 function print_module.tostring(x)
   local prefix = "tensor("
   local text = prefix .. core.no_grad(body, x:detach(), #prefix)
-  local parts = {shape_text(x), x.dtype, x.device}
-  parts[#parts + 1] = gradient_text(x)
-  local suffix = table.concat(parts, ", ") .. ")"
+  local suffix = print_module.about(x) .. ")"
   local last_line = #text - (text:match(".*()\n") or 0)
   local fits = last_line + 2 + #suffix <= settings.linewidth
   return text .. (fits and ", " or ",\n" .. (" "):rep(#prefix)) .. suffix

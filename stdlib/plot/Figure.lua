@@ -109,7 +109,7 @@ end
 ---@return Figure self
 --- Example: plot(losses):save "losses.svg"
 function Figure:save(path)
-  require("apsis.plot.save")(self, path)
+  require("apsis.plot.save").save(self, path)
   return self
 end
 

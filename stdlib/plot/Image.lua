@@ -139,6 +139,22 @@ function Image:__tostring()
   return self:text {columns = terminal.columns(io.stdout), colours = terminal.colours(io.stdout)}
 end
 
+--- The image's pixels, three bytes each, every element being `scale` by `scale` of them.
+---@param scale integer
+---@return integer width
+---@return integer height
+---@return string bytes
+function Image:pixels(scale)
+  local rows = {}
+  for y = 1, self.rows do
+    local row = {}
+    for x = 1, self.columns do row[x] = string.char(self:colour(y, x)):rep(scale) end
+    local text = table.concat(row)
+    for _ = 1, scale do rows[#rows + 1] = text end
+  end
+  return self.columns * scale, self.rows * scale, table.concat(rows)
+end
+
 --- Saves as PNG, each element as a pixel, or as `scale` by `scale` of them.
 ---@param path string
 ---@param scale? integer default 1
@@ -149,14 +165,8 @@ function Image:save(path, scale)
     error("save: expected a file name that ends in .png, got " .. tostring(path), 0)
   end
   if math.type(scale) ~= "integer" or scale < 1 then error("save: expected a scale of 1 or more", 0) end
-  local rows = {}
-  for y = 1, self.rows do
-    local row = {}
-    for x = 1, self.columns do row[x] = string.char(self:colour(y, x)):rep(scale) end
-    local text = table.concat(row)
-    for _ = 1, scale do rows[#rows + 1] = text end
-  end
-  ap.formats.save_png(path, self.columns * scale, self.rows * scale, 3, table.concat(rows))
+  local width, height, pixels = self:pixels(scale)
+  ap.formats.save_png(path, width, height, 3, pixels)
   return self
 end
 

@@ -1,6 +1,8 @@
--- Figures and images as files: the name's end says which kind.
+-- Figures as files and as their bytes.
 
 local core = require "apsis.core"
+
+local save = {}
 
 local WIDEST = 8192 -- pixels
 
@@ -18,14 +20,34 @@ local function write(path, bytes)
   assert(file:write(bytes))
 end
 
-return function(figure, path)
+-- The figure drawn on the paper of a kind; also its size.
+local function drawn(figure, kind)
+  local width, height = size_of(figure)
+  local paper = require(kind == "svg" and "apsis.plot.svg" or "apsis.plot.raster")(width, height)
+  require "apsis.plot.layout"(figure, paper, width, height)
+  return paper.finish(), width, height
+end
+
+--- The bytes of the figure's file.
+---@param figure Figure
+---@param kind "svg"|"png"
+---@return string
+function save.encode(figure, kind)
+  local drawing, width, height = drawn(figure, kind)
+  return kind == "svg" and drawing or core.formats.encode_png(width, height, 3, drawing)
+end
+
+--- Writes a file; the name's end says which kind.
+---@param figure Figure
+---@param path string
+function save.save(figure, path)
   local kind = type(path) == "string" and path:lower():match "%.(%a+)$"
   if kind ~= "svg" and kind ~= "png" then
     error("save: expected a file name that ends in .svg or .png, got " .. tostring(path), 0)
   end
-  local width, height = size_of(figure)
-  local paper = require(kind == "svg" and "apsis.plot.svg" or "apsis.plot.raster")(width, height)
-  require "apsis.plot.layout"(figure, paper, width, height)
-  if kind == "svg" then return write(path, paper.finish()) end
-  core.formats.save_png(path, width, height, 3, paper.finish())
+  local drawing, width, height = drawn(figure, kind)
+  if kind == "svg" then return write(path, drawing) end
+  core.formats.save_png(path, width, height, 3, drawing)
 end
+
+return save
