@@ -90,7 +90,11 @@ local function with_last_value(text, try)
   end
 end
 
-local function unfinished(message) return message:find "<eof>'?$" ~= nil end
+-- A string in quotes ends with its line, unless a backslash goes before the end.
+local function unfinished(message, text)
+  if message:find("unfinished string", 1, true) and not text:find "\\z?%s*$" then return false end
+  return message:find "<eof>'?$" ~= nil
+end
 
 --- A function of the input.
 ---@param text string
@@ -109,7 +113,7 @@ function compile.input(text, line, env, name)
   if f then return try(compile.keep_locals(text)) or f, true end
   f = with_last_value(text, function(code) return try(code) and try(compile.keep_locals(code)) end)
   if f then return f, not text:find ";%s*$" end
-  return nil, message, unfinished(message) or unfinished(as_expression)
+  return nil, message, unfinished(message, text) or unfinished(as_expression, text)
 end
 
 return compile

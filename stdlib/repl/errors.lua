@@ -21,6 +21,7 @@ local getinfo, getlocal, getupvalue = debug.getinfo, debug.getlocal, debug.getup
 ---@field hint string|nil a name that was meant instead of one that does not exist
 ---@field frames table[] innermost first: {where, line, title, text, marks, variables}; the library's: {folded, where}
 ---@field interrupted boolean by Ctrl-C
+---@field syntax boolean|nil the code was not run: it does not compile
 local Caught = {}
 Caught.__index = Caught
 
@@ -175,7 +176,8 @@ end
 function errors.syntax(message, sources)
   local name, n, near = message:match "^(.-):(%d+): .* near '(.*)'$"
   local lines = sources[name]
-  local caught = setmetatable({value = message, message = message, frames = {}, interrupted = false}, Caught)
+  local caught = setmetatable({value = message, message = message, frames = {}, interrupted = false, syntax = true},
+    Caught)
   local line = lines and lines[tonumber(n)]
   if not line then return caught end
   local before = table.concat(lines, "\n", lines.start, tonumber(n) - 1) .. "\n"
