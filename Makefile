@@ -26,6 +26,8 @@ BLIS_LIBS   := $(BLIS_LIBDIR:%=-L%) -lblis
 ZLIB        := $(if $(wildcard /usr/include/zlib.h),yes,$(shell $(PKG) --exists zlib 2>/dev/null && echo yes))
 OPENCL      := $(wildcard /usr/include/CL/cl.h /usr/local/include/CL/cl.h /opt/homebrew/include/CL/cl.h)
 READLINE    := $(wildcard /usr/include/readline/readline.h /opt/homebrew/opt/readline/include/readline/readline.h)
+# For the Jupyter kernel alone, which is a program of its own.
+ZMQ         := $(shell $(PKG) --exists libzmq libsodium 2>/dev/null && echo yes)
 # Opened at run time by linalg.qr, svd, eigh, eig and lstsq: asked for only where `make deps` can install it.
 LAPACK      := $(if $(wildcard /usr/bin/apt-get),$(wildcard /usr/lib/*/liblapack.so.3),elsewhere)
 COMPILER    := $(shell command -v $(firstword $(CC)) 2>/dev/null)
@@ -33,6 +35,10 @@ COMPILER    := $(shell command -v $(firstword $(CC)) 2>/dev/null)
 MISSING := $(if $(COMPILER),,gcc) $(if $(LUA),,lua5.4) $(if $(BLIS_DIR),,blis) $(if $(READLINE),,readline) \
            $(if $(OPENCL),,opencl-headers)
 MISSING := $(strip $(MISSING))
+ifeq ($(ZMQ),yes)
+ZMQ_CFLAGS  := $(shell $(PKG) --cflags libzmq libsodium)
+ZMQ_LIBS    := $(shell $(PKG) --libs libzmq libsodium)
+endif
 ifeq ($(ZLIB),yes)
 ZLIB_CFLAGS := -DHAVE_ZLIB
 ZLIB_LIBS   := -lz
@@ -40,10 +46,11 @@ endif
 
 # The tests take a C++ compiler (a host program may be C++), PoCL and oclgrind besides.
 DEBIAN_PACKAGES := gcc g++ libc6-dev pkg-config liblua5.4-dev libblis-openmp-dev liblapack3 libreadline-dev zlib1g-dev \
-                   opencl-headers ocl-icd-libopencl1 pocl-opencl-icd oclgrind
-FEDORA_PACKAGES := gcc gcc-c++ pkgconf lua-devel blis-devel lapack readline-devel zlib-devel opencl-headers ocl-icd pocl
-ARCH_PACKAGES   := gcc pkgconf lua54 blis lapack readline zlib opencl-headers ocl-icd pocl
-BREW_PACKAGES   := gcc pkg-config lua@5.4 blis lapack readline zlib opencl-headers
+                   libzmq3-dev libsodium-dev opencl-headers ocl-icd-libopencl1 pocl-opencl-icd oclgrind
+FEDORA_PACKAGES := gcc gcc-c++ pkgconf lua-devel blis-devel lapack readline-devel zlib-devel zeromq-devel libsodium-devel \
+                   opencl-headers ocl-icd pocl
+ARCH_PACKAGES   := gcc pkgconf lua54 blis lapack readline zlib zeromq libsodium opencl-headers ocl-icd pocl
+BREW_PACKAGES   := gcc pkg-config lua@5.4 blis lapack readline zlib zeromq libsodium opencl-headers
 
 # --- flags --------------------------------------------------------------------------------------------------
 CFLAGS   ?= -O3 -g
@@ -74,7 +81,7 @@ ISA_FLAGS_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mf16c -mpr
 # --- files --------------------------------------------------------------------------------------------------
 KERNELS := $(wildcard lib/cpu/kernels_*.c)
 SRC     := $(filter-out $(KERNELS),$(wildcard $(addsuffix /*.c,lib/core lib/cpu lib/cl lib/ops lib/io lib/bind)))
-BIN_SRC := vm/main.c $(wildcard vm/repl*.c)
+BIN_SRC := vm/main.c vm/kernel_command.c $(wildcard vm/repl*.c)
 VM_SRC  := $(filter-out $(BIN_SRC) vm/embed.c,$(wildcard vm/*.c))
 # Sorted bytewise, as bundle_find's binary search needs it.
 # The op tables go along: the kernels are compiled from them.
@@ -82,7 +89,8 @@ BUNDLE  := $(sort $(wildcard lib/ops/*.def) $(wildcard lib/ops/*_functions.h) li
 LIB_OBJ := $(SRC:%.c=$(BUILD)/%.o) $(VM_SRC:%.c=$(BUILD)/%.o) \
            $(foreach isa,$(ISAS),$(KERNELS:%.c=$(BUILD)/%.$(isa).o)) $(BUILD)/bundle_data.o
 BIN_OBJ := $(BIN_SRC:%.c=$(BUILD)/%.o)
-PRODUCTS := $(BUILD)/apsis $(BUILD)/libapsis.so $(BUILD)/libapsis.a
+KERNEL_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard vm/jupyter/*.c))
+PRODUCTS := $(BUILD)/apsis $(BUILD)/libapsis.so $(BUILD)/libapsis.a $(if $(ZMQ),$(BUILD)/apsis-kernel)
 
 all: $(PRODUCTS)
 
@@ -101,15 +109,23 @@ endif
 ifneq ($(ZLIB),yes)
 $(warning zlib is missing: building without gzip and zip (zlib1g-dev; `make deps`))
 endif
+ifneq ($(ZMQ),yes)
+$(warning libzmq or libsodium is missing: building without the Jupyter kernel (libzmq3-dev, libsodium-dev; `make deps`))
+endif
 # ccache makes the same objects.
 $(call stamp,flags,$(subst ',,$(filter-out %ccache,$(CC)) $(ALL_CFLAGS) $(LIBS)))
 $(call stamp,bundle.list,$(BUNDLE))
-$(call stamp,objects.list,$(LIB_OBJ))
+$(call stamp,objects.list,$(LIB_OBJ) $(KERNEL_OBJ))
 endif
 
 $(BUILD)/apsis: $(BIN_OBJ) $(LIB_OBJ) $(BUILD)/objects.list
 	$(call step,LINK,$@)
 	$(Q)$(CC) $(CODEGEN) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) -lreadline
+
+$(KERNEL_OBJ): CPPFLAGS += $(ZMQ_CFLAGS)
+$(BUILD)/apsis-kernel: $(KERNEL_OBJ) $(LIB_OBJ) $(BUILD)/objects.list
+	$(call step,LINK,$@)
+	$(Q)$(CC) $(CODEGEN) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(ZMQ_LIBS)
 
 $(BUILD)/libapsis.so: $(LIB_OBJ) $(BUILD)/objects.list
 	$(call step,LINK,$@)
@@ -184,7 +200,7 @@ $(BUILD)/bench_blis: tests/bench/blis.c tests/bench/timing.h
 	$(Q)$(CC) -O2 $(BLIS_CFLAGS) -o $@ $< $(BLIS_LIBS) -lm -fopenmp
 
 deps-if-missing:
-ifneq ($(MISSING)$(filter-out yes,$(or $(ZLIB),zlib))$(if $(LAPACK),,lapack),)
+ifneq ($(MISSING)$(filter-out yes,$(or $(ZLIB),zlib) $(or $(ZMQ),zmq))$(if $(LAPACK),,lapack),)
 	@$(MAKE) --no-print-directory deps
 endif
 
@@ -211,6 +227,7 @@ install: all
 	$(call step,INSTALL,$(DESTDIR)$(PREFIX))
 	$(Q)install -d '$(BIN)' '$(LIB)/pkgconfig' '$(INC)'
 	$(Q)install -m 755 $(BUILD)/apsis '$(BIN)/apsis'
+	$(if $(ZMQ),$(Q)install -m 755 $(BUILD)/apsis-kernel '$(BIN)/apsis-kernel')
 	$(Q)install -m 755 $(BUILD)/libapsis.so '$(LIB)/libapsis.so.$(VERSION)'
 	$(Q)ln -sf libapsis.so.$(VERSION) '$(LIB)/libapsis.so.$(SOVERSION)'
 	$(Q)ln -sf libapsis.so.$(SOVERSION) '$(LIB)/libapsis.so'
@@ -222,10 +239,10 @@ install: all
 	    > '$(LIB)/pkgconfig/apsis.pc'
 
 uninstall:
-	rm -f '$(BIN)/apsis' '$(LIB)/libapsis.so' '$(LIB)/libapsis.so.$(SOVERSION)' '$(LIB)/libapsis.so.$(VERSION)' \
+	rm -f '$(BIN)/apsis' '$(BIN)/apsis-kernel' '$(LIB)/libapsis.so' '$(LIB)/libapsis.so.$(SOVERSION)' '$(LIB)/libapsis.so.$(VERSION)' \
 	    '$(LIB)/libapsis.a' '$(INC)/apsis.h' '$(LIB)/pkgconfig/apsis.pc'
 
-LINT_C := $(wildcard vm/*.[ch] lib/*/*.[ch] examples/embed/*.c tests/embed/*.[ch] tests/support/*.c tests/fuzz/*.c)
+LINT_C := $(wildcard vm/*.[ch] vm/jupyter/*.[ch] lib/*/*.[ch] examples/embed/*.c tests/embed/*.[ch] tests/support/*.c tests/fuzz/*.c)
 lint:
 	clang-format --dry-run -Werror $(LINT_C)
 	luacheck -q stdlib examples tests
@@ -250,4 +267,4 @@ help:
 
 .PHONY: all run test docs bench fuzz deps deps-if-missing install uninstall lint clean help
 .DELETE_ON_ERROR:
--include $(LIB_OBJ:.o=.d) $(BIN_OBJ:.o=.d)
+-include $(LIB_OBJ:.o=.d) $(BIN_OBJ:.o=.d) $(KERNEL_OBJ:.o=.d)

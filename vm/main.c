@@ -1,5 +1,6 @@
 /* The command line, built on apsis.h alone. */
 #include "apsis.h"
+#include "kernel_command.h"
 #include "repl.h"
 #include <errno.h>
 #include <pthread.h>
@@ -20,6 +21,7 @@ static const char usage[] =
     "  --no-init   the prompt does not read ~/.config/apsis/init.lua\n"
     "  -v, --version  versions of Apsis, Lua, BLIS and OpenCL, and the threads in use\n"
     "  -h, --help  this text\n"
+    "apsis kernel install: Apsis in Jupyter's notebooks; `apsis kernel --help` tells more.\n"
     "A script finds its arguments in `...` and in the table `arg`. Without options and script: the prompt, "
     "or\n"
     "standard input where that is no terminal. APSIS_PATH=DIR reads the standard library from DIR.\n";
@@ -198,6 +200,7 @@ int main(int argc, char **argv) {
     int status = EXIT_SUCCESS;
     main_thread = pthread_self();
     signal(SIGPIPE, SIG_DFL); /* a reader that went away ends us quietly, whatever we inherited */
+    if (argc > 1 && strcmp(argv[1], "kernel") == 0) return kernel_command(argc - 2, argv + 2);
     if (parse(argc, argv, &line, &status)) {
         ApsisOptions options = APSIS_OPTIONS_INIT;
         bool script = line.code_end < argc;

@@ -30,13 +30,14 @@ local MODULES = {
   {"stdlib/optim/lr_scheduler", "optim.lr_scheduler"}, {"stdlib/train/metrics", "train.metrics"},
   {"stdlib/train/checkpoint", "train.checkpoint"}, {"stdlib/nn/", "nn"}, {"stdlib/optim/", "optim"},
   {"stdlib/data/", "data"}, {"stdlib/io/", "io"}, {"stdlib/train/", "train"}, {"stdlib/plot/", "plot"},
+  {"stdlib/jupyter", "jupyter"},
   {"stdlib/autograd", "ap.autograd"}, {"stdlib/", "ap"},
 }
 
 -- Files, and folders, that serve the library itself.
 local INNER = {}
-for path in ([[class.lua init.lua lazy.lua terminal.lua help/ repl/ plot/colours.lua plot/draw_text.lua plot/ticks.lua
-  ops/arguments.lua ops/in_place.lua ops/reduced.lua nn/check.lua train/progress.lua
+for path in ([[class.lua init.lua lazy.lua terminal.lua help/ repl/ jupyter/ plot/colours.lua plot/draw_text.lua
+  plot/ticks.lua ops/arguments.lua ops/in_place.lua ops/reduced.lua nn/check.lua train/progress.lua
   train/system.lua]]):gmatch "%S+" do
   INNER["stdlib/" .. path] = true
 end
@@ -308,8 +309,8 @@ end
 -- --- all of them -------------------------------------------------------------------------------------------------
 
 -- In which modules a bare name is looked for, in this order.
-docs.MODULES = {"ap", "F", "nn", "optim", "data", "train", "io", "plot", "ap.autograd", "ap.linalg", "ap.fft", "ap.cl",
-  "nn.init", "nn.utils", "optim.lr_scheduler", "train.metrics", "train.checkpoint"}
+docs.MODULES = {"ap", "F", "nn", "optim", "data", "train", "io", "plot", "jupyter", "ap.autograd", "ap.linalg",
+  "ap.fft", "ap.cl", "nn.init", "nn.utils", "optim.lr_scheduler", "train.metrics", "train.checkpoint"}
 
 local loaded
 

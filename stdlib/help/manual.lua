@@ -8,7 +8,7 @@ local manual = {}
 local PAGES = {
   F = "functional", nn = "nn", ["nn.init"] = "nn", ["nn.utils"] = "nn", optim = "optim",
   ["optim.lr_scheduler"] = "optim", data = "data", io = "io", train = "train", ["train.metrics"] = "train",
-  ["train.checkpoint"] = "train", plot = "plot", ["ap.autograd"] = "autograd",
+  ["train.checkpoint"] = "train", plot = "plot", jupyter = "jupyter", ["ap.autograd"] = "autograd",
 }
 
 local function page_of(entry)
