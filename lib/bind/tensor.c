@@ -306,6 +306,14 @@ static int l_memory(lua_State *L) {
     return 1;
 }
 
+/* set_memory_limit(bytes); 0: none */
+static int l_set_memory_limit(lua_State *L) {
+    int64_t bytes = check_int(L, 1);
+    if (bytes < 0) raise(L, "%s: expected bytes, or 0 for no limit, got %lld", op_name(L), (long long)bytes);
+    ctx(L)->mem.script_limit = bytes;
+    return 0;
+}
+
 void open_tensor(lua_State *L) {
     BindState *b = bind_state(L);
     lua_newtable(L);
@@ -366,6 +374,7 @@ void open_tensor(lua_State *L) {
                                          {"storage_refs", l_storage_refs},
                                          {"version", l_version},
                                          {"memory", l_memory},
+                                         {"set_memory_limit", l_set_memory_limit},
                                          {NULL, NULL}};
     register_functions(L, functions);
     lua_rawgeti(L, LUA_REGISTRYINDEX, b->core);

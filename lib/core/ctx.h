@@ -18,6 +18,7 @@ typedef struct Memory {
     int64_t peak_bytes;     /* the largest live_bytes since the last reset */
     int64_t crest_bytes;    /* the largest of late: sinks towards live_bytes as more is allocated */
     int64_t limit_bytes;    /* allocation fails beyond this; 0: no limit */
+    int64_t script_limit;   /* the same, from the script itself: a host's limit stays what it is */
     int64_t bytes_since_gc; /* allocated since the collector last ran: drives the pacing in bind/pace.c, as */
     int64_t least_bytes;    /* the least live_bytes + device_bytes since the last full collection does */
     int64_t device_bytes;  /* in storages on other devices: not limited here, but the collector counts them */

@@ -87,6 +87,12 @@ static void *fresh_block(int64_t block) {
     return p;
 }
 
+/* The lower of the two limits; 0: none. */
+static int64_t memory_limit(const Memory *m) {
+    bool by_script = m->script_limit && (!m->limit_bytes || m->script_limit < m->limit_bytes);
+    return by_script ? m->script_limit : m->limit_bytes;
+}
+
 static void *try_block(Ctx *c, int class, int64_t block) {
     Memory *m = &c->mem;
     if (class != UNCACHED && m->cache[class]) {
@@ -95,9 +101,10 @@ static void *try_block(Ctx *c, int class, int64_t block) {
         m->cached_bytes -= block;
         return p;
     }
-    if (m->limit_bytes && m->live_bytes + m->cached_bytes + block > m->limit_bytes) {
+    int64_t limit = memory_limit(m);
+    if (limit && m->live_bytes + m->cached_bytes + block > limit) {
         memory_trim(c);
-        if (m->live_bytes + block > m->limit_bytes) return NULL;
+        if (m->live_bytes + block > limit) return NULL;
     }
     return fresh_block(block);
 }

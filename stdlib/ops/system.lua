@@ -18,6 +18,11 @@
 --- memory: what the tensors of this program take on the host.
 ---@return table {live =, cached =, peak =, tensors =}: bytes in use, kept for reuse and in use at most; tensors alive
 
+--- set_memory_limit: the most bytes that tensors may take on the host: an op that needs more raises "out of memory" and
+--- changes nothing, where the system might end the program. A limit that a host program set (apsis.h) stays beside it.
+---@param bytes integer 0, the default: no limit but the machine's
+--- Example: ap.set_memory_limit(8 << 30) -- 8 GiB
+
 --- synchronize: waits until a device has done all that was asked of it. Errors that a kernel found show here.
 ---@param device string|nil default: all devices
 --- Source: torch.cuda.synchronize.  Example: ap.synchronize()
