@@ -4,7 +4,6 @@
 -- the libraries ap.nn, ap.optim, ap.data, ap.io, ap.train, ap.plot, ap.jupyter and ap.autograd.
 
 local core = require "apsis.core"
-require "apsis.ops.out"
 
 -- Rules, docs and composites of the ops, one file a family.
 for _, family in ipairs {"elementwise", "special", "activation", "arithmetic", "shape", "join", "reduce", "order",
@@ -47,7 +46,7 @@ function core.set_printoptions(options) require("apsis.print").set_printoptions(
 local libraries = {nn = true, optim = true, data = true, io = true, train = true, plot = true,
   jupyter = true, autograd = true}
 
-return setmetatable(core, {
+return setmetatable(core.define_module(core), {
   __names = {libraries}, -- for completion
   __index = function(ap, name)
     if not libraries[name] then return nil end

@@ -52,31 +52,60 @@ static void push_library_name(lua_State *L, lua_Debug *frame) {
 /* Does the text say whose error it is: "NAME: ..." or "io.NAME: ..."? */
 static bool names(const char *text, const char *name) {
     size_t head = strcspn(text, ":"), length = strlen(name);
-    return head >= length && strncmp(text + head - length, name, length) == 0;
+    if (head < length || strncmp(text + head - length, name, length) != 0) return false;
+    return head == length || text[head - length - 1] == '.';
 }
 
-/* Raises the text, after "script.lua:12: " of the innermost Lua frame outside the standard library. Where
- * that called a function that the library composes of ops, its name comes first: whoever called glu did not
- * call size. */
-static int raise_text(lua_State *L, const char *text) {
-    lua_Debug ar, entry = {0};
-    const char *where = "", *name = NULL;
-    luaL_checkstack(L, 10, text);
+/* Pushes what the innermost Lua frame outside the standard library called, or nil where that has no name;
+ * sets `where` to "script.lua:12: ", kept on the stack below it. */
+static const char *push_called(lua_State *L, const char **where) {
+    lua_Debug ar, lua_frame = {0};
+    const char *entry = NULL;
+    *where = lua_pushliteral(L, "");
     for (int level = 0; lua_getstack(L, level, &ar); level++) {
         lua_getinfo(L, "Sl", &ar);
-        if (ar.currentline <= 0) continue; /* C */
-        if (strncmp(ar.source, "=apsis/", 7) != 0) {
-            where = lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
+        if (ar.currentline <= 0) {
+            const char *name = entry_name(L, &ar);
+            if (name) entry = name;
+        } else if (strncmp(ar.source, "=apsis/", 7) == 0) {
+            lua_frame = ar;
+            entry = NULL;
+        } else {
+            *where = lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
             break;
         }
-        entry = ar;
     }
-    if (entry.source) {
-        push_library_name(L, &entry);
-        name = lua_tostring(L, -1);
-    }
-    bool add = name && !names(text, name);
-    lua_pushfstring(L, "%s%s%s%s", where, add ? name : "", add ? ": " : "", text);
+    if (entry)
+        lua_pushstring(L, entry);
+    else if (lua_frame.source)
+        push_library_name(L, &lua_frame);
+    else
+        lua_pushnil(L);
+    return lua_tostring(L, -1);
+}
+
+/* Whether the text is of the function that `name` is the in-place form of: "exp: ..." and "exp_". */
+static bool names_plain_form(const char *text, const char *name) {
+    size_t head = strcspn(text, ":");
+    return name[head] == '_' && name[head + 1] == '\0' && strncmp(text, name, head) == 0;
+}
+
+/* What the metamethods of tensors are called: t[0] is no call of a function with a name. */
+#define UNNAMED "tensor"
+
+/* Raises the text of the op (NULL: it is no op's), after the position in the script. Where that called a
+ * function that the library composes of ops, its name comes first: whoever called glu did not call size. */
+static int raise_text(lua_State *L, const char *op, const char *text) {
+    const char *where;
+    luaL_checkstack(L, 10, text);
+    const char *name = push_called(L, &where);
+    if (!name) name = op && strcmp(op, UNNAMED) != 0 ? op : "";
+    if (names_plain_form(text, name))
+        lua_pushfstring(L, "%s%s%s", where, name, strchr(text, ':'));
+    else if (*name && !names(text, name))
+        lua_pushfstring(L, "%s%s: %s", where, name, text);
+    else
+        lua_pushfstring(L, "%s%s", where, text);
     return lua_error(L);
 }
 
@@ -85,7 +114,7 @@ int raise_error(lua_State *L) {
     const char *text = ctx(L)->error, *end = text;
     while (*end == '_' || *end == '.' || isalnum((unsigned char)*end)) end++;
     if (*end != ':') return raise(L, "%s: %s", op_name(L), text);
-    return raise_text(L, text);
+    return raise_text(L, op_name(L), text);
 }
 
 int raise(lua_State *L, const char *format, ...) {
@@ -94,16 +123,16 @@ int raise(lua_State *L, const char *format, ...) {
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    return raise_text(L, text);
+    return raise_text(L, op_name(L), text);
 }
 
 int l_fail(lua_State *L) {
-    return raise_text(L, luaL_checkstring(L, 1));
+    return raise_text(L, NULL, luaL_checkstring(L, 1));
 }
 
 const char *op_name(lua_State *L) {
     const OpState *op = lua_touserdata(L, lua_upvalueindex(1));
-    return op ? op->name : "?";
+    return op ? op->name : UNNAMED;
 }
 
 /* What stands at an argument, for messages: "a f32 tensor (2x3)", "nil", "the string 'abc'". */

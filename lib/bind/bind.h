@@ -102,9 +102,9 @@ void register_module(lua_State *L, const char *name, const luaL_Reg *functions);
 void open_tensor(lua_State *L);      /* the userdata: fields, methods, metamethods, indexing */
 void open_creation(lua_State *L);    /* tensors from nothing and from Lua values */
 void open_bytes(lua_State *L);       /* tensors from strings of bytes, and back */
-void open_out(lua_State *L);         /* results written to tensors that are there */
 void open_tape(lua_State *L);        /* recording, and nodes */
-void open_rules(lua_State *L);       /* gradients of ops, and functions in Lua */
+void open_rules(lua_State *L);       /* gradients of ops */
+void open_define(lua_State *L);      /* functions in Lua */
 void open_shape(lua_State *L);       /* views, reshape, ... */
 void open_join(lua_State *L);        /* cat, stack */
 void open_elementwise(lua_State *L); /* from ops/elementwise.def */

@@ -146,17 +146,6 @@ int call_running_with_out(lua_State *L, bool creates) {
     return call_with_out(L, op->name, true, creates);
 }
 
-/* call_out(name, f, arguments..., {out = ...}): for functions in Lua */
-static int l_call_out(lua_State *L) {
-    const char *name = luaL_checkstring(L, 1); /* the caller holds it */
-    luaL_checktype(L, lua_gettop(L), LUA_TTABLE);
-    lua_pushvalue(L, 2);
-    lua_remove(L, 1);
-    lua_remove(L, 1);
+int call_function_with_out(lua_State *L, const char *name) {
     return call_with_out(L, name, false, false);
-}
-
-void open_out(lua_State *L) {
-    static const luaL_Reg functions[] = {{"call_out", l_call_out}, {NULL, NULL}};
-    register_functions(L, functions);
 }

@@ -1,4 +1,4 @@
-/* What Lua says of the ops: their gradients' rules, that they have none, functions composed of them. */
+/* What Lua says of the ops: their gradients' rules, or that they have none. */
 #include "bind/state.h"
 
 static uint16_t parse_keep(lua_State *L, const char *text) {
@@ -91,22 +91,11 @@ static int l_ops(lua_State *L) {
     return 1;
 }
 
-/* define(name, f): a function written in Lua joins the core functions and the tensors' methods. */
-static int l_define(lua_State *L) {
-    const char *name = luaL_checkstring(L, 1);
-    luaL_checktype(L, 2, LUA_TFUNCTION);
-    const int tables[] = {bind_state(L)->core, bind_state(L)->methods};
-    for (int i = 0; i < 2; i++) {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, tables[i]);
-        lua_pushvalue(L, 2);
-        lua_setfield(L, -2, name);
-    }
-    return 0;
-}
-
 void open_rules(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"rule", l_rule}, {"rule_joint", l_rule_joint}, {"no_gradient", l_no_gradient},
-        {"ops", l_ops},   {"define", l_define},         {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"rule", l_rule},
+                                         {"rule_joint", l_rule_joint},
+                                         {"no_gradient", l_no_gradient},
+                                         {"ops", l_ops},
+                                         {NULL, NULL}};
     register_functions(L, functions);
 }

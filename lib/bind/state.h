@@ -49,6 +49,11 @@ const Tensor *check_shaped(lua_State *L, int arg);
  * that makes tensors from nothing, with its results written there. */
 bool has_out(lua_State *L);
 int call_running_with_out(lua_State *L, bool creates);
+/* The same for a function in Lua, on top of the stack above its arguments. */
+int call_function_with_out(lua_State *L, const char *name);
+
+/* define.c: the name of the library's function in Lua that a frame of C is the entry of, or NULL. */
+const char *entry_name(lua_State *L, lua_Debug *frame);
 
 /* args.c: fail(text) raises an error as ops do, with the position of the script, wherever in the library it
  * is called. */

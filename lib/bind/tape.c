@@ -561,8 +561,8 @@ static int l_node_custom(lua_State *L) {
 }
 
 static int l_set_grad_enabled(lua_State *L) {
+    if (!lua_isboolean(L, 1)) bad_argument(L, 1, "true or false");
     lua_pushboolean(L, ctx(L)->grad_enabled);
-    luaL_checktype(L, 1, LUA_TBOOLEAN);
     ctx(L)->grad_enabled = lua_toboolean(L, 1);
     return 1;
 }

@@ -15,8 +15,8 @@ local aliases = {
 }
 
 for name, of in pairs(aliases) do
-  core.define_as_is(name, core[of])
-  if core[of .. "_"] then core.define_as_is(name .. "_", core[of .. "_"]) end
+  core.define(name, core[of])
+  if core[of .. "_"] then core.define(name .. "_", core[of .. "_"]) end
 end
 
 --- adjoint: the last two dimensions exchanged; also the field x.mT.

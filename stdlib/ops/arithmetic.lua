@@ -178,8 +178,8 @@ define("div_", divider("div_", true_divide_, 2))
 ---@param a Tensor|number
 ---@param b Tensor|number broadcasts with a
 ---@return Tensor the broadcast shape, floating
-core.define_as_is("true_divide", true_divide)
-core.define_as_is("true_divide_", true_divide_)
+core.define("true_divide", true_divide)
+core.define("true_divide_", true_divide_)
 
 --- float_power: a^b in f64.
 ---@param a Tensor|number

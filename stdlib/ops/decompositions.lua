@@ -457,4 +457,4 @@ function linalg.lstsq(A, B, ...)
   return x, residuals, rank, singular
 end
 
-return linalg
+return core.define_module(linalg)

@@ -516,4 +516,4 @@ rule("cmul", {"2", "1"},
     return core.cmul(g, z, true)
   end)
 
-return fft
+return core.define_module(fft)

@@ -79,14 +79,14 @@ local generators = {}
 ---@param f function
 ---@return function
 function generators.wrap(name, f)
-  return function(...)
+  return core.entry(name, function(...)
     local n = select("#", ...)
     if n > 0 then
       local last = select(n, ...)
       if type(last) == "table" and rawget(last, "generator") ~= nil then return drawn(name, f, n, ...) end
     end
     return f(...)
-  end
+  end)
 end
 
 --- fork_rng: what is drawn inside does not move the common generator.
@@ -94,6 +94,7 @@ end
 ---@return any what f returns, or an object to close
 --- Source: torch.random.fork_rng.  Example: local _ <close> = ap.fork_rng()
 function core.fork_rng(f, ...)
+  arguments.callable("fork_rng", f)
   local guard = setmetatable({state = core.get_rng_state()}, returning)
   if f == nil then return guard end
   local _ <close> = guard

@@ -165,5 +165,5 @@ for _, name in ipairs {"rand", "randn", "rand_like", "randn_like", "randint", "r
   core[name] = wrap(name, core[name])
 end
 for _, name in ipairs {"uniform_", "normal_", "exponential_", "random_", "bernoulli", "bernoulli_", "multinomial"} do
-  core.define_as_is(name, wrap(name, core[name]))
+  core.define(name, wrap(name, core[name]))
 end

@@ -1,0 +1,93 @@
+/* Functions of the library that are written in Lua, as users meet them: each stands behind a closure of C
+ * that knows its name. So it takes {out = t} as the ops in C do, and an error, however deep in it and past
+ * whatever tail call, can name what the user called. */
+#include "bind/state.h"
+#include <string.h>
+
+enum { ENTRY_NAME = 1, ENTRY_FUNCTION, ENTRY_TAKES_OUT }; /* upvalues */
+
+static int returned(lua_State *L, int status, lua_KContext unused) {
+    (void)status, (void)unused;
+    return lua_gettop(L);
+}
+
+static int call_entry(lua_State *L) {
+    if (has_out(L) && !lua_toboolean(L, lua_upvalueindex(ENTRY_TAKES_OUT))) {
+        const char *name = lua_tostring(L, lua_upvalueindex(ENTRY_NAME));
+        if (name[strlen(name) - 1] == '_') raise(L, "%s: works in place: it takes no out", name);
+        lua_pushvalue(L, lua_upvalueindex(ENTRY_FUNCTION));
+        return call_function_with_out(L, name);
+    }
+    lua_pushvalue(L, lua_upvalueindex(ENTRY_FUNCTION));
+    lua_insert(L, 1);
+    lua_callk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, returned);
+    return returned(L, LUA_OK, 0);
+}
+
+const char *entry_name(lua_State *L, lua_Debug *frame) {
+    const char *name = NULL;
+    lua_getinfo(L, "f", frame);
+    if (lua_tocfunction(L, -1) == call_entry && lua_getupvalue(L, -1, ENTRY_NAME)) {
+        name = lua_tostring(L, -1); /* the closure keeps it */
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    return name;
+}
+
+/* Replaces the function on top by its entry; one in C (an op, an entry: a second name) stays what it is. */
+static void make_entry(lua_State *L, const char *name, bool takes_out) {
+    if (lua_iscfunction(L, -1)) return;
+    lua_pushstring(L, name);
+    lua_insert(L, -2);
+    lua_pushboolean(L, takes_out);
+    lua_pushcclosure(L, call_entry, 3);
+}
+
+/* entry(name, f) -> f behind an entry; what it is given as `out` is left to f */
+static int l_entry(lua_State *L) {
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_settop(L, 2);
+    make_entry(L, luaL_checkstring(L, 1), true);
+    return 1;
+}
+
+/* define(name, f): a function joins the core functions and the tensors' methods. */
+static int l_define(lua_State *L) {
+    const char *name = luaL_checkstring(L, 1);
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_settop(L, 2);
+    make_entry(L, name, false);
+    const int tables[] = {bind_state(L)->core, bind_state(L)->methods};
+    for (int i = 0; i < 2; i++) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, tables[i]);
+        lua_pushvalue(L, 2);
+        lua_setfield(L, -2, name);
+        lua_pop(L, 1);
+    }
+    return 0;
+}
+
+/* define_module(t) -> t, its functions in Lua behind entries of their names */
+static int l_define_module(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    lua_pushnil(L);
+    while (lua_next(L, 1)) {
+        if (lua_isfunction(L, -1) && lua_type(L, -2) == LUA_TSTRING) {
+            make_entry(L, lua_tostring(L, -2), false);
+            lua_pushvalue(L, -2);
+            lua_insert(L, -2);
+            lua_rawset(L, 1);
+        } else {
+            lua_pop(L, 1);
+        }
+    }
+    return 1;
+}
+
+void open_define(lua_State *L) {
+    static const luaL_Reg functions[] = {
+        {"entry", l_entry}, {"define", l_define}, {"define_module", l_define_module}, {NULL, NULL}};
+    register_functions(L, functions);
+}
