@@ -15,6 +15,7 @@ local restoring = {__close = function(guard) set_grad_enabled(guard[1]) end}
 --- object for `local _ <close> = ap.no_grad()`.
 local function with_grad(enabled)
   return function(f, ...)
+    arguments.callable(enabled and "enable_grad" or "no_grad", f)
     local guard = setmetatable({set_grad_enabled(enabled)}, restoring)
     if f == nil then return guard end
     local _ <close> = guard
@@ -115,10 +116,10 @@ local function run(roots, grads, options)
 end
 
 local function check_root(name, t, g)
-  if not is_tensor(t) then arguments.fail("%s: expected a tensor, got a %s", name, type(t)) end
+  if not is_tensor(t) then arguments.fail("%s: expected a tensor, got %s", name, arguments.got(t)) end
   if not t.requires_grad then
-    arguments.fail("%s: the tensor does not require a gradient: nothing it was computed from does, or recording was "
-      .. "off", name)
+    arguments.fail("%s: the tensor does not require a gradient: nothing that it was computed from does, or " ..
+      "recording was off", name)
   end
   if g == nil then
     if t:numel() ~= 1 then
@@ -127,7 +128,7 @@ local function check_root(name, t, g)
     end
     return core.ones_like(t)
   end
-  if not is_tensor(g) then arguments.fail("%s: the gradient is not a tensor but a %s", name, type(g)) end
+  if not is_tensor(g) then arguments.fail("%s: the gradient is not a tensor but %s", name, arguments.got(g)) end
   if table.concat(g:size(), "x") ~= table.concat(t:size(), "x") then
     arguments.fail("%s: the gradient %s does not have the shape of the tensor %s", name, arguments.shape(g),
       arguments.shape(t))
@@ -193,7 +194,7 @@ function autograd.grad(outputs, inputs, options)
   local grads, wanted = {}, {}
   for i, y in ipairs(outputs) do grads[i] = check_root("grad", y, given and given[i]) end
   for _, x in ipairs(inputs) do
-    if not is_tensor(x) then arguments.fail("grad: an input is not a tensor but a %s", type(x)) end
+    if not is_tensor(x) then arguments.fail("grad: an input is not a tensor but %s", arguments.got(x)) end
     if not x.requires_grad then arguments.fail("grad: an input does not require a gradient") end
     local node = node_of(x)
     if node then wanted[node] = true end
@@ -375,6 +376,12 @@ function autograd.gradgradcheck(f, inputs, options)
   end, all, options)
 end
 
+--- backward: autograd.backward as a method: loss:backward().
+---@function core.backward
+---@param x Tensor a scalar, or any shape with a gradient given
+---@param gradient Tensor|nil d(loss)/dx, shape of x; 1 for a scalar
+---@param retain_graph boolean|nil keep what the tape holds, for another backward
+---@param create_graph boolean|nil record the gradients too, for second derivatives
 core.define("backward", autograd.backward)
 
 return autograd

@@ -19,7 +19,7 @@ end
 -- What the messages of an op without a name of its own in Lua call it.
 local called = {min_dim = "min", max_dim = "max", median_dim = "median", nanmedian_dim = "nanmedian",
   getitem = "index", setitem_ = "index", batch_norm_train = "batch_norm",
-  batch_norm_eval = "batch_norm"}
+  batch_norm_eval = "batch_norm", dropout_at = "dropout"}
 
 -- Deterministic for each op, so that a failure can be repeated; APSIS_TEST_SEED=N tries other arguments.
 local seed
@@ -128,4 +128,66 @@ end)
 test("item of several values, a boolean use of integers: what to do instead", function()
   raises("item", function() return ap.ones(2):item() end)
   raises("#", function() return #ap.ones({}) end)
+end)
+
+test("an error in a function of the library names what was called, past tail calls, and the call's line", function()
+  local F = ap.nn.functional
+  local function of(f, ...)
+    local given = table.pack(...)
+    return raises("errors_test.lua:%d+: ", function()
+      local y = f(table.unpack(given, 1, given.n))
+      return y
+    end)
+  end
+  truth(of(F.softmin, ap.ones(2), "x"):find ": softmin: softmax: ")
+  truth(of(ap.hann_window, math.maxinteger):find ": hann_window: arange: ")
+  truth(of(ap.logit_, ap.ones(2, {dtype = "i64"})):find ": logit_: ")
+  truth(of(ap.exp_, ap.ones(1, 2):expand(3, 2)):find ": exp_: ")
+  truth(of(ap.max):find ": max: amax: argument 1: ")
+  truth(of(ap.max_dim, ap.zeros(0, 3), 1):find ": max_dim: ")
+  truth(of(ap.getitem, ap.ones(3), 7):find ": getitem: index 7 is out of range")
+  truth(of(ap.nn.init.uniform_, 3):find ": uniform_: argument 1: expected a tensor")
+  raises("errors_test.lua:%d+: .*index 7 is out of range", function() return ap.ones(3)[7] end)
+  raises("errors_test.lua:%d+: backward: expected a tensor", function() ap.backward(3) end)
+end)
+
+test("functions of the library can be yielded from", function()
+  local co = coroutine.wrap(function() return ap.no_grad(function() coroutine.yield(1) return 2 end) end)
+  equal({co(), co()}, {1, 2})
+end)
+
+test("an argument that would take for ever, or all memory, is refused", function()
+  raises("mvlgamma: argument 2", ap.mvlgamma, ap.ones(2), math.maxinteger)
+  raises("tensor_split: expected at most", ap.tensor_split, ap.ones(4), math.maxinteger)
+  equal(ap.polygamma(1 << 50, ap.ones(2)):isinf():all():item(), true)
+  ap.set_memory_limit(16 << 20)
+  raises("interpolate: .*out of memory", ap.interpolate, ap.ones(1, 1, 4), {1 << 40}, nil, "nearest")
+  raises("zeros: out of memory", ap.zeros, 1 << 23)
+  equal(ap.ones(1 << 10):sum():item(), 1024.0)
+  ap.set_memory_limit(0)
+  equal(ap.ones(1 << 23):numel(), 1 << 23)
+  raises("set_memory_limit: expected bytes", ap.set_memory_limit, -1)
+end)
+
+test("what is no tensor, no number, no table of options is refused by name", function()
+  local x = ap.ones(2, 3)
+  raises("new_zeros: argument 1: expected a tensor", ap.new_zeros, 3, 2)
+  raises("scalar_tensor: argument 2: expected a table of options", ap.scalar_tensor, 1, 2)
+  raises("conv_transpose2d: argument 3: expected a tensor", ap.conv_transpose2d, ap.ones(1, 2, 3, 3),
+    ap.ones(2, 2, 2, 2), 5)
+  raises("cov: fweights: expected a tensor", ap.cov, x, 1, 3)
+  raises("histogram: range: expected", ap.histogram, x, 2, 3)
+  raises("histc: where the first bin starts: expected a number", ap.histc, x, 2, "a")
+  raises("scaled_dot_product_attention: argument 4", ap.nn.functional.scaled_dot_product_attention, x, x, x, 3)
+  raises("no_grad: argument 1: expected a function", ap.no_grad, 3)
+  raises("clip_grad_norm_: argument 1: expected a table of tensors", ap.nn.utils.clip_grad_norm_, 3, 1)
+  raises("chain_matmul: tensor 2: expected a tensor", ap.chain_matmul, x, nil, x)
+  raises("set_grad_enabled: argument 1: expected true or false", ap.set_grad_enabled, 1)
+end)
+
+test("instance_norm: running statistics that do not fit stay as they were", function()
+  local mean, x = ap.ones(3), ap.ones(2, 3, 4)
+  raises("instance_norm: expected running_mean", ap.instance_norm, x, mean, ap.ones(7), nil, nil, true, 0.1, 1e-5)
+  raises("instance_norm", ap.instance_norm, x, mean, ap.ones(3), ap.ones(2), nil, true, 0.1, 1e-5)
+  equal(mean:totable(), {1.0, 1, 1})
 end)

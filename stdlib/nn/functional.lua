@@ -213,6 +213,9 @@ function F.scaled_dot_product_attention(q, k, v, attn_mask, dropout_p, is_causal
     arguments.fail("%s: expected q (..., L, E), k (..., S, E), v (..., S, V), got %s, %s, %s", name, arguments.shape(q),
       arguments.shape(k), arguments.shape(v))
   end
+  if attn_mask then arguments.tensor(name, 4, attn_mask) end
+  arguments.number(name, "dropout_p", dropout_p, true)
+  arguments.number(name, "scale", scale, true)
   if is_causal and attn_mask then arguments.fail("%s: attn_mask and is_causal exclude each other", name) end
   if is_causal then attn_mask = causal_mask(q:size(-2), k:size(-2), q.device) end
   -- q is scaled, being the smaller of the two.
@@ -232,4 +235,4 @@ function F.scaled_dot_product_attention(q, k, v, attn_mask, dropout_p, is_causal
   return weights:matmul(v)
 end
 
-return setmetatable(F, {__index = core})
+return setmetatable(core.define_module(F), {__index = core})

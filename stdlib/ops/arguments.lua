@@ -105,6 +105,36 @@ function arguments.tensors(op, ...)
   for i = 1, select("#", ...) do arguments.tensor(op, i, (select(i, ...))) end
 end
 
+--- callable: fails unless f is a function, nil or what can be called like one.
+---@param op string for errors
+---@param f any
+function arguments.callable(op, f)
+  local meta = getmetatable(f)
+  if f == nil or type(f) == "function" or type(meta) == "table" and meta.__call then return end
+  arguments.fail("%s: argument 1: expected a function, got %s", op, arguments.got(f))
+end
+
+--- number: fails unless x is a number, or nil where it may be left out.
+---@param op string for errors
+---@param what string the parameter
+---@param x any
+---@param optional boolean|nil
+function arguments.number(op, what, x, optional)
+  if type(x) == "number" or optional and x == nil then return end
+  arguments.fail("%s: %s: expected a number, got %s", op, what, arguments.got(x))
+end
+
+--- options: a table of options, or an empty one for nil.
+---@param op string for errors
+---@param position integer which argument it is
+---@param o any
+---@return table
+function arguments.options(op, position, o)
+  if o == nil then return {} end
+  if type(o) == "table" then return o end
+  arguments.fail("%s: argument %d: expected a table of options, got %s", op, position, arguments.got(o))
+end
+
 --- matrices: fails unless x is a tensor of at least 2 dimensions.
 ---@param op string for errors
 ---@param x any

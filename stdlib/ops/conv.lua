@@ -90,6 +90,12 @@ define("conv1d", function(x, weight, ...)
   end))
 end)
 
+local function check_bias(op, bias)
+  if bias == nil then return end
+  arguments.tensor(op, 3, bias)
+  if bias.ndim ~= 1 then arguments.fail("%s: expected a bias of one dimension, got %s", op, arguments.shape(bias)) end
+end
+
 -- The transposed convolution of (N, O, H, W) with pairs for all options.
 local function transposed(x, weight, bias, stride, padding, output_padding, groups, dilation)
   local size = {}
@@ -119,6 +125,7 @@ end
 define("conv_transpose2d", function(x, weight, ...)
   local bias, stride, padding, output_padding, groups, dilation = named("conv_transpose2d", TRANSPOSED, ...)
   check_weight("conv_transpose2d", weight, 4)
+  check_bias("conv_transpose2d", bias)
   local function pair(what, n, otherwise) return integers("conv_transpose2d", what, n, 2, otherwise) end
   return (batched("conv_transpose2d", 4, x, function(image)
     return transposed(image, weight, bias, pair("stride", stride, 1), pair("padding", padding, 0),
@@ -140,6 +147,7 @@ end)
 define("conv_transpose1d", function(x, weight, ...)
   local bias, stride, padding, output_padding, groups, dilation = named("conv_transpose1d", TRANSPOSED, ...)
   check_weight("conv_transpose1d", weight, 3)
+  check_bias("conv_transpose1d", bias)
   local function one(what, n, otherwise)
     return {otherwise, integers("conv_transpose1d", what, n, 1, otherwise)[1]}
   end

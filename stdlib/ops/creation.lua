@@ -237,10 +237,11 @@ end)
 ---@param options table|nil {dtype =, device =}
 ---@return Tensor
 --- Source: torch.as_tensor.
-function core.as_tensor(x, options)
+core.as_tensor = core.entry("as_tensor", function(x, options)
+  options = options and arguments.options("as_tensor", 2, options)
   if not core.is_tensor(x) then return core.tensor(x, options) end
   return options and x:to(options) or x
-end
+end)
 core.asarray = core.as_tensor
 
 --- scalar_tensor: a 0-dim tensor of a number, f32 unless options say otherwise.
@@ -251,14 +252,16 @@ function core.scalar_tensor(value, options)
   if type(value) ~= "number" and type(value) ~= "boolean" then
     arguments.fail("scalar_tensor: argument 1: expected a number, got a %s", type(value))
   end
-  return core.full({}, value, options and options.dtype and options or
-    {dtype = "f32", device = options and options.device, requires_grad = options and options.requires_grad})
+  options = arguments.options("scalar_tensor", 2, options)
+  return core.full({}, value, options.dtype and options or
+    {dtype = "f32", device = options.device, requires_grad = options.requires_grad})
 end
 
 -- The options of a tensor like x, with what is given over them.
-local function like(x, options)
+local function like(op, x, options, position)
+  arguments.tensor(op, 1, x)
   local all = {dtype = x.dtype, device = x.device}
-  for k, v in pairs(options or {}) do all[k] = v end
+  for k, v in pairs(arguments.options(op, position or 2, options)) do all[k] = v end
   return all
 end
 
@@ -274,7 +277,7 @@ for _, kind in ipairs {"zeros", "ones", "empty"} do
     local given = table.pack(...)
     local options = is_options(given[given.n]) and table.remove(given) or nil
     local size = type(given[1]) == "table" and given[1] or {table.unpack(given)}
-    return core[kind](size, like(x, options))
+    return core[kind](size, like("new_" .. kind, x, options))
   end)
 end
 
@@ -284,14 +287,18 @@ end
 ---@param value number|boolean
 ---@param options table|nil {dtype =, requires_grad =, device =}
 ---@return Tensor
-core.define("new_full", function(x, size, value, options) return core.full(size, value, like(x, options)) end)
+core.define("new_full", function(x, size, value, options)
+  return core.full(size, value, like("new_full", x, options, 4))
+end)
 
 --- new_tensor: a tensor of given values, of the dtype and on the device of x.
 ---@param x Tensor
 ---@param values number|table|Tensor
 ---@param options table|nil {dtype =, requires_grad =, device =}
 ---@return Tensor
-core.define("new_tensor", function(x, values, options) return core.tensor(values, like(x, options)) end)
+core.define("new_tensor", function(x, values, options)
+  return core.tensor(values, like("new_tensor", x, options, 3))
+end)
 
 -- --- questions ---------------------------------------------------------------------------------------------------
 
@@ -314,7 +321,10 @@ end)
 --- is_signed: whether the dtype of x has negative numbers.
 ---@param x Tensor
 ---@return boolean
-core.define("is_signed", function(x) return x.dtype ~= "u8" and x.dtype ~= "bool" end)
+core.define("is_signed", function(x)
+  arguments.tensor("is_signed", 1, x)
+  return x.dtype ~= "u8" and x.dtype ~= "bool"
+end)
 
 --- is_complex: false: there are no complex dtypes.
 ---@param _ Tensor
@@ -325,6 +335,7 @@ core.define("is_complex", function(_) return false end)
 ---@param x Tensor
 ---@return integer
 core.define("element_size", function(x)
+  arguments.tensor("element_size", 1, x)
   local bits = x.dtype:match "%d+"
   return bits and bits // 8 or 1
 end)
@@ -345,7 +356,7 @@ function core.logspace(first, last, steps, base, options)
   end
   base = base or 10
   if type(base) ~= "number" then arguments.fail("logspace: argument 4: expected a number, got a %s", type(base)) end
-  options = options or {}
+  options = arguments.options("logspace", 5, options)
   -- In f64, wherever the result goes.
   local exponents = core.linspace(first, last, steps, {dtype = "f64"})
   local y = core.pow(base, exponents):to(options.dtype or "f32"):to(options.device or "cpu")

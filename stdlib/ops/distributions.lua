@@ -155,8 +155,9 @@ define("normal", function(mean, std, size, options)
     check_number("normal", 1, mean, finite, "a number or a tensor")
     check_number("normal", 2, std, from_zero, "a deviation of at least 0")
     if type(size) ~= "table" then arguments.fail("normal: argument 3: expected a shape as a table") end
-    local wants = options and options.requires_grad
-    local y = core.empty(size, options and {dtype = options.dtype, device = options.device}):normal_(mean, std)
+    options = arguments.options("normal", 4, options)
+    local wants = options.requires_grad
+    local y = core.empty(size, {dtype = options.dtype, device = options.device}):normal_(mean, std)
     return wants and y:requires_grad_() or y
   end
   if size ~= nil then arguments.fail("normal: a size goes with two numbers; these are tensors") end

@@ -1,6 +1,7 @@
 --- Indexing: reading and writing elements through positions and masks. Documentation and gradients.
 --- Everything counts from 1: positions inside index tensors (dtype i64 or i32) run 1..n along their dimension.
 --- Names that end in _ change x in place.
+local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
 local rule, no_gradient = core.rule, core.no_gradient
 
@@ -333,6 +334,7 @@ no_gradient("nonzero")
 -- t[key] = value, where the key mixes tensors with ranges and gradients are recorded: writes the whole of t through
 -- flat positions, since the tape cannot follow a write to a view.
 function core.put_at_key(x, key, value)
+  arguments.tensor("put_at_key", 1, x)
   local positions = core.no_grad(function()
     return core.arange(1, x:numel(), 1, {dtype = "i64", device = x.device}):reshape(x:size())[key]
   end)

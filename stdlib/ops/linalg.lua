@@ -403,8 +403,23 @@ setmetatable(linalg, {__index = function(_, name)
   return linalg[name]
 end})
 
+--- det: linalg.det: the determinant.
+---@param A Tensor shape (..., N, N)
+---@return Tensor shape (...)
+--- Source: torch.det.  Example: ap.tensor{{1.0, 2}, {3, 4}}:det() --> -2
 define("det", linalg.det)
+
+--- slogdet: linalg.slogdet: the determinant as its sign and the logarithm of its size.
+---@param A Tensor shape (..., N, N)
+---@return Tensor sign shape (...)
+---@return Tensor logabsdet shape (...)
+--- Source: torch.slogdet.
 define("slogdet", linalg.slogdet)
+
+--- inverse: linalg.inv: the inverse of a matrix.
+---@param A Tensor shape (..., N, N)
+---@return Tensor same shape
+--- Source: torch.inverse.  Example: ap.tensor{{2.0, 0}, {0, 4}}:inverse() --> [[0.5, 0], [0, 0.25]]
 define("inverse", linalg.inv)
 
 --- lu_solve: linalg.lu_solve with its arguments in another order.
@@ -415,4 +430,4 @@ define("inverse", linalg.inv)
 --- Source: torch.lu_solve.
 define("lu_solve", function(B, LU, pivots) return linalg.lu_solve(LU, pivots, B) end)
 
-return linalg
+return core.define_module(linalg)

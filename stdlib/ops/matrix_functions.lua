@@ -185,6 +185,11 @@ function linalg.matrix_power(A, n)
   end
   return y
 end
+--- matrix_power: linalg.matrix_power: A A ... A, n times.
+---@param A Tensor shape (..., N, N)
+---@param n integer
+---@return Tensor same shape
+--- Source: torch.matrix_power.  Example: ap.tensor{{1, 1}, {1, 0}}:matrix_power(5) --> [[8, 5], [5, 3]]
 define("matrix_power", linalg.matrix_power)
 
 -- Higham 2008, "Functions of matrices", 10.2 and 10.3: scaling and squaring, here around a Taylor polynomial, which
@@ -228,6 +233,10 @@ function linalg.matrix_exp(A)
   for i = 1, most do y = core.where(halvings:ge(i), y:matmul(y), y) end
   return y
 end
+--- matrix_exp: linalg.matrix_exp: the matrix exponential.
+---@param A Tensor shape (..., N, N), floating
+---@return Tensor same shape
+--- Source: torch.matrix_exp.  Example: ap.zeros(2, 2):matrix_exp() --> [[1, 0], [0, 1]]
 define("matrix_exp", linalg.matrix_exp)
 
 -- --- products ---------------------------------------------------------------------------------------------------
@@ -253,7 +262,8 @@ local function multi_dot(op, list)
   local n = type(list) == "table" and #list or 0
   if n < 1 then fail("%s: expected a list of tensors", op) end
   local matrices, sizes = {}, {}
-  for i, x in ipairs(list) do
+  for i = 1, n do
+    local x = list[i]
     if not core.is_tensor(x) then fail("%s: tensor %d: expected a tensor, got a %s", op, i, type(x)) end
     local ends = i == 1 or i == n
     if x.ndim ~= 2 and not (x.ndim == 1 and ends and n > 1) then
@@ -435,4 +445,4 @@ function linalg.tensorsolve(A, B, ...)
   return linalg.solve(A:reshape(n, n), B:reshape(n)):reshape(out)
 end
 
-return linalg
+return core.define_module(linalg)

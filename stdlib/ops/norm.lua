@@ -214,12 +214,25 @@ define("instance_norm", function(x, running_mean, running_var, weight, bias, use
   if use_input_stats == false then
     return core.batch_norm(x, running_mean, running_var, weight, bias, false, momentum, eps)
   end
+  arguments.number("instance_norm", "momentum", momentum, true)
   if running_mean and running_var then
     if not (core.is_tensor(running_mean) and core.is_tensor(running_var)) then
       arguments.fail("instance_norm: expected running_mean and running_var as tensors, got %s and %s",
       arguments.got(running_mean), arguments.got(running_var))
     end
+    local channels = x:size(2)
+    if not (running_mean:is_floating_point() and running_var:is_floating_point()) then
+      arguments.fail("instance_norm: expected floating running_mean and running_var, got %s and %s", running_mean.dtype,
+        running_var.dtype)
+    end
+    if running_mean:numel() ~= channels or running_var:numel() ~= channels then
+      arguments.fail("instance_norm: expected running_mean and running_var of %d elements, got %s and %s", channels,
+        arguments.shape(running_mean), arguments.shape(running_var))
+    end
+  end
+  local y = core.group_norm(x, x:size(2), weight, bias, eps)
+  if running_mean and running_var then
     core.no_grad(update_running, x, running_mean, running_var, momentum or 0.1)
   end
-  return core.group_norm(x, x:size(2), weight, bias, eps)
+  return y
 end)

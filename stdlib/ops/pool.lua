@@ -212,36 +212,25 @@ end)
 
 -- --- resizing ----------------------------------------------------------------------------------------------------
 
--- Where output position i (from 0) lies in the input (from 0, fractional).
-local function source_position(i, scale, align_corners)
-  if align_corners then return i * scale end
-  return math.max((i + 0.5) * scale - 0.5, 0)
-end
-
 local function resize_nearest(x, dim, size, _, factor)
-  local n, positions = x:size(dim), {}
-  for i = 0, size - 1 do
-    local at = factor and math.floor(i / factor) or i * n // size
-    positions[i + 1] = math.min(at, n - 1) + 1
-  end
-  return x:index_select(dim, core.tensor(positions, {dtype = "i64", device = x.device}))
+  local n = x:size(dim)
+  local at = core.arange(0, size - 1, 1, {dtype = factor and "f64" or "i64"})
+  at = factor and (at / factor):floor() or (at * n):floor_divide(size)
+  return x:index_select(dim, (at:clamp(0, n - 1) + 1):to("i64"):to(x.device))
 end
 
 local function resize_linear(x, dim, size, align_corners, factor)
   local n = x:size(dim)
   local scale = align_corners and (size > 1 and (n - 1) / (size - 1) or 0) or factor and 1 / factor or n / size
-  local low, high, share, shape = {}, {}, {}, {}
-  for i = 0, size - 1 do
-    local at = source_position(i, scale, align_corners)
-    local whole = math.min(math.floor(at), n - 1)
-    low[i + 1], high[i + 1], share[i + 1] = whole + 1, math.min(whole + 1, n - 1) + 1, at - whole
-  end
+  -- Where the output's positions lie in the input, from 0, with fractions.
+  local at = core.arange(0, size - 1, 1, {dtype = "f64"})
+  at = align_corners and at * scale or ((at + 0.5) * scale - 0.5):clamp(0)
+  local whole = at:floor():clamp(0, n - 1)
+  local shape = {}
   for d = 1, x.ndim do shape[d] = d == dim and size or 1 end
-  local function rows(positions)
-    return x:index_select(dim, core.tensor(positions, {dtype = "i64", device = x.device}))
-  end
-  local weight = core.tensor(share, {dtype = x.dtype, device = x.device}):reshape(shape)
-  return rows(low) * (1 - weight) + rows(high) * weight
+  local function rows(positions) return x:index_select(dim, (positions + 1):to("i64"):to(x.device)) end
+  local weight = (at - whole):to(x.dtype):to(x.device):reshape(shape)
+  return rows(whole) * (1 - weight) + rows((whole + 1):clamp(0, n - 1)) * weight
 end
 
 --- interpolate: images or sequences in another size.

@@ -229,6 +229,11 @@ define("addr", function(input, a, b, ...)
   return add_scaled("addr", input, a:unsqueeze(2) * b:unsqueeze(1), ...)
 end)
 
+--- ger: outer, by its name in BLAS.
+---@param a Tensor shape (N)
+---@param b Tensor shape (M)
+---@return Tensor shape (N, M)
+--- Source: torch.ger.
 define("ger", core.outer)
 
 -- --- distances --------------------------------------------------------------------------------------------------

@@ -46,9 +46,9 @@ end
 ---@param dtype? string default f32; as {periodic =, dtype =, device =, requires_grad =}
 ---@return Tensor shape (n)
 --- Source: torch.hann_window.  Example: ap.hann_window(4) --> [0, 0.5, 1, 0.5]
-function core.hann_window(n, ...)
+define("hann_window", function(n, ...)
   return window("hann_window", n, cosines(0.5, 0.5), named("hann_window", OPTIONS, ...))
-end
+end)
 
 local HAMMING = {"periodic", "alpha", "beta", "dtype", "device", "requires_grad"}
 
@@ -60,10 +60,10 @@ local HAMMING = {"periodic", "alpha", "beta", "dtype", "device", "requires_grad"
 ---@param dtype? string default f32; as {periodic =, alpha =, beta =, dtype =, device =, requires_grad =}
 ---@return Tensor shape (n)
 --- Source: torch.hamming_window.
-function core.hamming_window(n, ...)
+define("hamming_window", function(n, ...)
   local periodic, alpha, beta, dtype, device, requires_grad = named("hamming_window", HAMMING, ...)
   return window("hamming_window", n, cosines(alpha or 0.54, beta or 0.46), periodic, dtype, device, requires_grad)
-end
+end)
 
 --- blackman_window: 0.42 - 0.5 cos(2 pi k / N) + 0.08 cos(4 pi k / N).
 ---@param n integer
@@ -71,9 +71,9 @@ end
 ---@param dtype? string default f32; as {periodic =, dtype =, device =, requires_grad =}
 ---@return Tensor shape (n)
 --- Source: torch.blackman_window.
-function core.blackman_window(n, ...)
+define("blackman_window", function(n, ...)
   return window("blackman_window", n, cosines(0.42, 0.5, 0.08), named("blackman_window", OPTIONS, ...))
-end
+end)
 
 --- bartlett_window: a triangle, 1 - |2 k / N - 1|.
 ---@param n integer
@@ -81,10 +81,10 @@ end
 ---@param dtype? string default f32; as {periodic =, dtype =, device =, requires_grad =}
 ---@return Tensor shape (n)
 --- Source: torch.bartlett_window.
-function core.bartlett_window(n, ...)
+define("bartlett_window", function(n, ...)
   return window("bartlett_window", n, function(k, last) return 1 - (k * (2 / last) - 1):abs() end,
     named("bartlett_window", OPTIONS, ...))
-end
+end)
 
 -- The modified Bessel function of order 0, by its power series: all terms are positive, so it loses nothing.
 local function bessel_i0(x)
@@ -106,7 +106,7 @@ local KAISER = {"periodic", "beta", "dtype", "device", "requires_grad"}
 ---@param dtype? string default f32; as {periodic =, beta =, dtype =, device =, requires_grad =}
 ---@return Tensor shape (n)
 --- Source: Kaiser and Schafer 1980; torch.kaiser_window.
-function core.kaiser_window(n, ...)
+define("kaiser_window", function(n, ...)
   local periodic, beta, dtype, device, requires_grad = named("kaiser_window", KAISER, ...)
   beta = beta or 12
   if type(beta) ~= "number" or beta ~= beta or math.abs(beta) > 700 then
@@ -120,7 +120,7 @@ function core.kaiser_window(n, ...)
     end
     return core.tensor(values, {dtype = "f64"})
   end, periodic, dtype, device, requires_grad)
-end
+end)
 
 -- --- short-time transforms -----------------------------------------------------------------------------------------
 

@@ -41,22 +41,26 @@ define("polygamma", function(n, x)
   end
   arguments.tensor("polygamma", 2, x)
   if n == 0 then return x:digamma() end
+  -- Above 170 n! is infinite in f64, and with it what follows.
   local factorial = 1.0
-  for k = 2, n do factorial = factorial * k end
+  for k = 2, math.min(n, 171) do factorial = factorial * k end
   return core.zeta(n + 1, x) * (n % 2 == 1 and factorial or -factorial)
 end)
 
 in_place("polygamma", function(x, n) return core.polygamma(n, x) end)
 
+-- Matrices of more rows than that are no input but a mistake: the sum below would go on for ever.
+local MOST_P = 1 << 20
+
 --- multigammaln: the logarithm of the gamma function of a p x p matrix's dimension.
 ---@param x Tensor floating, above (p - 1) / 2
----@param p integer from 1
+---@param p integer from 1 to 2^20
 ---@return Tensor same shape
 --- Source: torch.special.multigammaln.
 define("mvlgamma", function(x, p)
   arguments.tensor("mvlgamma", 1, x)
-  if math.type(p) ~= "integer" or p < 1 then
-    arguments.fail("mvlgamma: argument 2: expected an integer of at least 1, got %s", p)
+  if math.type(p) ~= "integer" or p < 1 or p > MOST_P then
+    arguments.fail("mvlgamma: argument 2: expected an integer from 1 to %d, got %s", MOST_P, p)
   end
   local sum = p * (p - 1) / 4 * math.log(pi)
   for j = 0, p - 1 do sum = (x - j / 2):lgamma() + sum end

@@ -75,11 +75,16 @@ end
 --- Source: torch.hstack.
 define("hstack", stacker("hstack", to_1d))
 
---- vstack: one below the other: along the first dimension; vectors become rows. Also row_stack.
+--- vstack: one below the other: along the first dimension; vectors become rows.
 ---@param tensors Tensor[] or the tensors one by one
 ---@return Tensor
 --- Source: torch.vstack.
 define("vstack", stacker("vstack", to_2d, 1))
+
+--- row_stack: vstack by its other name.
+---@param tensors Tensor[] or the tensors one by one
+---@return Tensor
+--- Source: torch.row_stack.
 define("row_stack", core.vstack)
 
 --- dstack: behind each other: along the third dimension.
@@ -99,11 +104,15 @@ end, 2))
 
 -- --- taken apart -------------------------------------------------------------------------------------------------
 
+-- Parts are empty past the size; so many of them are a mistake that would fill the memory.
+local MOST_PARTS = 1 << 20
+
 local function split_at(op, x, parts, dim)
   arguments.tensor(op, 1, x)
   if x.ndim == 0 then arguments.fail("%s: a 0-dim tensor cannot be taken apart", op) end
   local size, sizes = x:size(dim), {}
   if math.type(parts) == "integer" and parts > 0 then
+    if parts > MOST_PARTS then arguments.fail("%s: expected at most %d parts, got %d", op, MOST_PARTS, parts) end
     for i = 1, parts do sizes[i] = size // parts + (i <= size % parts and 1 or 0) end
     return x:split(sizes, dim)
   end
@@ -174,7 +183,7 @@ define("dsplit", splitter("dsplit", 3, 3))
 ---@param ... integer[] shapes
 ---@return integer[]
 --- Source: torch.broadcast_shapes.  Example: ap.broadcast_shapes({2, 1}, {3}) --> {2, 3}
-function core.broadcast_shapes(...)
+define("broadcast_shapes", function(...)
   local shapes = {...}
   for i, shape in ipairs(shapes) do
     if math.type(shape) == "integer" then shapes[i] = {shape} end
@@ -186,7 +195,7 @@ function core.broadcast_shapes(...)
     end
   end
   return arguments.broadcast_sizes("broadcast_shapes", shapes)
-end
+end)
 
 --- broadcast_tensors: all expanded to the shape that they broadcast to.
 ---@param ... Tensor or one table of them

@@ -20,6 +20,8 @@ end
 
 -- The ends of a histogram: as given, else those of the data; 1 apart to both sides where that is one value.
 local function ends(op, x, low, high)
+  arguments.number(op, "where the first bin starts", low)
+  arguments.number(op, "where the last bin ends", high)
   if low == high and x:numel() == 0 then return 0, 1 end
   if low == high then low, high = x:amin():item(), x:amax():item() end
   if not (low - low == 0 and high - high == 0) then
@@ -85,6 +87,9 @@ define("histogram", function(x, ...)
   if not core.is_tensor(bins) then
     check_bins("histogram", bins)
     range = range or {0, 0}
+    if type(range) ~= "table" or core.is_tensor(range) then
+      arguments.fail("histogram: range: expected {low, high}, got %s", arguments.got(range))
+    end
     local low, high = ends("histogram", x:detach(), range[1], range[2])
     edges = core.linspace(low, high, bins + 1, {dtype = x.dtype, device = x.device})
   elseif range then
@@ -122,6 +127,7 @@ end)
 -- --- covariance -----------------------------------------------------------------------------------------------------
 
 local function check_weights(name, w, observations)
+  if not core.is_tensor(w) then arguments.fail("cov: %s: expected a tensor, got %s", name, arguments.got(w)) end
   if w.ndim > 1 or w:numel() ~= observations then
     arguments.fail("cov: %s: expected a vector of %d, one for each observation, got %d", name, observations,
       w:numel())
@@ -227,7 +233,7 @@ define("renorm", function(x, ...) return renormed("renorm", x, ...) end)
 ---@param maxnorm number
 ---@return Tensor x
 --- Source: torch.Tensor.renorm_.
-define("renorm_", function(x, ...) return x:copy_(renormed("renorm_", x, ...)) end)
+define("renorm_", function(x, ...) return core.copy_(x, renormed("renorm_", x, ...)) end)
 
 -- --- differences and integrals --------------------------------------------------------------------------------------
 
