@@ -189,6 +189,32 @@ test("Tab completes modules, files and nothing in comments, after calls or in nu
   equal(completions("", "nothing.ab"), "")
 end)
 
+test("Tab completes the keys of options from the documentation, and words that a function takes", function()
+  equal(completions("", "ap.sum(x, {ke"), "keepdim = ")
+  equal(completions("local x = ap.ones(2)", "x:sum{"), "dim =  dtype =  keepdim = ")
+  equal(completions("local x = ap.ones(2)", "x:sum(1, {"), "dtype =  keepdim = ")
+  equal(completions("local x = ap.ones(2)", "x:t():sum{dim = 1, k"), "keepdim = ")
+  equal(completions("", "nn.Conv2d(3, 8, {str"), "stride = ")
+  equal(completions("", "nn.Conv2d(3, 8, 3, {stride = 2, "), "bias =  dilation =  groups =  padding = ")
+  equal(completions("", "y = optim.SGD(m, {lr = 0.1, nest"), "nesterov = ")
+  equal(completions("local m = nn.Linear(1, 1)", "m:load_state_dict(s, {"), "strict = ")
+  equal(completions("", "ap.zeros(2, {dtype = 'f1"), "f16")
+  equal(completions("", "ap.zeros(2, {req"), "requires_grad = ")
+  equal(completions("", "F.pad(x, {1, 1}, \"re"), "reflect replicate")
+  equal(completions("", "F.interpolate(x, {mode = \"/"), "(files)")
+  equal(completions("local absent = 1", "ap.sum(x, {absen"), "absent")
+  equal(completions("local dimension = 1", "t = {dimensio"), "dimension")
+  equal(completions("local keeper = 1", "function f(x, {keep"), "keeper")
+end)
+
+test("Tab completes what help can be asked about", function()
+  equal(completions("", "help 'conv_tr"), "conv_transpose1d conv_transpose2d")
+  equal(completions("", "help(\"nn.Bat"), "nn.BatchNorm1d nn.BatchNorm2d nn.BatchNorm3d")
+  equal(completions("", "?layer_n"), "layer_norm")
+  equal(completions("", "?nn.Line"), "Linear")
+  equal(completions("local x = ap.ones(2)", "??x:matm"), "matmul")
+end)
+
 test("Tab runs no code of the user's: neither metamethods nor functions", function()
   local trap = [[local t = setmetatable({}, {__index = function() error "ran" end, __pairs = error, __len = error,
     __call = error, __eq = error, __metatable = 'locked'}) u = setmetatable({}, {__index = t})]]

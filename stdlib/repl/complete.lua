@@ -11,7 +11,7 @@ local each_field, is_callable, is_tensor, value_of = peek.each_field, peek.is_ca
 local CODE_BREAKS = " \t\n\"'`@$><=;|&{(:.,+-*/%^#~[])}!?\\"
 
 -- The library's modules that users ask for, loaded or not.
-local MODULES = {"apsis", "apsis.autograd", "apsis.class", "apsis.data", "apsis.io", "apsis.jupyter", "apsis.nn",
+local MODULES = {"apsis", "apsis.autograd", "apsis.class", "apsis.data", "apsis.help", "apsis.io", "apsis.nn",
   "apsis.nn.functional", "apsis.nn.init", "apsis.nn.utils", "apsis.optim", "apsis.optim.lr_scheduler", "apsis.plot",
   "apsis.print", "apsis.train", "apsis.train.metrics"}
 
@@ -62,16 +62,22 @@ end
 
 -- --- where the cursor is -----------------------------------------------------------------------------------------
 
--- In the string that is the last token: a module's name, a key or a file.
+-- The names that help knows.
+local function help_names() return table.concat(require("apsis.help.names").all(), "\n") end
+
+local HELP = {help = true, apropos = true}
+
+-- In the string that is the last token: a module's name, something to ask help about, a key, a word that the function
+-- takes there, or a file.
 local function in_string(tokens, env)
   local n = #tokens
   local quote = tokens[n].text:sub(1, 1)
   local prefix = tokens[n].text:sub(2)
   local before, further = tokens[n - 1], tokens[n - 2]
   if quote == "[" then return CODE_BREAKS end
-  local function calls(name) return before and (before.text == name or before.text == "(" and further
-    and further.text == name) end
-  if calls "require" then return quote, modules(prefix), quote end
+  local called = before and (before.text == "(" and further or before)
+  if called and called.text == "require" then return quote, modules(prefix), quote end
+  if called and HELP[called.text] then return quote, help_names(), quote end
   if before and before.text == "[" and n > 2 then
     local owner, known = value_of(tokens, n - 2, env)
     if known and not is_tensor(owner) then
@@ -82,7 +88,21 @@ local function in_string(tokens, env)
       return quote, table.concat(keys, "\n"), quote
     end
   end
-  return quote, true, quote
+  local words = {}
+  for _, word in ipairs(require("apsis.repl.call").words(table.move(tokens, 1, n - 1, 1, {}), env) or {}) do
+    if word:sub(1, #prefix) == prefix then words[#words + 1] = word end
+  end
+  return quote, #words == 0 or table.concat(words, "\n"), quote
+end
+
+-- The keys of the options that begin with the prefix, each with the sign behind it; nil where there are none.
+local function option_keys(tokens, n, prefix, env)
+  local keys = require("apsis.repl.call").keys(table.move(tokens, 1, n, 1, {}), env)
+  local list = {}
+  for _, key in ipairs(keys or {}) do
+    if key:sub(1, #prefix) == prefix then list[#list + 1] = key .. " = " end
+  end
+  return #list > 0 and table.concat(list, "\n") or nil
 end
 
 local function in_code(text, tokens, env)
@@ -94,7 +114,10 @@ local function in_code(text, tokens, env)
     return CODE_BREAKS
   end
   local dot = tokens[n] and tokens[n].text
-  if dot ~= "." and dot ~= ":" then return CODE_BREAKS, names_in_scope(env, prefix) end
+  if dot ~= "." and dot ~= ":" then
+    local keys = (dot == "{" or dot == ",") and option_keys(tokens, n, prefix, env)
+    return CODE_BREAKS, keys or names_in_scope(env, prefix)
+  end
   local value, known = value_of(tokens, n - 1, env)
   if not known or value == nil then return CODE_BREAKS end
   return CODE_BREAKS, fields_of(value, prefix, dot == ":")
@@ -114,6 +137,16 @@ local function in_command(line, env)
   return in_code(argument, lexer.tokens(argument), env)
 end
 
+-- After a question mark: what can be named here, else what help knows.
+local function in_question(name, env)
+  local tokens = lexer.tokens(name)
+  if #tokens > 0 then
+    local breaks, matches = in_code(name, tokens, env)
+    if matches and matches ~= "" then return breaks, matches end
+  end
+  return " \t?", help_names()
+end
+
 --- See repl.complete.
 return function(line, pending, env)
   if not pending then
@@ -121,7 +154,7 @@ return function(line, pending, env)
     local first = line:sub(start, start)
     if first == "%" then return in_command(line:sub(start), env) end
     if first == "!" then return " \t", true, " " end
-    if first == "?" then line = (" "):rep(#line:match "^%s*%?+") .. line:match "^%s*%?+(.*)$" end
+    if first == "?" then return in_question(line:match "^%s*%?+%s*(.*)$", env) end
   end
   local text = pending and pending .. "\n" .. line or line
   local tokens = lexer.tokens(text, true)
