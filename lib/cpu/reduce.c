@@ -7,6 +7,7 @@
 enum {
     BLOCK = 1024,             /* results that one task holds in accumulators: they fit the first cache */
     ROW_BLOCK_WORK = 1 << 14, /* elements that one task of the rows kernel takes at least */
+    FEW_KEPT = 8,             /* kept neighbours below this are not worth a block */
     SHORT_ROW = 16,           /* reduced sizes below this are walked across results, not along the row */
     CHUNK_WORK = 1 << 15,     /* elements of one chunk, where a long reduction is cut up */
     MAX_CHUNKS = 64,
@@ -40,6 +41,18 @@ static int merge_dims(ReduceDim *dims, int count) {
     return kept;
 }
 
+/* A block runs along the innermost dimension: where that has a few elements only, along the longest instead.
+ */
+static void prefer_long(ReduceDim *dims, int count) {
+    int longest = count - 1;
+    if (dims[longest].size >= FEW_KEPT) return;
+    for (int i = 0; i < count; i++)
+        if (dims[i].size > dims[longest].size) longest = i;
+    const ReduceDim swap = dims[longest];
+    dims[longest] = dims[count - 1];
+    dims[count - 1] = swap;
+}
+
 void cpu_reduce_plan(ReducePlan *plan, const Tensor *x, uint32_t mask) {
     int64_t out_stride = 1;
     plan->kept = plan->reduced = 0;
@@ -60,6 +73,7 @@ void cpu_reduce_plan(ReducePlan *plan, const Tensor *x, uint32_t mask) {
     plan->reduced = merge_dims(plan->r, plan->reduced);
     if (!plan->kept) plan->k[plan->kept++] = (ReduceDim){1, 0, 0};
     if (!plan->reduced) plan->r[plan->reduced++] = (ReduceDim){1, 0, 0};
+    prefer_long(plan->k, plan->kept);
     const ReduceDim *k = &plan->k[plan->kept - 1], *r = &plan->r[plan->reduced - 1];
     plan->rows = k->size == 1 || (r->size >= SHORT_ROW && (r->in < k->in || k->in == 0));
 }

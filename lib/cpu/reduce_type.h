@@ -6,8 +6,24 @@
 #define IS_NAN(v) 0
 #endif
 
-/* One op: STEP and MERGE see x, a, b, q, p as reduce.def says. */
-#define KERNEL(NAME, ACC, OUT, START, STEP, MERGE, FINISH)                                                   \
+/* to = a after x0, x1, x2 and x3. */
+#define FOUR_STEPS(to, ACC, STEP, GROUPED)                                                                   \
+    if (GROUPED) {                                                                                           \
+        to = a + (ACC)((x0 + x1) + (x2 + x3));                                                               \
+    } else {                                                                                                 \
+        SRC x = x0;                                                                                          \
+        a = (ACC)(STEP);                                                                                     \
+        x = x1;                                                                                              \
+        a = (ACC)(STEP);                                                                                     \
+        x = x2;                                                                                              \
+        a = (ACC)(STEP);                                                                                     \
+        x = x3;                                                                                              \
+        to = (ACC)(STEP);                                                                                    \
+    }
+
+/* One op: STEP and MERGE see x, a, b, q, p as reduce.def says. GROUPED: the op is a sum whose elements may be
+ * added by fours in their own type, before they are widened. */
+#define KERNEL(GROUPED, NAME, ACC, OUT, START, STEP, MERGE, FINISH)                                          \
     static void JOIN(start_##NAME, TAG)(void *acc_, int64_t w) {                                             \
         ACC *acc = acc_;                                                                                     \
         for (int64_t j = 0; j < w; j++) acc[j] = (ACC)START;                                                 \
@@ -33,14 +49,9 @@
                 ACC a = acc[j];                                                                              \
                 const double q = qs[j];                                                                      \
                 (void)q;                                                                                     \
-                SRC x = y[j * col_stride];                                                                   \
-                a = (ACC)(STEP);                                                                             \
-                x = y[row_stride + j * col_stride];                                                          \
-                a = (ACC)(STEP);                                                                             \
-                x = y[2 * row_stride + j * col_stride];                                                      \
-                a = (ACC)(STEP);                                                                             \
-                x = y[3 * row_stride + j * col_stride];                                                      \
-                acc[j] = (ACC)(STEP);                                                                        \
+                const SRC x0 = y[j * col_stride], x1 = y[row_stride + j * col_stride],                       \
+                          x2 = y[2 * row_stride + j * col_stride], x3 = y[3 * row_stride + j * col_stride];  \
+                FOUR_STEPS(acc[j], ACC, STEP, GROUPED)                                                       \
             }                                                                                                \
         }                                                                                                    \
         for (; r < rows; r++)                                                                                \
@@ -81,6 +92,14 @@
         else                                                                                                 \
             JOIN(strided_##NAME, TAG)(acc, x, rows, row_stride, w, col_stride, qs, p);                       \
     }                                                                                                        \
+    /* lane[0..n) takes in the next n; a constant where this is inlined. */                                  \
+    static inline __attribute__((always_inline)) void JOIN(join_lanes_##NAME, TAG)(ACC * lane,               \
+                                                                                   const int n) {            \
+        _Pragma("omp simd") for (int j = 0; j < n; j++) {                                                    \
+            const ACC a = lane[j], b = lane[j + n];                                                          \
+            lane[j] = (ACC)(MERGE);                                                                          \
+        }                                                                                                    \
+    }                                                                                                        \
     /* One contiguous row on `lanes` accumulators, a constant where this is inlined. */                      \
     static inline __attribute__((always_inline)) ACC JOIN(row_##NAME, TAG)(                                  \
         const SRC *restrict y, int64_t n, const int lanes, const double q, double p) {                       \
@@ -88,44 +107,40 @@
         int64_t i = 0;                                                                                       \
         (void)q;                                                                                             \
         (void)p;                                                                                             \
-        for (int j = 0; j < lanes; j++) lane[j] = (ACC)START;                                                \
-        for (; i + 4 * lanes <= n; i += 4 * lanes)                                                           \
-            for (int j = 0; j < lanes; j++) {                                                                \
+        _Pragma("omp simd") for (int j = 0; j < lanes; j++) lane[j] = (ACC)START;                            \
+        for (; i + 4 * lanes <= n; i += 4 * lanes) _Pragma("omp simd") for (int j = 0; j < lanes; j++) {     \
                 ACC a = lane[j];                                                                             \
-                SRC x = y[i + j];                                                                            \
-                a = (ACC)(STEP);                                                                             \
-                x = y[i + lanes + j];                                                                        \
-                a = (ACC)(STEP);                                                                             \
-                x = y[i + 2 * lanes + j];                                                                    \
-                a = (ACC)(STEP);                                                                             \
-                x = y[i + 3 * lanes + j];                                                                    \
-                lane[j] = (ACC)(STEP);                                                                       \
+                const SRC x0 = y[i + j], x1 = y[i + lanes + j], x2 = y[i + 2 * lanes + j],                   \
+                          x3 = y[i + 3 * lanes + j];                                                         \
+                FOUR_STEPS(lane[j], ACC, STEP, GROUPED)                                                      \
             }                                                                                                \
-        for (; i + lanes <= n; i += lanes)                                                                   \
-            for (int j = 0; j < lanes; j++) {                                                                \
+        for (; i + lanes <= n; i += lanes) _Pragma("omp simd") for (int j = 0; j < lanes; j++) {             \
                 const ACC a = lane[j];                                                                       \
                 const SRC x = y[i + j];                                                                      \
                 lane[j] = (ACC)(STEP);                                                                       \
             }                                                                                                \
         for (; lanes > FEW_LANES && i + FEW_LANES <= n; i += FEW_LANES)                                      \
-            for (int j = 0; j < FEW_LANES; j++) {                                                            \
+            _Pragma("omp simd") for (int j = 0; j < FEW_LANES; j++) {                                        \
                 const ACC a = lane[j];                                                                       \
                 const SRC x = y[i + j];                                                                      \
                 lane[j] = (ACC)(STEP);                                                                       \
             }                                                                                                \
         /* The rest on its own, so that the lanes stay in registers. */                                      \
-        ACC b = (ACC)START;                                                                                  \
+        ACC rest = (ACC)START;                                                                               \
         for (; i < n; i++) {                                                                                 \
-            const ACC a = b;                                                                                 \
+            const ACC a = rest;                                                                              \
             const SRC x = y[i];                                                                              \
-            b = (ACC)(STEP);                                                                                 \
+            rest = (ACC)(STEP);                                                                              \
         }                                                                                                    \
-        for (int half = lanes / 2; half; half /= 2)                                                          \
-            for (int j = 0; j < half; j++) {                                                                 \
-                const ACC a = lane[j], b = lane[j + half];                                                   \
-                lane[j] = (ACC)(MERGE);                                                                      \
-            }                                                                                                \
-        const ACC a = lane[0];                                                                               \
+        /* With constants for widths the lanes join in registers too. */                                     \
+        JOIN(join_lanes_##NAME, TAG)(lane, lanes > 32 ? 32 : 0);                                             \
+        JOIN(join_lanes_##NAME, TAG)(lane, lanes > 16 ? 16 : 0);                                             \
+        JOIN(join_lanes_##NAME, TAG)(lane, 8);                                                               \
+        JOIN(join_lanes_##NAME, TAG)(lane, 4);                                                               \
+        JOIN(join_lanes_##NAME, TAG)(lane, 2);                                                               \
+        ACC a = lane[0], b = lane[1];                                                                        \
+        a = (ACC)(MERGE);                                                                                    \
+        b = rest;                                                                                            \
         return (ACC)(MERGE);                                                                                 \
     }                                                                                                        \
     static void JOIN(rows_##NAME, TAG)(void *acc_, const void *x_, int64_t count, int64_t kept_stride,       \
@@ -146,7 +161,7 @@
                 (lane, x + full * FEW_LANES * stride, 1, 0, n % FEW_LANES, stride, lane_q, p);               \
                 for (int j = 1; j < FEW_LANES; j++) JOIN(merge_##NAME, TAG)(lane, lane + j, 1);              \
                 b = lane[0];                                                                                 \
-            } else if (n < LONG_ROW) {                                                                       \
+            } else if (n < LONG_ROW || GROUPED) {                                                            \
                 b = JOIN(row_##NAME, TAG)(x, n, FEW_LANES, qs[k], p);                                        \
             } else {                                                                                         \
                 b = JOIN(row_##NAME, TAG)(x, n, LANES, qs[k], p);                                            \
@@ -167,14 +182,20 @@
             out[j * out_stride] = (OUT)(FINISH);                                                             \
         }                                                                                                    \
     }
-#define REDUCE(...) KERNEL(__VA_ARGS__)
+#define NARROW_FLOAT          (FLOATING && sizeof(SRC) < sizeof(WIDE))
+#define REDUCE(...)           KERNEL(0, __VA_ARGS__)
+#define REDUCE_SUM(NAME, ...) KERNEL(NARROW_FLOAT, NAME, __VA_ARGS__)
 #if FLOATING
-#define REDUCE_FLOAT(...) KERNEL(__VA_ARGS__)
+#define REDUCE_FLOAT(...)     KERNEL(0, __VA_ARGS__)
+#define REDUCE_FLOAT_SUM(...) KERNEL(NARROW_FLOAT, __VA_ARGS__)
 #else
 #define REDUCE_FLOAT(...)
+#define REDUCE_FLOAT_SUM(...)
 #endif
 #include "ops/reduce.def"
 #undef KERNEL
+#undef FOUR_STEPS
+#undef NARROW_FLOAT
 
 /* --- extremes with their positions: BEATS(x, a) is true where x replaces the earlier a
  * ----------------------------- */
