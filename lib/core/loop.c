@@ -57,6 +57,12 @@ bool loop_is_constant(const Loop *l, int operand) {
     return true;
 }
 
+bool loop_repeats_rows(const Loop *l, int operand) {
+    for (int d = 0; d < l->ndim - 1; d++)
+        if (l->stride[operand][d] != 0) return false;
+    return true;
+}
+
 int64_t loop_offset(const Loop *l, int operand, int64_t position, int64_t *coordinate) {
     int64_t offset = 0;
     for (int d = l->ndim - 1; d >= 0; d--) {

@@ -21,6 +21,8 @@ void loop_build(Loop *l, int operands, const Tensor *const *t);
 bool loop_is_linear(const Loop *l, int operand);
 /* The operand is one element, repeated. */
 bool loop_is_constant(const Loop *l, int operand);
+/* The operand is one inner run, repeated. */
+bool loop_repeats_rows(const Loop *l, int operand);
 /* Splits a flat position into coordinates; returns the operand's offset there. */
 int64_t loop_offset(const Loop *l, int operand, int64_t position, int64_t *coordinate);
 

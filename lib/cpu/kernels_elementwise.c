@@ -117,6 +117,8 @@
         const type *restrict s = src;                                                                        \
         if (stride == 1)                                                                                     \
             for (int64_t i = 0; i < n; i++) d[i] = (ctype)from(s[i]);                                        \
+        else if (stride == 0)                                                                                \
+            for (int64_t i = 0; i < n; i++) d[i] = (ctype)from(*s);                                          \
         else                                                                                                 \
             for (int64_t i = 0; i < n; i++) d[i] = (ctype)from(s[i * stride]);                               \
     }                                                                                                        \

@@ -1,9 +1,10 @@
 /* The loop that elementwise ops and copies with conversion share: contiguous chunks of a compute type go to
  * the kernels.
  *
- * Operands that are contiguous in the loop and already of the compute type go to the kernel as they are; all
- * others are gathered (and converted) into a buffer of CHUNK elements. So each op needs one contiguous kernel
- * a compute type, and strided, broadcast and mixed operands run at nearly its speed. */
+ * Operands that are contiguous in the loop and already of the compute type go to the kernel as they are; so
+ * do long inner runs, row by row, beside operands that repeat one element over the run; all others are
+ * gathered (and converted) into a buffer of CHUNK elements. So each op needs one contiguous kernel a compute
+ * type, and strided, broadcast and mixed operands run at nearly its speed. */
 #include "ops/elementwise_loop.h"
 #include "cl/elementwise.h"
 #include "core/loop.h"
@@ -11,7 +12,13 @@
 #include "ops/ops.h"
 #include <string.h>
 
-enum { CHUNK = ELEMENTWISE_CHUNK, VECTOR = 16, COMPUTE_BYTES = 8 };
+enum {
+    CHUNK = ELEMENTWISE_CHUNK,
+    VECTOR = 16,
+    COMPUTE_BYTES = 8,
+    REPEATED = CHUNK / 2, /* times that one element is repeated for them */
+    SHORT_RUN = CHUNK / 2 /* inner runs from here on are worth kernel calls of their own */
+};
 
 static const struct ElementwiseKernels *kernels(void) {
     return ISA_SELECT(elementwise_kernels);
@@ -29,8 +36,10 @@ typedef struct Stream {
     char *base;
     int64_t bytes; /* of one element */
     DType dtype;
-    bool direct; /* goes to the kernel as it lies in memory */
+    bool native; /* of the type that the kernel takes */
+    bool direct; /* and goes to it as it lies in memory */
     bool constant;
+    bool same_rows; /* the same elements for every position of the outer dimensions: gathered once */
 } Stream;
 
 typedef struct Run {
@@ -38,22 +47,12 @@ typedef struct Run {
     ElementwiseKernel kernel; /* NULL: copy operand 1 */
     const double *p;
     Compute compute;
-    bool pad; /* feed whole vectors only, so that an element's value does not depend on its place */
+    int64_t chunk; /* elements gathered together: whole inner runs where they are short */
+    bool pad;      /* feed whole vectors only, so that an element's value does not depend on its place */
     Stream stream[LOOP_OPERANDS];
     StoreKernel store;
     LoadKernel load[LOOP_OPERANDS];
 } Run;
-
-/* The value of `bytes` at `buffer`, `n` times over. */
-static void repeat(char *buffer, int64_t bytes, int64_t n) {
-    if (bytes == sizeof(uint32_t)) {
-        uint32_t *to = (uint32_t *)buffer, value = *to;
-        for (int64_t i = 1; i < n; i++) to[i] = value;
-    } else {
-        uint64_t *to = (uint64_t *)buffer, value = *to;
-        for (int64_t i = 1; i < n; i++) to[i] = value;
-    }
-}
 
 /* Walks `n` positions from `position` in inner runs; calls back with each run of the operand. */
 static void gather(const Run *r, int k, int64_t position, int64_t n, char *buffer, int64_t buffer_bytes) {
@@ -67,8 +66,7 @@ static void gather(const Run *r, int k, int64_t position, int64_t n, char *buffe
         if (k == 0)
             r->store(run, s->base + offset * s->bytes, step, buffer);
         else
-            r->load[k](step ? run : 1, buffer, s->base + offset * s->bytes, step);
-        if (k > 0 && step == 0) repeat(buffer, buffer_bytes, run);
+            r->load[k](run, buffer, s->base + offset * s->bytes, step);
         buffer += run * buffer_bytes;
         n -= run;
         at[inner] += run;
@@ -97,22 +95,29 @@ static void call_kernel(const Run *r, int64_t n, char *y, int64_t y_bytes, const
     memcpy(y + whole * y_bytes, y_tail, (size_t)(rest * y_bytes));
 }
 
+static bool all_direct(const Run *r) {
+    bool all = true;
+    for (int k = 0; k < r->loop->operands; k++) all &= r->stream[k].direct;
+    return all;
+}
+
 static void run_range(const Run *r, int64_t begin, int64_t end) {
     _Alignas(64) char buffer[3][CHUNK * COMPUTE_BYTES];
     int operands = r->loop->operands;
     int64_t compute_bytes = (int64_t)dtype_size(dtype_of_compute(r->compute));
-    bool all_direct = true;
-    for (int k = 0; k < operands; k++) all_direct &= r->stream[k].direct;
-    for (int k = 1; k < operands; k++)
-        if (r->stream[k].constant) r->load[k](CHUNK, buffer[k], r->stream[k].base, 0);
-
+    const bool whole = all_direct(r);
+    const int64_t most = end - begin < r->chunk ? end - begin : r->chunk;
+    for (int k = 1; k < operands; k++) {
+        if (r->stream[k].constant) r->load[k](most, buffer[k], r->stream[k].base, 0);
+        if (r->stream[k].same_rows) gather(r, k, 0, most, buffer[k], compute_bytes);
+    }
     for (int64_t at = begin; at < end;) {
-        int64_t n = all_direct || end - at < CHUNK ? end - at : CHUNK;
+        int64_t n = whole || end - at < r->chunk ? end - at : r->chunk;
         const char *in[3] = {NULL, NULL, NULL};
         for (int k = 1; k < operands; k++) {
             const Stream *s = &r->stream[k];
             in[k] = s->direct ? s->base + at * s->bytes : buffer[k];
-            if (!s->direct && !s->constant) gather(r, k, at, n, buffer[k], compute_bytes);
+            if (!s->direct && !s->constant && !s->same_rows) gather(r, k, at, n, buffer[k], compute_bytes);
         }
         const Stream *y = &r->stream[0];
         char *out = y->direct ? y->base + at * y->bytes : buffer[0];
@@ -122,6 +127,60 @@ static void run_range(const Run *r, int64_t begin, int64_t end) {
             out = (char *)in[1];
         if (!y->direct) gather(r, 0, at, n, out, compute_bytes);
         at += n;
+    }
+}
+
+/* run_range can be run_rows: every operand is dense along the inner dimension, or one element there. */
+static bool has_long_runs(const Run *r) {
+    const Loop *l = r->loop;
+    const int inner = l->ndim - 1;
+    if (!r->kernel || l->size[inner] <= SHORT_RUN) return false;
+    for (int k = 0; k < l->operands; k++) {
+        const bool dense = r->stream[k].native && l->stride[k][inner] == 1;
+        if (!dense && (k == 0 || l->stride[k][inner] != 0)) return false;
+    }
+    return true;
+}
+
+/* One inner run of n elements: y from a and b, which step by so many bytes an element, 0 where they repeat.
+ */
+static void run_row(const Run *r, int64_t n, char *y, const char *const in[2], const int64_t step[2]) {
+    const int64_t most = step[0] && step[1] ? n : REPEATED, y_bytes = r->stream[0].bytes;
+    for (int64_t i = 0; i < n; i += most) {
+        const int64_t length = n - i < most ? n - i : most;
+        call_kernel(r, length, y + i * y_bytes, y_bytes, in[0] + i * step[0],
+                    in[1] ? in[1] + i * step[1] : NULL);
+    }
+}
+
+static void run_rows(const Run *r, int64_t begin, int64_t end) {
+    _Alignas(64) char buffer[2][REPEATED * COMPUTE_BYTES];
+    const Loop *l = r->loop;
+    const int inner = l->ndim - 1;
+    const int64_t bytes = (int64_t)dtype_size(dtype_of_compute(r->compute));
+    int64_t at[MAX_DIMS], offset[LOOP_OPERANDS], step[2] = {bytes, bytes};
+    for (int k = 0; k < l->operands; k++) {
+        offset[k] = loop_offset(l, k, begin, at);
+        if (k > 0) step[k - 1] = l->stride[k][inner] * bytes;
+    }
+    while (begin < end) {
+        const int64_t n = l->size[inner] - at[inner] < end - begin ? l->size[inner] - at[inner] : end - begin;
+        const char *in[2] = {NULL, NULL};
+        for (int k = 1; k < l->operands; k++) {
+            const char *from = r->stream[k].base + offset[k] * r->stream[k].bytes;
+            in[k - 1] = step[k - 1] ? from : buffer[k - 1];
+            if (step[k - 1]) continue;
+            r->load[k](n < REPEATED ? n : REPEATED, buffer[k - 1], from, 0);
+        }
+        run_row(r, n, r->stream[0].base + offset[0] * r->stream[0].bytes, in, step);
+        begin += n;
+        at[inner] += n;
+        for (int k = 0; k < l->operands; k++) offset[k] += n * l->stride[k][inner];
+        for (int d = inner; d > 0 && at[d] == l->size[d]; d--) {
+            for (int k = 0; k < l->operands; k++) offset[k] += l->stride[k][d - 1] - at[d] * l->stride[k][d];
+            at[d] = 0;
+            at[d - 1]++;
+        }
     }
 }
 
@@ -144,14 +203,20 @@ bool elementwise_loop(Ctx *c, int operands, const Tensor *const *t, Compute comp
              .kernel = op >= 0 ? table->op[op][compute] : NULL,
              .p = p,
              .compute = compute,
+             .chunk = CHUNK,
              .pad = op >= 0 && elementwise_info[op].rule == FLOATING};
+    const int64_t inner = loop.size[loop.ndim - 1];
+    if (inner <= SHORT_RUN) r.chunk = CHUNK / inner * inner;
     for (int k = 0; k < operands; k++) {
         DType dtype = (DType)t[k]->dtype;
         DType native = k == 0 && predicate ? BOOL : dtype_of_compute(compute);
         Stream *s = &r.stream[k];
         *s = (Stream){.base = tensor_data(t[k]), .bytes = (int64_t)dtype_size(dtype), .dtype = dtype};
-        s->direct = dtype == native && loop_is_linear(&loop, k);
+        s->native = dtype == native;
+        s->direct = s->native && loop_is_linear(&loop, k);
         s->constant = k > 0 && !s->direct && loop_is_constant(&loop, k);
+        s->same_rows =
+            k > 0 && !s->direct && !s->constant && inner <= SHORT_RUN && loop_repeats_rows(&loop, k);
         r.load[k] = table->load[dtype][compute];
     }
     if (r.kernel == NULL) r.stream[0].direct = false;
@@ -161,14 +226,16 @@ bool elementwise_loop(Ctx *c, int operands, const Tensor *const *t, Compute comp
         return ctx_fail(c, "internal: a predicate writes to a dense result");
 
     int threads = ctx_threads(c, loop.numel * (op >= 0 ? cost((ElementwiseOp)op) : 1));
+    void (*const run)(const Run *, int64_t, int64_t) =
+        !all_direct(&r) && has_long_runs(&r) ? run_rows : run_range;
     if (threads == 1) {
-        run_range(&r, 0, loop.numel);
+        run(&r, 0, loop.numel);
         return true;
     }
-    int64_t blocks = (loop.numel + CHUNK - 1) / CHUNK;
+    int64_t blocks = (loop.numel + r.chunk - 1) / r.chunk;
     PARALLEL_FOR(threads, part, threads, {
-        int64_t begin = blocks * part / threads * CHUNK, end = blocks * (part + 1) / threads * CHUNK;
-        run_range(&r, begin, end < loop.numel ? end : loop.numel);
+        int64_t begin = blocks * part / threads * r.chunk, end = blocks * (part + 1) / threads * r.chunk;
+        run(&r, begin, end < loop.numel ? end : loop.numel);
     });
     return true;
 }

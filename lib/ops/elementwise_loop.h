@@ -5,7 +5,7 @@
 
 #include "ops/elementwise.h"
 
-enum { ELEMENTWISE_CHUNK = 512 };
+enum { ELEMENTWISE_CHUNK = 1024 };
 
 /* What elements of a dtype are computed in. */
 Compute compute_of(DType t);
