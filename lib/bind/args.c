@@ -87,7 +87,8 @@ static const char *push_called(lua_State *L, const char **where) {
 /* Whether the text is of the function that `name` is the in-place form of: "exp: ..." and "exp_". */
 static bool names_plain_form(const char *text, const char *name) {
     size_t head = strcspn(text, ":");
-    return name[head] == '_' && name[head + 1] == '\0' && strncmp(text, name, head) == 0;
+    return text[head] == ':' && strlen(name) == head + 1 && name[head] == '_' &&
+           strncmp(text, name, head) == 0;
 }
 
 /* What the metamethods of tensors are called: t[0] is no call of a function with a name. */
