@@ -66,6 +66,8 @@ enum {
             for (int64_t i = 0; i < n; i++) a[i] = *x;                                                       \
         else if (as == 1 && xs == -1)                                                                        \
             for (int64_t i = 0; i < n; i++) a[i] = x[-i];                                                    \
+        else if (as == 1 && xs == 2)                                                                         \
+            for (int64_t i = 0; i < n; i++) a[i] = x[2 * i];                                                 \
         else                                                                                                 \
             for (int64_t i = 0; i < n; i++) a[i * as] = x[i * xs];                                           \
     }                                                                                                        \

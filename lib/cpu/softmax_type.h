@@ -16,6 +16,17 @@ static inline double FN(total)(const T *x, int64_t n) {
     return s;
 }
 
+/* The same of long rows: four elements of f32 are added before they widen, as a conversion costs two
+ * additions. */
+static inline double FN(long_total)(const T *x, int64_t n) {
+    const int64_t part = sizeof(T) < sizeof(double) ? n / 4 : 0;
+    double s = 0;
+#pragma omp simd reduction(+ : s)
+    for (int64_t i = 0; i < part; i++)
+        s += (double)((x[i] + x[i + part]) + (x[i + 2 * part] + x[i + 3 * part]));
+    return s + FN(total)(x + 4 * part, n - 4 * part);
+}
+
 static inline double FN(dot)(const T *a, const T *b, int64_t n) {
     double s = 0;
 #pragma omp simd reduction(+ : s)
@@ -23,30 +34,42 @@ static inline double FN(dot)(const T *a, const T *b, int64_t n) {
     return s;
 }
 
-/* y = exp(x - m); y may be x. The last few elements go through a full vector too. */
+/* y = exp(x - m); y may be x. The last few elements go through a full vector too: once more with those before
+ * them, or beside zeros where those are overwritten. */
 static inline void FN(exp_all)(T *y, const T *x, int64_t n, T m) {
     const int64_t whole = n - n % VECTOR;
 #pragma omp simd
     for (int64_t i = 0; i < whole; i++) y[i] = exp(x[i] - m);
     if (whole == n) return;
+    if (whole && x != y) {
+#pragma omp simd
+        for (int64_t i = n - VECTOR; i < n; i++) y[i] = exp(x[i] - m);
+        return;
+    }
     T last[VECTOR] = {0};
     for (int64_t i = whole; i < n; i++) last[i - whole] = x[i] - m;
     for (int i = 0; i < VECTOR; i++) last[i] = exp(last[i]);
     for (int64_t i = whole; i < n; i++) y[i] = last[i - whole];
 }
 
-/* The sum of exp(x - m), which is stored nowhere. */
+/* The sum of exp(x - m), which is stored nowhere; n is at least VECTOR. */
 static inline double FN(exp_total)(const T *x, int64_t n, T m) {
-    const int64_t whole = n - n % VECTOR;
+    const int64_t part = n / (4 * VECTOR) * VECTOR, whole = n - n % VECTOR;
     double s = 0;
 #pragma omp simd reduction(+ : s)
-    for (int64_t i = 0; i < whole; i++) s += (double)exp(x[i] - m);
+    for (int64_t i = 0; i < part; i++) {
+        const T a = exp(x[i] - m), b = exp(x[i + part] - m);
+        const T c = exp(x[i + 2 * part] - m), d = exp(x[i + 3 * part] - m);
+        s += (double)((a + b) + (c + d));
+    }
+#pragma omp simd reduction(+ : s)
+    for (int64_t i = 4 * part; i < whole; i++) s += (double)exp(x[i] - m);
     if (whole == n) return s;
     T last[VECTOR];
-    for (int i = 0; i < VECTOR; i++) last[i] = -INFINITY;
-    for (int64_t i = whole; i < n; i++) last[i - whole] = x[i] - m;
-    for (int i = 0; i < VECTOR; i++) last[i] = exp(last[i]);
-    return s + FN(total)(last, VECTOR);
+#pragma omp simd
+    for (int i = 0; i < VECTOR; i++) last[i] = exp(x[n - VECTOR + i] - m);
+    for (int64_t i = whole; i < n; i++) s += (double)last[i - n + VECTOR];
+    return s;
 }
 
 static inline void FN(subtract)(T *restrict e, const T *restrict x, int64_t n, T m) {
@@ -142,7 +165,7 @@ static void FN(sums)(T *e, const T *x, int64_t k, int64_t n, T *m, double *s) {
         m[j] = FN(largest)(x + j * n, n);
         if (e) {
             FN(exp_all)(e + j * n, x + j * n, n, m[j]);
-            s[j] = FN(total)(e + j * n, n);
+            s[j] = FN(long_total)(e + j * n, n);
         } else {
             s[j] = FN(exp_total)(x + j * n, n, m[j]);
         }

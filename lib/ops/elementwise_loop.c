@@ -17,6 +17,7 @@ enum {
     VECTOR = 16,
     COMPUTE_BYTES = 8,
     REPEATED = CHUNK / 2, /* times that one element is repeated for them */
+    LEAST_RUN = 32,
     SHORT_RUN = CHUNK / 2 /* inner runs from here on are worth kernel calls of their own */
 };
 
@@ -130,16 +131,19 @@ static void run_range(const Run *r, int64_t begin, int64_t end) {
     }
 }
 
-/* run_range can be run_rows: every operand is dense along the inner dimension, or one element there. */
+/* run_range had better be run_rows: every operand is dense along the inner dimension, or one element there.
+ * Shorter runs too where everything would be gathered again and again. */
 static bool has_long_runs(const Run *r) {
     const Loop *l = r->loop;
     const int inner = l->ndim - 1;
-    if (!r->kernel || l->size[inner] <= SHORT_RUN) return false;
+    int64_t least = r->pad ? SHORT_RUN : LEAST_RUN;
+    if (!r->kernel) return false;
     for (int k = 0; k < l->operands; k++) {
         const bool dense = r->stream[k].native && l->stride[k][inner] == 1;
         if (!dense && (k == 0 || l->stride[k][inner] != 0)) return false;
+        if (!dense || r->stream[k].same_rows) least = SHORT_RUN;
     }
-    return true;
+    return l->size[inner] > least;
 }
 
 /* One inner run of n elements: y from a and b, which step by so many bytes an element, 0 where they repeat.
