@@ -2,7 +2,7 @@
 #include "cl/device.h"
 #include "cl/random.h"
 #include "cpu/distributions.h"
-#include "ops/ops.h"
+#include "ops/float_operand.h"
 #include "ops/random.h"
 
 static const char *const names[] = {"standard_gamma", "poisson", "binomial"};
@@ -27,7 +27,7 @@ bool op_draw_each(Ctx *c, Tensor *out, DrawEach which, const Tensor *a, const Te
     int ndim = a->ndim;
     for (int d = 0; d < ndim; d++) size[d] = a->size[d];
     out->storage = NULL;
-    REQUIRE(c, dtype_is_float((DType)a->dtype), "%s: expected a floating tensor, got %s", op, DTYPE(a));
+    if (!require_floating(c, op, a)) return false;
     if (b && (!require_same_device(c, op, a, b) || !broadcast_shape(c, op, a, b, &ndim, size))) return false;
     /* Where a device lacks f64, the CPU draws the same numbers. */
     Device device = a->device != CPU && cl_describe(a->device)->fp64 ? a->device : CPU;

@@ -1,7 +1,7 @@
 /* Counting floats in bins of equal width. */
 #include "ops/search.h"
 #include "core/parallel.h"
-#include "ops/ops.h"
+#include "ops/float_operand.h"
 #include <string.h>
 
 enum {
@@ -63,8 +63,7 @@ static bool count_all(Ctx *c, int64_t *count, const Tensor *x, int64_t bins, dou
 bool op_count_bins(Ctx *c, Tensor *out, const Tensor *x, int64_t bins, double low, double high) {
     Tensor dense;
     out->storage = NULL;
-    REQUIRE(c, dtype_is_float((DType)x->dtype), "count_bins: expected a floating-point tensor, got %s",
-            DTYPE(x));
+    if (!require_floating(c, "count_bins", x)) return false;
     REQUIRE(c, bins >= 1 && bins <= MOST_BINS, "count_bins: expected from 1 to %d bins, got %lld", MOST_BINS,
             (long long)bins);
     REQUIRE(c, low < high, "count_bins: expected a range that ends after it starts, got %g to %g", low, high);

@@ -5,7 +5,7 @@
 #include "core/parallel.h"
 #include "cpu/isa.h"
 #include "cpu/kernels_random.h"
-#include "ops/ops.h"
+#include "ops/float_operand.h"
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -88,11 +88,6 @@ static bool draw_into(Ctx *c, const char *op, Tensor *t, DType dtype, const Draw
               (direct || op_copy_(c, t, &dense));
     tensor_release(&dense);
     return ok;
-}
-
-static bool require_floating(Ctx *c, const char *op, const Tensor *t) {
-    REQUIRE(c, dtype_is_float((DType)t->dtype), "%s: expected a floating tensor, got %s", op, DTYPE(t));
-    return true;
 }
 
 static Draw real_draw(RandomReal which, DType dtype, RandomParams params) {

@@ -2,7 +2,7 @@
 #include "ops/reduce.h"
 #include "cl/reduce.h"
 #include "cpu/reduce.h"
-#include "ops/ops.h"
+#include "ops/float_operand.h"
 #include <math.h>
 
 int reduce_kind(DType t) {
@@ -63,12 +63,6 @@ static bool require_elements(Ctx *c, const Tensor *x, const char *name, uint32_t
     for (int d = 0; wanted && d < x->ndim; d++)
         REQUIRE(c, x->size[d] > 0, "%s: expected at least one element to reduce, got shape (%s)", name,
                 SHAPE(x));
-    return true;
-}
-
-static bool require_float(Ctx *c, const Tensor *x, const char *name) {
-    REQUIRE(c, dtype_is_float((DType)x->dtype),
-            "%s: expected a floating-point tensor, got %s; convert it: x:to(\"f32\")", name, DTYPE(x));
     return true;
 }
 
@@ -134,7 +128,7 @@ bool op_reduce(Ctx *c, Tensor *out, const Tensor *x, ReduceOp op, const char *na
                bool keepdim) {
     out->storage = NULL;
     if ((op == REDUCE_amax || op == REDUCE_amin) && !require_elements(c, x, name, mask)) return false;
-    if (op == REDUCE_mean && !require_float(c, x, name)) return false;
+    if (op == REDUCE_mean && !require_floating(c, name, x)) return false;
     return reduce(c, out, x, op, -1, name, mask, keepdim, 0);
 }
 
@@ -151,7 +145,7 @@ bool op_reduce_as(Ctx *c, Tensor *out, const Tensor *x, ReduceOp op, const char 
 
 bool op_norm(Ctx *c, Tensor *out, const Tensor *x, double p, uint32_t mask, bool keepdim) {
     out->storage = NULL;
-    if (!require_float(c, x, "norm")) return false;
+    if (!require_floating(c, "norm", x)) return false;
     ReduceOp op = REDUCE_norm_p;
     if (p == 2) op = REDUCE_norm_2;
     if (p == 1) op = REDUCE_norm_1;
@@ -165,7 +159,7 @@ bool op_var(Ctx *c, Tensor *out, Tensor *mean, const Tensor *x, const char *name
             double correction, bool keepdim, bool root) {
     out->storage = NULL;
     if (mean) mean->storage = NULL;
-    if (!require_float(c, x, name)) return false;
+    if (!require_floating(c, name, x)) return false;
     if (!reduce(c, out, x, root ? REDUCE_std : REDUCE_var, REDUCE_wide_mean, name, mask, keepdim, correction))
         return false;
     if (!mean || op_reduce(c, mean, x, REDUCE_mean, name, mask, keepdim)) return true;

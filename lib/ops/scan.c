@@ -2,7 +2,7 @@
 #include "ops/reduce.h"
 #include "cl/scan.h"
 #include "core/parallel.h"
-#include "ops/ops.h"
+#include "ops/float_operand.h"
 
 /* x contiguous and of a native dtype: (outer, rows, w), each outer slice on its own. */
 static bool scan_native(Ctx *c, Tensor *out, const Tensor *x, ScanKernel kernel, int dim, bool reverse) {
@@ -42,8 +42,7 @@ static bool scan_on_device(Ctx *c, Tensor *out, const Tensor *x, int kind, const
 bool op_scan(Ctx *c, Tensor *out, const Tensor *x, int kind, const char *name, int dim, bool reverse) {
     Tensor row, wide;
     out->storage = NULL;
-    REQUIRE(c, kind != SCAN_logsumexp || dtype_is_float((DType)x->dtype),
-            "%s: expected a floating-point tensor, got %s; convert it: x:to(\"f32\")", name, DTYPE(x));
+    if (kind == SCAN_logsumexp && !require_floating(c, name, x)) return false;
     if (x->device != CPU) return scan_on_device(c, out, x, kind, name, dim, reverse);
     DType from = (DType)x->dtype, native = reduce_native(from);
     if (!op_contiguous(c, &row, x, native)) return false;

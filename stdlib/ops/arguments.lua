@@ -84,6 +84,18 @@ function arguments.tensor(op, position, x)
   end
 end
 
+--- floating: fails unless x is a floating-point tensor.
+---@param op string for errors
+---@param x any
+---@param position integer|nil which argument it is, where there are several
+function arguments.floating(op, x, position)
+  arguments.tensor(op, position or 1, x)
+  if not x:is_floating_point() then
+    arguments.fail("%s: %sexpected a floating-point tensor, got %s; convert it: x:to(\"f32\")", op,
+      position and ("argument %d: "):format(position) or "", x.dtype)
+  end
+end
+
 --- dim: a dimension (negative counts from the last) as 1..ndim. A 0-dim tensor counts as having one.
 ---@param op string for errors
 ---@param ndim integer

@@ -318,9 +318,7 @@ rule("lerp", "", function(g, _, _, _, weight) return g * (1 - weight) end,
 local function lerp_tensor(a, b, weight)
   arguments.broadcast("lerp", a, b, weight)
   for i, x in ipairs {a, b, weight} do
-    if is_tensor(x) and not x:is_floating_point() then
-      arguments.fail("lerp: argument %d: expected a floating-point tensor, got %s", i, x.dtype)
-    end
+    if is_tensor(x) then arguments.floating("lerp", x, i) end
   end
   local apart = b - a
   return core.where(weight:abs():lt(0.5), a + weight * apart, b - apart * (1 - weight))

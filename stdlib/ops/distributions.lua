@@ -8,12 +8,6 @@ local wrap = require "apsis.ops.generator".wrap
 
 local function define(name, f) core.define(name, wrap(name, f)) end
 
-local function check_floating(op, x, position)
-  if not core.is_tensor(x) or not x:is_floating_point() then
-    arguments.fail("%s: argument %d: expected a floating tensor, got %s", op, position or 1, arguments.got(x))
-  end
-end
-
 local function check_number(op, position, x, ok, expected)
   if type(x) ~= "number" or not ok(x) then
     arguments.fail("%s: argument %d: expected %s, got %s", op, position, expected, tostring(x))
@@ -31,7 +25,7 @@ local function from_zero(v) return v >= 0 end
 ---@return Tensor x
 --- Source: torch.Tensor.cauchy_.
 define("cauchy_", function(x, ...)
-  check_floating("cauchy_", x)
+  arguments.floating("cauchy_", x)
   local median, sigma = arguments.named("cauchy_", {"median", "sigma"}, ...)
   median, sigma = median or 0, sigma or 1
   check_number("cauchy_", 2, median, finite, "a number")
@@ -46,7 +40,7 @@ end)
 ---@return Tensor x
 --- Source: torch.Tensor.log_normal_.
 define("log_normal_", function(x, ...)
-  check_floating("log_normal_", x)
+  arguments.floating("log_normal_", x)
   local mean, std = arguments.named("log_normal_", {"mean", "std"}, ...)
   mean, std = mean or 1, std or 2
   check_number("log_normal_", 2, mean, finite, "a number")
@@ -75,7 +69,7 @@ end)
 --- Errors: a gradient is wanted: there is none.
 --- Source: torch.distributions.Gamma; Marsaglia and Tsang 2000.
 define("standard_gamma", function(shape)
-  check_floating("standard_gamma", shape)
+  arguments.floating("standard_gamma", shape)
   if shape.requires_grad and core.is_grad_enabled() then
     arguments.fail("standard_gamma: has no gradient rule; use it under ap.no_grad() or on a detached tensor")
   end
@@ -88,7 +82,7 @@ end)
 ---@param rate number|nil the inverse of the scale, above 0; default 1
 ---@return Tensor x
 define("gamma_", function(x, ...)
-  check_floating("gamma_", x)
+  arguments.floating("gamma_", x)
   local shape, rate = arguments.named("gamma_", {"shape", "rate"}, ...)
   rate = rate or 1
   check_number("gamma_", 2, shape, above_zero, "a number above 0")
@@ -102,7 +96,7 @@ end)
 ---@return Tensor same shape and dtype
 --- Source: torch.distributions.Dirichlet.  Example: ap.dirichlet(ap.ones(3)):sum() --> 1
 define("dirichlet", function(concentration)
-  check_floating("dirichlet", concentration)
+  arguments.floating("dirichlet", concentration)
   if concentration.ndim == 0 then arguments.fail("dirichlet: expected at least 1 dimension, got a 0-dim tensor") end
   local alpha = concentration:detach()
   if alpha.device == "cpu" then alpha = alpha:to("f64") end
@@ -119,7 +113,7 @@ end)
 --- Errors: a negative rate.
 --- Source: torch.poisson; Hörmann 1993.
 define("poisson", function(rate)
-  check_floating("poisson", rate)
+  arguments.floating("poisson", rate)
   if not rate:detach():ge(0):all():item() then arguments.fail("poisson: expected rates from 0") end
   return core.draw_each("poisson", rate:detach())
 end)
@@ -131,9 +125,9 @@ end)
 --- Errors: a negative count; a probability outside [0, 1].
 --- Source: torch.binomial; Hörmann 1993.
 define("binomial", function(count, prob)
-  check_floating("binomial", count)
+  arguments.floating("binomial", count)
   if type(prob) == "number" then prob = core.full({}, prob, {dtype = count.dtype, device = count.device}) end
-  check_floating("binomial", prob, 2)
+  arguments.floating("binomial", prob, 2)
   count, prob = count:detach(), prob:detach()
   if not count:ge(0):all():item() then arguments.fail("binomial: expected counts from 0") end
   if not (prob:ge(0) & prob:le(1)):all():item() then

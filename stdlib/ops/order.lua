@@ -235,9 +235,7 @@ local function quantile(op, of_sorted)
       arguments.fail("%s: interpolation: expected linear, lower, higher, midpoint or nearest, got '%s'", op,
         tostring(interpolation))
     end
-    if not x:is_floating_point() then
-      arguments.fail("%s: expected a floating-point tensor, got %s; convert it: x:to(\"f32\")", op, x.dtype)
-    end
+    arguments.floating(op, x)
     if x:numel() == 0 then arguments.fail("%s: expected at least one element", op) end
     local list, single = fractions(op, q)
     local kept = dim and x:size() or {}

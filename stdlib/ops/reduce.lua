@@ -37,9 +37,7 @@ define("nanmean", function(x, ...)
   arguments.tensor("nanmean", 1, x)
   local dim, keepdim, dtype = arguments.named("nanmean", {"dim", "keepdim", "dtype"}, ...)
   if dtype then x = x:to(dtype) end
-  if not x:is_floating_point() then
-    arguments.fail("nanmean: expected a floating-point tensor, got %s; convert it: x:to(\"f32\")", x.dtype)
-  end
+  arguments.floating("nanmean", x)
   return x:nansum(dim, keepdim) / x:eq(x):sum(dim, keepdim)
 end)
 

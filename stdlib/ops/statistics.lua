@@ -4,12 +4,6 @@ local core = require "apsis.core"
 local arguments = require "apsis.ops.arguments"
 local define = core.define
 
-local function check_floating(op, x)
-  if not x:is_floating_point() then
-    arguments.fail("%s: expected a floating-point tensor, got %s; convert it: x:to(\"f32\")", op, x.dtype)
-  end
-end
-
 -- How often the bins 1..n occur among those marked as inside, in the dtype of x; or the sums of their weights.
 local function counts(x, n, bin, inside, weight)
   local none = core.zeros(n, {dtype = weight and x.dtype or "i64", device = x.device})
@@ -59,7 +53,7 @@ define("histc", function(x, ...)
   arguments.tensor("histc", 1, x)
   local bins, low, high = arguments.named("histc", {"bins", "min", "max"}, ...)
   bins = bins or 100
-  check_floating("histc", x)
+  arguments.floating("histc", x)
   check_bins("histc", bins)
   x = x:detach()
   low, high = ends("histc", x, low or 0, high or 0)
@@ -82,7 +76,7 @@ end)
 define("histogram", function(x, ...)
   arguments.tensor("histogram", 1, x)
   local bins, range, weight, density = arguments.named("histogram", {"bins", "range", "weight", "density"}, ...)
-  check_floating("histogram", x)
+  arguments.floating("histogram", x)
   local edges = bins
   if not core.is_tensor(bins) then
     check_bins("histogram", bins)
@@ -201,7 +195,7 @@ end)
 local function renormed(op, x, ...)
   arguments.tensor(op, 1, x)
   local p, dim, maxnorm = arguments.named(op, {"p", "dim", "maxnorm"}, ...)
-  check_floating(op, x)
+  arguments.floating(op, x)
   if x.ndim < 2 then arguments.fail("%s: expected at least 2 dimensions, got %d", op, x.ndim) end
   if type(p) ~= "number" or p ~= p or p <= 0 then
     arguments.fail("%s: expected a norm's order above 0, got %s", op, tostring(p))
