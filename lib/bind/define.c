@@ -24,15 +24,26 @@ static int call_entry(lua_State *L) {
     return returned(L, LUA_OK, 0);
 }
 
-const char *entry_name(lua_State *L, lua_Debug *frame) {
-    const char *name = NULL;
-    lua_getinfo(L, "f", frame);
-    if (lua_tocfunction(L, -1) == call_entry && lua_getupvalue(L, -1, ENTRY_NAME)) {
-        name = lua_tostring(L, -1); /* the closure keeps it */
-        lua_pop(L, 1);
-    }
+/* The name of the entry on top; NULL where that is none. */
+static const char *name_of(lua_State *L) {
+    if (lua_tocfunction(L, -1) != call_entry || !lua_getupvalue(L, -1, ENTRY_NAME)) return NULL;
+    const char *name = lua_tostring(L, -1); /* the closure keeps it */
     lua_pop(L, 1);
     return name;
+}
+
+const char *entry_name(lua_State *L, lua_Debug *frame) {
+    lua_getinfo(L, "f", frame);
+    const char *name = name_of(L);
+    lua_pop(L, 1);
+    return name;
+}
+
+/* entry_name(f) -> the name that it was defined by, or nil where it is no function of the library in Lua */
+static int l_entry_name(lua_State *L) {
+    lua_settop(L, 1);
+    lua_pushstring(L, name_of(L));
+    return 1;
 }
 
 /* Replaces the function on top by its entry; one in C (an op, an entry: a second name) stays what it is. */
@@ -87,7 +98,10 @@ static int l_define_module(lua_State *L) {
 }
 
 void open_define(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"entry", l_entry}, {"define", l_define}, {"define_module", l_define_module}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"entry", l_entry},
+                                         {"entry_name", l_entry_name},
+                                         {"define", l_define},
+                                         {"define_module", l_define_module},
+                                         {NULL, NULL}};
     register_functions(L, functions);
 }

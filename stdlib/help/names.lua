@@ -70,17 +70,6 @@ local function entry_of(qualified)
   return base and all[base], base ~= nil
 end
 
--- The name under which a function was defined that is in no table any more: those that are read at their first call
--- (stdlib/init.lua) are other values then. core.define wraps them (ops/out.lua).
-local function deferred(f)
-  if type(f) ~= "function" or debug.getinfo(f, "S").source ~= "=apsis/ops/out.lua" then return nil end
-  for i = 1, 8 do
-    local upvalue, name = debug.getupvalue(f, i)
-    if not upvalue then return nil end
-    if upvalue == "name" then return "ap." .. name end
-  end
-end
-
 --- The documentation of a function or a class of the library.
 ---@param value any
 ---@return table|nil entry
@@ -88,7 +77,9 @@ end
 ---@return boolean in_place the entry is that of the form without _
 function names.of_value(value)
   local list = all_names(value)
-  list[#list + 1] = #list == 0 and deferred(value) or nil
+  -- Functions that are read at their first call (stdlib/init.lua) are in no table any more after it.
+  local defined = #list == 0 and core.entry_name(value)
+  if defined then list[1] = "ap." .. defined end
   table.sort(list, function(a, b) return #a < #b or #a == #b and a < b end)
   -- The entry of its own name rather than one whose in-place form it is; ap's rather than those of other modules.
   for pass = 1, 3 do
