@@ -82,6 +82,17 @@ static int l_memory(lua_State *L) {
     return 1;
 }
 
+/* opened() -> the numbers of the devices that this instance has used */
+static int l_opened(lua_State *L) {
+    lua_newtable(L);
+    for (int i = 1; i <= CL_MAX_DEVICES; i++) {
+        if (!cl_is_open(ctx(L), (Device)i)) continue;
+        lua_pushinteger(L, i);
+        lua_rawseti(L, -2, luaL_len(L, -2) + 1);
+    }
+    return 1;
+}
+
 /* is_available() -> true, or false and why not */
 static int l_is_available(lua_State *L) {
     const char *why = NULL;
@@ -101,11 +112,9 @@ static int l_synchronize(lua_State *L) {
 }
 
 void open_cl(lua_State *L) {
-    static const luaL_Reg functions[] = {{"devices", l_devices},
-                                         {"info", l_info},
-                                         {"memory", l_memory},
-                                         {"is_available", l_is_available},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"devices", l_devices},           {"info", l_info}, {"memory", l_memory}, {"opened", l_opened},
+        {"is_available", l_is_available}, {NULL, NULL}};
     static const luaL_Reg global[] = {{"synchronize", l_synchronize}, {NULL, NULL}};
     register_functions(L, global);
     register_module(L, "cl", functions);

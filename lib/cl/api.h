@@ -36,6 +36,7 @@
     F(EnqueueMapBuffer)                                                                                      \
     F(EnqueueUnmapMemObject)                                                                                 \
     F(EnqueueMarkerWithWaitList)                                                                             \
+    F(GetEventInfo)                                                                                          \
     F(WaitForEvents)                                                                                         \
     F(ReleaseEvent)                                                                                          \
     F(Flush)                                                                                                 \

@@ -198,6 +198,7 @@ static void trim_all(Ctx *c) {
 }
 
 bool cl_fail(Ctx *c, const ClQueue *q, const char *op, const char *what, cl_int error) {
+    if (error == CL_INTERRUPTED) return ctx_interrupted(c);
     return ctx_fail(c, "%s: %s on cl:%d (%s): %s", op, what, q->number, q->device->info.name,
                     cl_error_name(error));
 }
@@ -258,15 +259,18 @@ bool cl_synchronize(Ctx *c, Device device) {
     for (int i = 1; state && i <= CL_MAX_DEVICES; i++) {
         ClQueue *q = state->queue[i];
         if (!q || (device && device != i)) continue;
-        cl_int error = cl_api.Finish(q->queue);
+        cl_int error = cl_finish(c, q);
         if (error) return cl_fail(c, q, "synchronize", "waiting failed", error);
         if (!cl_check_faults(c, q)) return false;
     }
     return ctx_stopping(c) ? ctx_interrupted(c) : true;
 }
 
-ClMemory cl_memory(const Ctx *c, Device device) {
+bool cl_is_open(const Ctx *c, Device device) {
     const ClState *state = c->cl;
-    const ClQueue *q = state && device >= 1 && device <= CL_MAX_DEVICES ? state->queue[device] : NULL;
-    return q ? q->memory : (ClMemory){0};
+    return state && device >= 1 && device <= CL_MAX_DEVICES && state->queue[device];
+}
+
+ClMemory cl_memory(const Ctx *c, Device device) {
+    return cl_is_open(c, device) ? ((const ClState *)c->cl)->queue[device]->memory : (ClMemory){0};
 }

@@ -8,6 +8,8 @@
 
 #include "core/tensor.h"
 
+enum { CL_MAX_DEVICES = 32 };
+
 typedef struct ClDeviceInfo {
     char name[128], vendor[128], platform[128], version[128], driver[64], *extensions;
     bool is_gpu, is_cpu, fp64, fp16, unified_memory, exact_divide;
@@ -40,6 +42,8 @@ bool cl_copy_bytes(Ctx *c, Storage *to, int64_t to_offset, const Storage *from, 
                    int64_t nbytes);
 /* Waits for everything launched on the device (0: on every open one). */
 bool cl_synchronize(Ctx *c, Device device);
+/* Whether this Ctx has opened the device. */
+bool cl_is_open(const Ctx *c, Device device);
 /* The account of an open device; zeros for one that is not. */
 ClMemory cl_memory(const Ctx *c, Device device);
 

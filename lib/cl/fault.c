@@ -10,7 +10,8 @@ typedef struct Fault {
 
 static cl_int clear(ClQueue *q) {
     static const Fault none;
-    return cl_api.EnqueueWriteBuffer(q->queue, q->faults, CL_TRUE, 0, sizeof none, &none, 0, NULL, NULL);
+    /* Without a wait: `none` stays, and what is launched later comes later. */
+    return cl_api.EnqueueWriteBuffer(q->queue, q->faults, CL_FALSE, 0, sizeof none, &none, 0, NULL, NULL);
 }
 
 bool cl_open_faults(Ctx *c, const char *op, Device device, ClFaults *faults) {

@@ -192,17 +192,18 @@ static bool fail_kernel(Ctx *c, const ClKernel *k, const char *what, cl_int erro
 
 /* Every FENCE_EVERY launches: waits for the ones before the last fence. So the work that is queued stays
  * bounded, and with it the time until Ctrl-C is noticed. */
-static cl_int fence(ClQueue *q) {
+static cl_int fence(Ctx *c, ClQueue *q) {
     q->launches++;
     if (q->launches % FLUSH_EVERY == 0) cl_api.Flush(q->queue);
     if (q->launches < FENCE_EVERY) return CL_SUCCESS;
-    q->launches = 0;
     cl_int error = CL_SUCCESS;
     if (q->fence) {
-        error = cl_api.WaitForEvents(1, &q->fence);
+        error = cl_await(c, q, q->fence);
+        if (error == CL_INTERRUPTED) return error; /* the next launch waits again */
         cl_api.ReleaseEvent(q->fence);
         q->fence = NULL;
     }
+    q->launches = 0;
     cl_int marked = cl_api.EnqueueMarkerWithWaitList(q->queue, 0, NULL, &q->fence);
     if (marked) q->fence = NULL;
     return error ? error : marked;
@@ -233,12 +234,13 @@ bool cl_launch(Ctx *c, ClKernel *k, const ClGrid *grid, int count, const ClArg *
                                             group[0] ? group : NULL, 0, NULL, NULL);
         if (!wants_memory(error)) break;
         /* Drivers that allocate late report it here: make room, once. */
-        cl_api.Finish(q->queue);
+        cl_int waited = cl_finish(c, q);
+        if (waited == CL_INTERRUPTED) return fail_kernel(c, k, "", waited);
         if (c->reclaim && attempt == 0) c->reclaim(c->reclaim_arg);
         cl_trim_queue(q);
     }
     if (error) return fail_kernel(c, k, "could not be launched", error);
-    error = fence(q);
+    error = fence(c, q);
     if (error) return fail_kernel(c, k, "or one before it failed", error);
     return ctx_stopping(c) ? ctx_interrupted(c) : true;
 }

@@ -80,7 +80,8 @@ Storage *cl_alloc(Ctx *c, Device device, int64_t nbytes) {
     if (!b) {
         if (c->reclaim) c->reclaim(c->reclaim_arg);
         cl_trim_queue(q);
-        cl_api.Finish(q->queue); /* drivers keep a buffer until the work that uses it is done */
+        /* Drivers keep a buffer until the work that uses it is done. */
+        if (cl_finish(c, q) == CL_INTERRUPTED) return ctx_interrupted(c), NULL;
         b = try_block(q, class, bytes, &error);
     }
     if (!b) {
@@ -116,40 +117,44 @@ void cl_close_stages(ClQueue *q) {
     if (q->queue) cl_api.Finish(q->queue);
 }
 
-static cl_int open_stage(ClQueue *q, ClStage *s) {
+/* Waits until nothing reads or writes the stage. Interrupted, it leaves the stage as one that is in use. */
+static cl_int settle(Ctx *c, ClQueue *q, ClStage *s) {
+    cl_int error = s->last ? cl_await(c, q, s->last) : CL_SUCCESS;
+    if (error == CL_INTERRUPTED) return error;
+    if (s->last) cl_api.ReleaseEvent(s->last);
+    s->last = NULL;
+    s->used = 0;
+    return error;
+}
+
+static cl_int open_stage(Ctx *c, ClQueue *q, ClStage *s) {
     cl_int error;
     s->buffer = cl_api.CreateBuffer(q->device->context, CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR,
                                     (size_t)STAGE_BYTES, NULL, &error);
     if (!s->buffer) return error;
-    s->host = cl_api.EnqueueMapBuffer(q->queue, s->buffer, CL_TRUE, CL_MAP_READ | CL_MAP_WRITE, 0,
-                                      (size_t)STAGE_BYTES, 0, NULL, NULL, &error);
-    if (s->host) return CL_SUCCESS;
+    s->host = cl_api.EnqueueMapBuffer(q->queue, s->buffer, CL_FALSE, CL_MAP_READ | CL_MAP_WRITE, 0,
+                                      (size_t)STAGE_BYTES, 0, NULL, &s->last, &error);
+    if (s->host) {
+        s->used = STAGE_BYTES; /* until it is there */
+        return settle(c, q, s);
+    }
+    s->last = NULL;
     cl_api.ReleaseMemObject(s->buffer);
     s->buffer = NULL;
     return error;
 }
 
-/* Waits until nothing reads or writes the stage. */
-static cl_int settle(ClStage *s) {
-    s->used = 0;
-    if (!s->last) return CL_SUCCESS;
-    cl_int error = cl_api.WaitForEvents(1, &s->last);
-    cl_api.ReleaseEvent(s->last);
-    s->last = NULL;
-    return error;
-}
-
 /* A stage with room for `bytes`: the current one, or the next once it is free. */
-static cl_int take_stage(ClQueue *q, int64_t bytes, ClStage **stage) {
+static cl_int take_stage(Ctx *c, ClQueue *q, int64_t bytes, ClStage **stage) {
     ClStage *s = &q->stage[q->stage_at];
     if (s->used + bytes > STAGE_BYTES) {
         q->stage_at = (q->stage_at + 1) % CL_STAGES;
         s = &q->stage[q->stage_at];
-        cl_int error = settle(s);
+        cl_int error = settle(c, q, s);
         if (error) return error;
     }
     *stage = s;
-    return s->buffer ? CL_SUCCESS : open_stage(q, s);
+    return s->buffer ? CL_SUCCESS : open_stage(c, q, s);
 }
 
 bool cl_upload(Ctx *c, Storage *to, int64_t offset, const void *from, int64_t nbytes) {
@@ -159,7 +164,7 @@ bool cl_upload(Ctx *c, Storage *to, int64_t offset, const void *from, int64_t nb
         int64_t n = nbytes - done < STAGE_BYTES ? nbytes - done : STAGE_BYTES;
         ClStage *s;
         cl_event event;
-        cl_int error = take_stage(q, n, &s);
+        cl_int error = take_stage(c, q, n, &s);
         if (!error) {
             memcpy(s->host + s->used, (const char *)from + done, (size_t)n);
             error = cl_api.EnqueueWriteBuffer(q->queue, to->data, CL_FALSE, (size_t)(offset + done),
@@ -190,7 +195,7 @@ bool cl_download(Ctx *c, void *to, const Storage *from, int64_t offset, int64_t 
         int64_t n = nbytes - asked < STAGE_BYTES ? nbytes - asked : STAGE_BYTES, at = asked;
         if (n) {
             /* A read takes a stage of its own, so that settling it waits for this piece alone. */
-            error = take_stage(q, STAGE_BYTES, &s);
+            error = take_stage(c, q, STAGE_BYTES, &s);
             cl_event event;
             if (!error)
                 error = cl_api.EnqueueReadBuffer(q->queue, from->data, CL_FALSE, (size_t)(offset + at),
@@ -204,7 +209,7 @@ bool cl_download(Ctx *c, void *to, const Storage *from, int64_t offset, int64_t 
             asked += n;
         }
         if (!error && pending.n) {
-            error = settle(pending.stage);
+            error = settle(c, q, pending.stage);
             if (!error) memcpy((char *)to + pending.at, pending.host, (size_t)pending.n);
         }
         pending.n = 0;

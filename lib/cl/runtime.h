@@ -22,7 +22,7 @@
 #include "cl/device.h"
 #include "core/tensor.h"
 
-enum { CL_MACROS = 12, CL_MAX_DEVICES = 32, CL_STAGES = 4 };
+enum { CL_MACROS = 12, CL_STAGES = 4 };
 
 /* --- kernels ------------------------------------------------------------------------------------------- */
 
@@ -186,8 +186,14 @@ ClDevice *cl_device(Device device);
 /* The lock of what is process-wide. */
 void cl_lock(void);
 void cl_unlock(void);
-/* Records "OP: WHAT on cl:N (NAME): CL_ERROR". Returns false. */
+/* Records "OP: WHAT on cl:N (NAME): CL_ERROR"; for CL_INTERRUPTED that alone. Returns false. */
 bool cl_fail(Ctx *c, const ClQueue *q, const char *op, const char *what, cl_int error);
+
+/* wait.c: for one event; for all that was launched. CL_INTERRUPTED where the context is to stop: then the
+ * work goes on, and what it uses must stay. */
+enum { CL_INTERRUPTED = 1 }; /* OpenCL's errors are negative */
+cl_int cl_await(Ctx *c, ClQueue *q, cl_event event);
+cl_int cl_finish(Ctx *c, ClQueue *q);
 
 /* memory.c */
 struct Storage *cl_alloc(Ctx *c, Device device, int64_t nbytes);
