@@ -166,15 +166,25 @@ int protected_call(Apsis *a, lua_CFunction f, void *argument) {
     return result;
 }
 
+enum { PRINT_PIECE = 16384 }; /* bytes */
+
 /* --- creation ------------------------------------------------------------------------------------------ */
 
 static Apsis *self(lua_State *L) {
     return lua_touserdata(L, lua_upvalueindex(1));
 }
 
+/* Piece by piece, for whoever reads it may be slow, and Ctrl-C does not wait for him. */
 static void emit(lua_State *L, const char *name, const char *text, size_t length) {
     const Apsis *a = self(L);
-    if (a->print(text, length, a->print_payload) != 0) luaL_error(L, "%s: cannot write the output", name);
+    do {
+        size_t n = length < PRINT_PIECE ? length : PRINT_PIECE;
+        int failure = a->print(text, n, a->print_payload);
+        if (ctx_stopping(a->ctx)) raise(L, "interrupted!");
+        if (failure) luaL_error(L, "%s: cannot write the output", name);
+        text += n;
+        length -= n;
+    } while (length > 0);
 }
 
 static int l_print(lua_State *L) {

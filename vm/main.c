@@ -65,11 +65,15 @@ void set_sigint(void (*handler)(int)) {
     sigaction(SIGINT, &action, NULL);
 }
 
-/* A failed write ends the program at the next check, not in an endless loop of failing prints. */
+/* A failed write ends the program at the next check, not in an endless loop of failing prints. One that
+ * Ctrl-C broke off is no failure of the file. */
 static int write_out(const char *text, size_t length, void *payload) {
     (void)payload;
-    if (fwrite(text, 1, length, stdout) != length) return -1;
-    return length && text[length - 1] == '\n' ? fflush(stdout) : 0;
+    errno = 0;
+    int status = fwrite(text, 1, length, stdout) != length ? -1 : 0;
+    if (!status && length && text[length - 1] == '\n') status = fflush(stdout);
+    if (status && errno == EINTR) clearerr(stdout);
+    return status;
 }
 
 /* Prints what went wrong; returns the exit status. */

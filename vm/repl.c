@@ -35,12 +35,23 @@ static void feed(Apsis *a, const char *line, size_t length, ApsisValue *answers,
     set_sigint(SIG_DFL);
 }
 
+/* The end of input, Ctrl-D: whether the conversation goes on, since only the debugger was left. */
+static bool goes_on(Apsis *a, ApsisValue *answers) {
+    ask(a, FRONT "leave", NULL, answers);
+    putchar('\n');
+    return answers[PROMPT].type == APSIS_STRING;
+}
+
 static void converse(Apsis *a, ApsisValue *answers, void (*on_sigint)(int)) {
     bool dropped = false;
-    char *line;
     edit_open(a);
     past_open();
-    while ((line = edit_line(text_of(&answers[PROMPT], "> "), text_of(&answers[PREFILL], ""), &dropped))) {
+    for (;;) {
+        char *line = edit_line(text_of(&answers[PROMPT], "> "), text_of(&answers[PREFILL], ""), &dropped);
+        if (!line) {
+            if (goes_on(a, answers)) continue;
+            break;
+        }
         if (dropped) {
             ask(a, FRONT "reset", NULL, answers);
         } else {
@@ -49,7 +60,6 @@ static void converse(Apsis *a, ApsisValue *answers, void (*on_sigint)(int)) {
         }
         free(line);
     }
-    putchar('\n');
     past_close();
 }
 
