@@ -1,14 +1,9 @@
 -- The prompt, on a terminal of its own (tests/support/pty.c).
 
 local program = require "support.program"
-local quote, sh = program.quote, program.sh
-
 local conversation = require "support.conversation"
-local session, helper = conversation.run, conversation.helper
-
-local function contains(output, text)
-  truth(output:find(text, 1, true) ~= nil, ("no %q in:\n%s"):format(text, output))
-end
+local quote, sh = program.quote, program.sh
+local session, helper, contains = conversation.run, conversation.helper, conversation.contains
 
 test("the prompt greets, prints values of expressions and leaves on Ctrl-D with status 0", function()
   local output, status = session {"> ", "1 + 1\n", "\n2\n", "x = 5\n", "> ",
@@ -129,8 +124,8 @@ test("two sessions at once lose no history, and a file that was cut off is mende
   file:write "old = 1\nolder = 2"
   file:close()
   local inner = write("expect > \nsend inner = 1\\n\nexpect > \nsend old = 1\\n\nexpect > \nsend \\x04\n")
-  local run = ("os.execute [[TERM=dumb %s 8 %s --no-init <%s >%s]]\n"):format(helper(), quote(program.path), inner,
-    tmpname())
+  local run = ("os.execute [[TERM=dumb %s 8 %s --no-init <%s >%s]]\n"):format(helper(),
+    quote(program.path), inner, tmpname())
   session({"> ", "a = 1\n", "> ", run, "> ", "b = 1\n", "> "}, {history = history})
   equal(read(history), "older = 2\na = 1\ninner = 1\nold = 1\n" .. run .. "b = 1\n")
 end)

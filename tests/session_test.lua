@@ -1,15 +1,7 @@
 -- The prompt's engine without a terminal: what a notebook's kernel talks to. Each test runs in a process of its own.
 
 local program = require "support.program"
-local files = require "support.files"
-
--- What a script prints, in which `session` is a session and `failed(result)` an error's text.
-local function talk(script)
-  return (program.must(program.quote(program.path) .. " " .. files.write([[
-    local session = require "apsis.repl.session"()
-    local function failed(result) return result.error:text {colours = 0, columns = 80} end
-    ]] .. script)):gsub("\n$", ""))
-end
+local talk = require("support.conversation").talk
 
 local function says(script, expected) equal(talk(script), expected) end
 

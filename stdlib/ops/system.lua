@@ -73,6 +73,10 @@
 ---@return table[] infos as cl.info gives them
 --- Example: for _, d in ipairs(ap.cl.devices()) do print(d.device, d.name) end
 
+--- cl.opened: the numbers of the devices that this program has used so far.
+---@return integer[]
+--- Example: for _, i in ipairs(ap.cl.opened()) do print(ap.cl.memory(i).live) end
+
 --- cl.info: what a device is.
 ---@param device string|integer|nil "cl:2" or 2; nil: "cl". It is opened.
 ---@return table {device, name, vendor, platform, version, driver, type ("gpu", "cpu", "accelerator"), extensions, fp64,

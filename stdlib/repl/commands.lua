@@ -5,6 +5,18 @@ local commands = {}
 
 -- {name, usage, what it does, the file of stdlib/repl that it is in}, in the order of %help.
 local LIST = {
+  {"time", "CODE", "run CODE and tell how long it took", "timing"},
+  {"timeit", "CODE", "run CODE many times: mean, deviation and best time", "timing"},
+  {"prof", "CODE", "run CODE and tell which functions took the time", "timing"},
+  {"mem", "", "memory in use: tensors on the host and on devices, Lua", "inspect"},
+  {"who", "[PATTERN]", "the session's variables", "inspect"},
+  {"run", "FILE [ARGUMENT...]", "run a script; its globals and locals stay", "files"},
+  {"edit", "[FILE]", "edit the last input (or a file) in $EDITOR and run it", "files"},
+  {"save", "[-f] FILE", "write the session as a script; -f replaces a file", "files"},
+  {"load", "FILE", "put a file's text into the next input", "files"},
+  {"paste", "", "run what the clipboard holds", "files"},
+  {"debug", "", "look around in the frames of the last error", "inspect"},
+  {"reset", "", "forget the session's variables and results", "inspect"},
   {"help", "", "this list", "inspect"},
 }
 
@@ -24,10 +36,10 @@ end
 function commands.summary()
   local lines = {}
   for _, e in ipairs(LIST) do
-    lines[#lines + 1] = ("%-27s %s"):format("%" .. e[1] .. (e[2] ~= "" and " " .. e[2] or ""), e[3])
+    lines[#lines + 1] = ("%-24s %s"):format("%" .. e[1] .. (e[2] ~= "" and " " .. e[2] or ""), e[3])
   end
-  lines[#lines + 1] = ("%-27s %s"):format("!COMMAND", "run COMMAND in a shell")
-  lines[#lines + 1] = ("%-27s %s"):format("_, _1 ... _9", "the last result, and the ones before it")
+  lines[#lines + 1] = ("%-24s %s"):format("!COMMAND", "run COMMAND in a shell")
+  lines[#lines + 1] = ("%-24s %s"):format("_, _1 ... _9", "the last result, and the ones before it")
   return table.concat(lines, "\n")
 end
 

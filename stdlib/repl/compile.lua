@@ -78,14 +78,14 @@ local MOST_SPLITS = 200
 local BEGINS_EXPRESSION = {["("] = true, ["{"] = true, ["-"] = true, ["#"] = true, ["~"] = true, ["..."] = true,
   ["function"] = true, ["not"] = true, ["nil"] = true, ["true"] = true, ["false"] = true}
 
--- The chunk with "return" before its last statement, where that is an expression.
+-- The first that try(statements, expression) gives for a split before the last statement, an expression by its looks.
 local function with_last_value(text, try)
   local tokens = lexer.tokens(text)
   for i = #tokens, math.max(2, #tokens - MOST_SPLITS), -1 do
     local t = tokens[i]
     if BEGINS_EXPRESSION[t.text] or t.kind ~= "keyword" and t.kind ~= "symbol" then
-      local f = try(text:sub(1, t.at - 1) .. RETURN .. text:sub(t.at))
-      if f then return f end
+      local found = try(text:sub(1, t.at - 1), text:sub(t.at))
+      if found then return found end
     end
   end
 end
@@ -94,6 +94,18 @@ end
 local function unfinished(message, text)
   if message:find("unfinished string", 1, true) and not text:find "\\z?%s*$" then return false end
   return message:find "<eof>'?$" ~= nil
+end
+
+local OPERATORS = {}
+for word in ("+ - * / // % ^ .. == ~= < > <= >= & | ~ << >> and or not #"):gmatch "%S+" do OPERATORS[word] = true end
+
+-- Of the messages about a text as statements and as an expression the one that got further: an expression is no
+-- statement from its first word or operator on.
+local function better(text, as_statement, as_expression)
+  local near = as_statement:match " near '(.*)'$"
+  local first = lexer.tokens(text)[1]
+  local is_at_once = first and near == first.text and first.kind ~= "keyword"
+  return (is_at_once or OPERATORS[near]) and as_expression or as_statement
 end
 
 --- A function of the input.
@@ -111,9 +123,26 @@ function compile.input(text, line, env, name)
   local message
   f, message = try(text) -- as it stands, for the message
   if f then return try(compile.keep_locals(text)) or f, true end
-  f = with_last_value(text, function(code) return try(code) and try(compile.keep_locals(code)) end)
+  f = with_last_value(text, function(before, last)
+    local code = before .. RETURN .. last
+    return try(code) and try(compile.keep_locals(code))
+  end)
   if f then return f, not text:find ";%s*$" end
-  return nil, message, unfinished(message, text) or unfinished(as_expression, text)
+  return nil, better(text, message, as_expression), unfinished(message, text) or
+    unfinished(as_expression, text)
+end
+
+--- The text of an input that ran, as a script has it: where its values were shown, it prints them.
+---@param text string
+---@param shown boolean
+---@return string
+function compile.script(text, shown)
+  local function printing(before, last)
+    local code = before .. "print(" .. last .. (last:find "%-%-" and "\n)" or ")")
+    return load(code) and code
+  end
+  if not shown then return load(text) and text or "local _ = " .. text end
+  return printing("", text) or with_last_value(text, printing) or text
 end
 
 return compile

@@ -43,6 +43,14 @@ function repl.reset()
   return prompt()
 end
 
+--- Ctrl-D: leaves the debugger, where that is open.
+---@return string|nil prompt nil where the session ends
+function repl.leave()
+  if not session.debugger then return nil end
+  session.debugger, pending = nil, nil
+  return PROMPT
+end
+
 --- The end of the input; an unfinished one is an error.
 function repl.close()
   if pending then tell(session:execute(pending)) end

@@ -32,8 +32,10 @@ local COMMAND = "^%s*[%%!]"
 ---@class Session
 ---@field env table what inputs see: the session's locals, then the globals
 ---@field sources table<string, string[]> the lines of the chunks that ran, by the name that messages show
----@field inputs string[] the code that ran without an error, in order
----@field last_error Caught|nil
+---@field inputs {code: string, shown: boolean}[] what ran without an error, and whether it gave values to show
+---@field last_input string|nil the code of the last one, with or without an error
+---@field last_error Caught|nil the last one with frames, for %debug
+---@field debugger table|nil while %debug is open
 ---@field terminal boolean whether commands may use the terminal that the program runs in
 local Session = class "Session"
 
@@ -65,7 +67,7 @@ function Session:reset()
   end
   rawset(env, "help", function(...) return require("apsis.help").show(self, ...) end)
   rawset(env, "apropos", function(...) return require("apsis.help").apropos(...) end)
-  self.env, self.last_error = env, nil
+  self.env, self.last_error, self.debugger = env, nil, nil
   if not self.globals then
     self.globals, self.given = {}, {}
     for name in next, _G do self.globals[name] = true end
@@ -137,16 +139,8 @@ local function code_of(text)
   return require("apsis.repl.commands").code(text)
 end
 
--- The lines of a chunk, and the number of the line that an input of it begins at.
-local function place(self, name)
-  local lines = self.sources[name or CHUNK] or {}
-  return lines, name and 1 or #lines + 1
-end
-
-local function compiled(self, text, name)
-  local _, first = place(self, name)
-  return compile.input(text, first, self.env, name or CHUNK)
-end
+-- The number of the line that the next input of a chunk begins at.
+local function first_line(self, name) return name and 1 or #self.sources[CHUNK] + 1 end
 
 --- What a text is, without running it.
 ---@param text string
@@ -156,8 +150,8 @@ function Session:check(text)
   text = plain(text)
   local code = not question.parse(text) and code_of(text)
   if not code or not code:find "%S" then return "complete" end
-  if self.debugger and require("apsis.repl.debugger").is_word(text) then return "complete" end
-  local f, message, unfinished = compiled(self, code)
+  if self.debugger and require("apsis.repl.debugger").is_word(self, text) then return "complete" end
+  local f, message, unfinished = compile.input(code, first_line(self), self.env, CHUNK)
   if f then return "complete" end
   if unfinished then return "incomplete", lexer.indentation(code) end
   return "invalid", message
@@ -188,21 +182,32 @@ function Session:protect(f, ...)
   local result = pack(true, xpcall(f, errors.capture, ...))
   if not result.ok then
     result.error = errors.explain(result.error, self.sources, self.one_line)
-    self.last_error = result.error
+    if not self.debugger and #result.error.frames > 0 then self.last_error = result.error end
   end
   return result
 end
 
 -- The lines of an input become the chunk's, whose numbers messages show.
-local function keep_lines(self, text, name)
-  local lines, first = place(self, name)
-  if name then
-    lines = {}
-    self.sources[name] = lines
-  end
+local function keep_lines(self, text, first, name)
+  local lines = name and {} or self.sources[CHUNK]
+  self.sources[name or CHUNK] = lines
   lines.start = first
   for line in (text .. "\n"):gmatch "(.-)\n" do lines[#lines + 1] = line end
   self.one_line = first == #lines
+end
+
+--- Makes a function of code, whose lines messages can show from then on.
+---@param code string
+---@param name? string of its chunk, as of execute
+---@param compiler? fun(code: string, line: integer, env: table, name: string): function|nil, any for compile.input
+---@return function|nil f
+---@return any wanted the compiler's second value; a Caught where there is no function
+function Session:compile(code, name, compiler)
+  local first = first_line(self, name)
+  local f, wanted = (compiler or compile.input)(code, first, self.env, name or CHUNK)
+  keep_lines(self, code, first, name)
+  if f then return f, wanted end
+  return nil, errors.syntax(wanted, self.sources)
 end
 
 --- Compiles and runs code; displays and remembers nothing.
@@ -210,12 +215,12 @@ end
 ---@param name? string that messages show; as of execute
 ---@return Result
 function Session:evaluate(code, name)
-  local f, wanted = compiled(self, code, name)
-  keep_lines(self, code, name)
-  if not f then return {ok = false, n = 0, error = errors.syntax(wanted, self.sources)} end
+  self.last_input = code
+  local f, wanted = self:compile(code, name)
+  if not f then return {ok = false, n = 0, error = wanted} end
   local result = self:protect(f)
   result.wanted = result.wanted and wanted
-  if result.ok then self.inputs[#self.inputs + 1] = code end
+  if result.ok then self.inputs[#self.inputs + 1] = {code = code, shown = result.wanted} end
   return result
 end
 

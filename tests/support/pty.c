@@ -2,10 +2,11 @@
  *
  *   pty SECONDS PROGRAM [ARGUMENT...] <steps
  *
- * Steps are lines: `expect TEXT` waits until TEXT comes after what was expected before, `send TEXT` types it.
- * In both \n \t \e \\ and \xHH stand for bytes. At the end the program may run on until it ends by itself.
- * Prints all that the program wrote and, on a last line, `status N`. Exit status 1 where something did not
- * come in time, with a line that says what. */
+ * Steps are lines: `expect TEXT` waits until TEXT comes after what was expected before, `send TEXT` types it,
+ * `within MS TEXT` expects it within so many milliseconds of the last thing typed. In all \n \t \e \\ and
+ * \xHH stand for bytes. At the end the program may run on until it ends by itself. Prints what the program
+ * wrote (of megabytes the last) and, on a last line, `status N`. Exit status 1 where something did not come
+ * in time, with a line that says what. */
 #define _XOPEN_SOURCE 700
 #include <errno.h>
 #include <fcntl.h>
@@ -19,13 +20,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { OUTPUT_BYTES = 1 << 20, LINE_BYTES = 4096 };
+enum { OUTPUT_BYTES = 1 << 20, KEPT_BYTES = 1 << 16, LINE_BYTES = 4096 };
 
 static char output[OUTPUT_BYTES];
-static size_t length, seen; /* received; matched by an expect */
+static size_t length, seen; /* received; matched by an expect, or searched in vain */
 static int terminal;
 static pid_t child;
-static double deadline;
+static double deadline, typed;
 
 static double now(void) {
     struct timespec t;
@@ -43,12 +44,21 @@ static void finish(const char *failure, const char *detail) {
     exit(failure != NULL);
 }
 
+/* Makes room: of what was searched already only the end is kept. */
+static void forget(void) {
+    if (length < sizeof output - LINE_BYTES) return;
+    size_t gone = length - KEPT_BYTES;
+    memmove(output, output + gone, KEPT_BYTES);
+    length = KEPT_BYTES;
+    seen = seen > gone ? seen - gone : 0;
+}
+
 /* Reads what there is, waiting for it at most until the deadline; 0 at the program's end. */
 static int receive(const char *waiting_for) {
     struct pollfd p = {.fd = terminal, .events = POLLIN};
     double left = deadline - now();
     if (left <= 0 || poll(&p, 1, (int)(1000 * left) + 1) <= 0) finish("timeout: waited for", waiting_for);
-    if (length == sizeof output) finish("too much output before", waiting_for);
+    forget();
     ssize_t n = read(terminal, output + length, sizeof output - length);
     if (n <= 0) return 0; /* EIO on Linux: nobody has the other end open */
     size_t end = length + (size_t)n;
@@ -58,8 +68,8 @@ static int receive(const char *waiting_for) {
 }
 
 static const char *find(const char *text, size_t n) {
-    for (size_t i = seen; i + n <= length; i++)
-        if (memcmp(output + i, text, n) == 0) return output + i;
+    for (; seen + n <= length; seen++)
+        if (memcmp(output + seen, text, n) == 0) return output + seen;
     return NULL;
 }
 
@@ -85,6 +95,22 @@ static size_t unescape(char *text) {
     }
     *to = '\0';
     return (size_t)(to - text);
+}
+
+static void expect_within(const char *text, size_t n) {
+    char *rest;
+    double limit = strtod(text, &rest) / 1000;
+    n -= (size_t)(++rest - text);
+    expect(rest, n);
+    double took = now() - typed;
+    char late[64];
+    snprintf(late, sizeof late, "after %.0f ms came", 1000 * took);
+    if (took > limit) finish(late, rest);
+}
+
+static void type(const char *text, size_t n) {
+    typed = now();
+    if (write(terminal, text, n) != (ssize_t)n) finish("cannot type", text);
 }
 
 static void start(char **argv) {
@@ -117,10 +143,9 @@ int main(int argc, char **argv) {
         char *text = strchr(line, ' ');
         if (!text) continue;
         size_t n = unescape(++text);
-        if (line[0] == 'e')
-            expect(text, n);
-        else if (write(terminal, text, n) != (ssize_t)n)
-            finish("cannot type", text);
+        if (line[0] == 'e') expect(text, n);
+        if (line[0] == 'w') expect_within(text, n);
+        if (line[0] == 's') type(text, n);
     }
     while (receive("the end")) {
     }
