@@ -105,7 +105,8 @@ local function better(text, as_statement, as_expression)
   local near = as_statement:match " near '(.*)'$"
   local first = lexer.tokens(text)[1]
   local is_at_once = first and near == first.text and first.kind ~= "keyword"
-  return (is_at_once or OPERATORS[near]) and as_expression or as_statement
+  if not is_at_once and not OPERATORS[near] then return as_statement end
+  return (as_expression:gsub("'?<eof>'? expected near ", "unexpected symbol near "))
 end
 
 --- A function of the input.
