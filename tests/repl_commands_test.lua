@@ -154,7 +154,7 @@ end)
 
 test("! runs a command of the shell, and tells how it failed", function()
   session {"> ", "!echo 'hello' $((1 + 2))\n", "\nhello 3\n> ", "!exit 3\n", "\n!: ended with status 3\n> ", "!\n",
-    "\n!: expected a command for the shell, such as !ls\n> ", "1 ~= 2 and !x\n", "unexpected symbol near '!'"}
+    "\n!: expected a command for the shell, such as !ls\n> ", "1 ~= 2 and !x\n", "near '!'", "", "> "}
   matches(talk [[
     session:execute "!echo out; echo err >&2"
     print(failed(session:execute "!kill -9 $$"))
