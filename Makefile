@@ -223,9 +223,15 @@ INCLUDEDIR ?= $(PREFIX)/include
 BIN := $(DESTDIR)$(BINDIR)
 LIB := $(DESTDIR)$(LIBDIR)
 INC := $(DESTDIR)$(INCLUDEDIR)
+MANDIR     ?= $(PREFIX)/share/man
+BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
+MAN  := $(DESTDIR)$(MANDIR)/man1
+BASH := $(DESTDIR)$(BASHDIR)
+ZSH  := $(DESTDIR)$(ZSHDIR)
 install: all
 	$(call step,INSTALL,$(DESTDIR)$(PREFIX))
-	$(Q)install -d '$(BIN)' '$(LIB)/pkgconfig' '$(INC)'
+	$(Q)install -d '$(BIN)' '$(LIB)/pkgconfig' '$(INC)' '$(MAN)' '$(BASH)' '$(ZSH)'
 	$(Q)install -m 755 $(BUILD)/apsis '$(BIN)/apsis'
 	$(if $(ZMQ),$(Q)install -m 755 $(BUILD)/apsis-kernel '$(BIN)/apsis-kernel')
 	$(Q)install -m 755 $(BUILD)/libapsis.so '$(LIB)/libapsis.so.$(VERSION)'
@@ -237,10 +243,14 @@ install: all
 	    -e 's|@INCLUDEDIR@|$(INCLUDEDIR:$(PREFIX)/%=$${prefix}/%)|' -e 's|@VERSION@|$(VERSION)|' \
 	    -e 's|@LIBS@|$(LIBS) -fopenmp$(if $(SANITIZE), -fsanitize=$(SANITIZE))|' vm/apsis.pc.in \
 	    > '$(LIB)/pkgconfig/apsis.pc'
+	$(Q)sed 's|@VERSION@|$(VERSION)|' vm/shell/apsis.1.in > '$(MAN)/apsis.1'
+	$(Q)install -m 644 vm/shell/apsis.bash '$(BASH)/apsis'
+	$(Q)install -m 644 vm/shell/_apsis '$(ZSH)/_apsis'
 
 uninstall:
-	rm -f '$(BIN)/apsis' '$(BIN)/apsis-kernel' '$(LIB)/libapsis.so' '$(LIB)/libapsis.so.$(SOVERSION)' '$(LIB)/libapsis.so.$(VERSION)' \
-	    '$(LIB)/libapsis.a' '$(INC)/apsis.h' '$(LIB)/pkgconfig/apsis.pc'
+	rm -f '$(BIN)/apsis' '$(BIN)/apsis-kernel' '$(LIB)/libapsis.so' '$(LIB)/libapsis.so.$(SOVERSION)' \
+	    '$(LIB)/libapsis.so.$(VERSION)' '$(LIB)/libapsis.a' '$(INC)/apsis.h' '$(LIB)/pkgconfig/apsis.pc' \
+	    '$(MAN)/apsis.1' '$(BASH)/apsis' '$(ZSH)/_apsis'
 
 LINT_C := $(wildcard vm/*.[ch] vm/jupyter/*.[ch] lib/*/*.[ch] examples/embed/*.c tests/embed/*.[ch] tests/support/*.c tests/fuzz/*.c)
 lint:
@@ -256,7 +266,8 @@ help:
 	@echo 'make test           build and run all tests; ARGS=tests/nn_test.lua runs one file'
 	@echo 'make docs           write the manual as Markdown to $(BUILD)/docs'
 	@echo 'make bench          run the benchmarks'
-	@echo 'make install        into PREFIX ($(PREFIX)), below DESTDIR: program, libraries, apsis.h, apsis.pc'
+	@echo 'make install        into PREFIX ($(PREFIX)), below DESTDIR: program, libraries, apsis.h, apsis.pc,'
+	@echo '                    the manual page and what bash and zsh complete'
 	@echo 'make uninstall      removes those again'
 	@echo 'make deps           install the packages that the build needs'
 	@echo 'make SANITIZE=address,undefined    a checked build in a folder of its own'
