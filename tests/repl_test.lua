@@ -57,6 +57,11 @@ test("_ and _1, _2, ... are the last results, and a semicolon keeps a value from
   truth(not output:find("\n47110\n", 1, true), output)
 end)
 
+test("an input of several statements shows the values of a call that it ends with", function()
+  session {"> ", "local t = {3, 4} table.unpack(t)\n", "\n3\t4\n> ", "x = 5 math.max(x, 9);\n", "> ", "_ + 1\n",
+    "\n10\n> ", "for i = 1, 2 do math.max(i) end\n", "> ", "x = math.max(7)\n", "> ", "_ + x\n", "\n16\n> "}
+end)
+
 test("a line that closes a block moves left, a line in one is indented", function()
   local output = session {"> ", "for i = 1, 2 do\n", ">>   ", "if i == 1 then\n", ">>     ", "print('one')\n",
     ">>     ", "else\n", ">>     ", "print('other')\n", ">>     ", "end\n",

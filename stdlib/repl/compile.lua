@@ -90,6 +90,27 @@ local function with_last_value(text, try)
   end
 end
 
+local IN_EXPRESSION = {["nil"] = true, ["true"] = true, ["false"] = true, ["and"] = true, ["or"] = true, ["not"] = true}
+
+-- The same before the last statement, where that is a call. Only what stands in no block or bracket is looked at, back
+-- to where the statement cannot begin any more.
+local function with_last_call(text, try)
+  local tokens, depth = lexer.tokens(text), 0
+  for i = #tokens, 2, -1 do
+    local t = tokens[i]
+    if lexer.CLOSES[t.text] and t.kind ~= "string" then depth = depth + 1 end
+    if depth == 0 and (t.text == "=" or t.text == ";" and i < #tokens
+      or t.kind == "keyword" and not IN_EXPRESSION[t.text]) then return nil end
+    if lexer.OPENS[t.text] and t.kind ~= "string" then depth = depth - 1 end
+    local before = tokens[i - 1] -- what a bracket behind it calls, on a line of its own too
+    local calls = before.kind == "name" or before.kind == "string" or lexer.CLOSES[before.text] and before.text ~= "end"
+    if depth == 0 and (t.kind == "name" or t.text == "(" and not calls) then
+      local found = try(text:sub(1, t.at - 1), text:sub(t.at))
+      if found then return found end
+    end
+  end
+end
+
 -- A string in quotes ends with its line, unless a backslash goes before the end.
 local function unfinished(message, text)
   if message:find("unfinished string", 1, true) and not text:find "\\z?%s*$" then return false end
@@ -123,11 +144,15 @@ function compile.input(text, line, env, name)
   if f then return f, not text:find ";%s*$" end
   local message
   f, message = try(text) -- as it stands, for the message
-  if f then return try(compile.keep_locals(text)) or f, true end
-  f = with_last_value(text, function(before, last)
+  local function keeping(before, last)
     local code = before .. RETURN .. last
     return try(code) and try(compile.keep_locals(code))
-  end)
+  end
+  if f then
+    local last = with_last_call(text, keeping)
+    return last or try(compile.keep_locals(text)) or f, not last or not text:find ";%s*$"
+  end
+  f = with_last_value(text, keeping)
   if f then return f, not text:find ";%s*$" end
   return nil, better(text, message, as_expression), unfinished(message, text) or
     unfinished(as_expression, text)
