@@ -33,7 +33,7 @@ local function converse(steps, options)
     for k, word in ipairs(s) do words[k] = type(word) == "table" and json.encode(word) or tostring(word) end
     lines[i] = table.concat(words, "\t")
   end
-  local output, failed = sh(("%s %d %s %s %s %s <%s 2>%s"):format(front_end(), options.seconds or 20, quote(KEY),
+  local output, failed = sh(("%s %d %s %s %s %s <%s 2>%s"):format(front_end(), options.seconds or program.sanitize and 120 or 30, quote(KEY),
     quote(folder .. "/k"), quote(KERNEL), connection, write(table.concat(lines, "\n") .. "\n"), log))
   local logged = read(log)
   truth(failed == 0, output .. "\n" .. logged)
@@ -74,8 +74,8 @@ local function run(cells)
   steps[#steps + 1] = SHUTDOWN
   steps[#steps + 1] = {"end"}
   local messages, status, logged = converse(steps)
-  equal(status, 0)
-  return messages, logged
+  truth(status == 0, ("status %d: %s"):format(status, logged))
+  return messages
 end
 
 test("jupyter: a cell's messages come in order: busy, input, output, result, reply, idle", function()

@@ -277,7 +277,7 @@ static void take_events(Kernel *k, const zmq_pollitem_t items[POLLED]) {
 static void insist(Kernel *k) {
     if (k->asked)
         atomic_store(&k->interrupt, false);
-    else if (k->ending && now_ms() - k->interrupt_ms >= AGAIN_MS)
+    else if (k->ending && !k->ended && now_ms() - k->interrupt_ms >= AGAIN_MS)
         send_interrupt(k);
 }
 

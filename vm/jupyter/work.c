@@ -183,18 +183,24 @@ static void on_sigint(int signal_number, siginfo_t *info, void *context) {
     errno = before;
 }
 
+/* The other threads were started with SIGINT blocked. */
+static void allow_signals(int how) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, INTERRUPT_SIGNAL);
+    pthread_sigmask(how, &set, NULL);
+}
+
 /* No SA_RESTART: a read that waits ends. */
 static void take_signals(void) {
     struct sigaction interrupt = {.sa_handler = on_interrupt};
     struct sigaction sigint = {.sa_sigaction = on_sigint, .sa_flags = SA_SIGINFO};
-    sigset_t set;
     sigemptyset(&interrupt.sa_mask);
     sigemptyset(&sigint.sa_mask);
     sigaction(INTERRUPT_SIGNAL, &interrupt, NULL);
     sigaction(SIGINT, &sigint, NULL);
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL); /* the other threads were started with it blocked */
+    allow_signals(SIG_UNBLOCK);
 }
 
 /* --- work ----------------------------------------------------------------------------------------------- */
@@ -262,7 +268,7 @@ int work(Kernel *k) {
     answer_free(&answer);
     bool created = user != NULL;
     apsis_release_values(user, results, RESULTS);
-    atomic_store(&k->interrupt, false); /* none reaches the finalizers */
+    allow_signals(SIG_BLOCK); /* there is nothing left to interrupt */
     apsis_close(user);
     return created ? EXIT_SUCCESS : EXIT_FAILURE;
 }
