@@ -59,7 +59,7 @@ end)
 
 test("an input of several statements shows the values of a call that it ends with", function()
   session {"> ", "local t = {3, 4} table.unpack(t)\n", "\n3\t4\n> ", "x = 5 math.max(x, 9);\n", "> ", "_ + 1\n",
-    "\n10\n> ", "for i = 1, 2 do math.max(i) end\n", "> ", "x = math.max(7)\n", "> ", "_ + x\n", "\n16\n> "}
+    "\n10\n> ", "for i = 1, 2 do math.max(i) end\n", "> ", "x = math.max(7)\n", "> ", "_ + x\n", "\n17\n> "}
 end)
 
 test("a line that closes a block moves left, a line in one is indented", function()
