@@ -61,6 +61,17 @@ static int l_amax(lua_State *L) {
 static int l_amin(lua_State *L) {
     return reduce(L, REDUCE_amin, "amin");
 }
+/* aminmax(x, dim, keepdim): both */
+static int l_aminmax(lua_State *L) {
+    Tensor *x = check_tensor(L, 1);
+    options(L, 2, "dim", "keepdim", NULL);
+    uint32_t mask = check_mask(L, 2, x);
+    bool keepdim = opt_bool(L, 3, false);
+    Tensor *low = new_tensor(L), *high = new_tensor(L);
+    bool ok = op_reduce(ctx(L), low, x, REDUCE_amin, "aminmax", mask, keepdim) &&
+              op_reduce(ctx(L), high, x, REDUCE_amax, "aminmax", mask, keepdim);
+    return results(L, ok, 2);
+}
 static int l_all(lua_State *L) {
     return reduce(L, REDUCE_all, "all");
 }
@@ -273,6 +284,7 @@ void open_reduce(lua_State *L) {
         {"mean", l_mean},
         {"amax", l_amax},
         {"amin", l_amin},
+        {"aminmax", l_aminmax},
         {"all", l_all},
         {"any", l_any},
         {"count_nonzero", l_count_nonzero},

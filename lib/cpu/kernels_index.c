@@ -5,6 +5,7 @@
 #include <string.h>
 
 enum {
+    SIDE = 32, /* binary searches that go side by side */
     TILE = 16, /* 16 rows of 16 elements of 8 bytes: 2 KiB */
     SHORT = 8  /* columns below which a block is copied down its columns */
 };
@@ -202,6 +203,43 @@ WRITE_HALF(mul, bf16)
 WRITE_HALF(max, bf16)
 WRITE_HALF(min, bf16)
 
+/* Binary searches side by side: which half a value falls into cannot be guessed, and each step waits for the
+ * load of the one before. A nan belongs at the end. The row is shorter than 2^31. */
+#define SEARCH_SIDE(T, TAG, COMES_BEFORE)                                                                    \
+    static void JOIN(COMES_BEFORE##_side, TAG)(int32_t *restrict at, const T *row, int32_t n,                \
+                                               const T *restrict v) {                                        \
+        for (int j = 0; j < SIDE; j++) at[j] = 0;                                                            \
+        for (; n > 1; n -= n / 2) {                                                                          \
+            const int32_t half = n / 2;                                                                      \
+            for (int j = 0; j < SIDE; j++) at[j] += COMES_BEFORE(row[at[j] + half - 1], v[j]) ? half : 0;    \
+        }                                                                                                    \
+        for (int j = 0; j < SIDE; j++) at[j] += COMES_BEFORE(row[at[j]], v[j]) ? 1 : 0;                      \
+    }
+#define BEFORE(e, v)     (!((e) >= (v)))
+#define NOT_BEHIND(e, v) (!((e) > (v)))
+#define SEARCH(T, TAG)                                                                                       \
+    SEARCH_SIDE(T, TAG, BEFORE)                                                                              \
+    SEARCH_SIDE(T, TAG, NOT_BEHIND)                                                                          \
+    static void JOIN(search, TAG)(int64_t * to, const void *row, int64_t n, const void *values,              \
+                                  int64_t count, bool right) {                                               \
+        int32_t at[SIDE];                                                                                    \
+        for (int64_t i = 0; i < count; i += SIDE) {                                                          \
+            const int64_t length = count - i < SIDE ? count - i : SIDE;                                      \
+            T v[SIDE] = {0};                                                                                 \
+            memcpy(v, (const T *)values + i, (size_t)length * sizeof *v);                                    \
+            if (n == 0)                                                                                      \
+                memset(at, 0, sizeof at);                                                                    \
+            else if (right)                                                                                  \
+                JOIN(NOT_BEHIND_side, TAG)(at, row, (int32_t)n, v);                                          \
+            else                                                                                             \
+                JOIN(BEFORE_side, TAG)(at, row, (int32_t)n, v);                                              \
+            for (int64_t j = 0; j < length; j++) to[i + j] = at[j] + 1;                                      \
+        }                                                                                                    \
+    }
+SEARCH(float, f32)
+SEARCH(double, f64)
+SEARCH(int64_t, i64)
+
 static bool in_range(const int64_t *index, int64_t n, int64_t low, int64_t high) {
     int bad = 0;
     for (int64_t i = 0; i < n; i++) bad |= (index[i] < low) | (index[i] > high) | (index[i] == 0);
@@ -231,6 +269,7 @@ const IndexKernels ISA_NAME(index_kernels) = {
               [WRITE_MAX] = EACH (max, or),
               [WRITE_MIN] = EACH (min, and)},
     .choose = SIZES(choose),
+    .search = {[F32] = search_f32, [F64] = search_f64, [I64] = search_i64},
     .in_range = in_range,
     .offsets = offsets,
 };

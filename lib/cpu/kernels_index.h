@@ -21,6 +21,11 @@ typedef void (*IndexWrite)(const IndexBlock *b, const void *a, const int64_t *in
 typedef void (*Choose)(int64_t n, void *y, int64_t y_stride, const uint8_t *c, int64_t c_stride,
                        const void *a, int64_t a_stride, const void *b, int64_t b_stride);
 
+/* to[i]: the position (from 1) before which values[i] belongs in row (n), ascending; `right`: after equals.
+ */
+typedef void (*SearchSorted)(int64_t *to, const void *row, int64_t n, const void *values, int64_t count,
+                             bool right);
+
 /* What a write does with the element that is there: x = a, x + a, x * a, the larger, the smaller (a nan
  * wins). */
 typedef enum { WRITE_SET, WRITE_ADD, WRITE_MUL, WRITE_MAX, WRITE_MIN, WRITE_COUNT } WriteOp;
@@ -33,6 +38,7 @@ typedef struct IndexKernels {
     IndexWrite set[SIZE_CLASSES];
     IndexWrite write[WRITE_COUNT][DTYPE_COUNT]; /* not WRITE_SET: that is `set` */
     Choose choose[SIZE_CLASSES];
+    SearchSorted search[DTYPE_COUNT]; /* of F32, F64 and I64 */
     /* Every position lies in low..high, and none is 0. */
     bool (*in_range)(const int64_t *index, int64_t n, int64_t low, int64_t high);
     /* to[i]: the offset of a position in a dimension of that size and stride, plus bias; negative positions

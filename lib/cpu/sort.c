@@ -13,9 +13,10 @@ enum {
     GLANCE = 16,    /* elements compared together with the worst of them */
     DIGIT_BITS = 8, /* of one radix pass: its 256 counters stay in the first cache */
     DIGITS = 1 << DIGIT_BITS,
-    HELD = 512,      /* candidates that a selection holds at least */
-    LONG = 4096,     /* rows from here on are thinned out by their leading bits before a selection */
-    LEADING = 11,    /* of them: 2^11 counters of 4 bytes stay in the first cache */
+    HELD = 512,          /* candidates that a selection holds at least */
+    LONG = 4096,         /* rows from here on are thinned out before a selection, */
+    VERY_LONG = 1 << 17, /* by a larger sample from here on */
+    LEADING = 11,    /* bits of one that does it by them: 2^11 counters of 4 bytes stay in the first cache */
     MAX_ROUNDS = 100 /* of a selection: far above what 2^32 elements with fair pivots need */
 };
 
@@ -33,7 +34,7 @@ static inline uint32_t key_f32(float v) {
     if (v != v) return UINT32_MAX;
     v += 0.0f;
     memcpy(&bits, &v, sizeof bits);
-    return bits >> 31 ? ~bits : bits | 1u << 31;
+    return bits ^ ((uint32_t)((int32_t)bits >> 31) | 1u << 31); /* a branch on signs cannot be guessed */
 }
 
 static inline uint64_t key_f64(double v) {
@@ -41,7 +42,7 @@ static inline uint64_t key_f64(double v) {
     if (v != v) return UINT64_MAX;
     v += 0.0;
     memcpy(&bits, &v, sizeof bits);
-    return bits >> 63 ? ~bits : bits | 1ull << 63;
+    return bits ^ ((uint64_t)((int64_t)bits >> 63) | 1ull << 63);
 }
 
 /* The key of element i; `flip` is all ones where the order descends. */
@@ -371,11 +372,35 @@ static Item *order_items(Item *a, int64_t n) {
     return sort_items(by_position, by_position == a ? a + n : a, n, 0);
 }
 
-/* thin writes what shares the leading bits of the k-th element, which becomes the *k-th of those, and returns
- * how many they are. It may write one past them. */
-#define KTH(TYPE, NAME, POSITION)                                                                            \
+/* thin writes candidates for the k-th element, which becomes the *k-th of those, and returns how many they
+ * are: what lies between two elements of a sample on either side of it (Floyd and Rivest 1975), in one pass.
+ * The sample is taken at equal distances; where it misleads, -1. It may write one past the candidates.
+ * thin_by_bits never fails: it writes what shares the leading bits of the k-th element, in two passes. */
+#define KTH(TYPE, NAME, POSITION, KEY)                                                                       \
     static inline __attribute__((always_inline))                                                             \
-    int64_t thin_##NAME(TYPE *a, const void *x, DType t, int64_t n, int64_t stride, int bits, int64_t *k) {  \
+    int64_t thin_##NAME(TYPE *a, const void *x, DType t, int64_t n, int64_t stride, int64_t *k) {            \
+        /* The rank in the sample of the element sought has a standard deviation of at most sqrt(sample)     \
+         * / 2. */                                                                                           \
+        const int64_t sample = n < VERY_LONG ? 512 : 8192, margin = n < VERY_LONG ? 32 : 160;                \
+        const int64_t step = n / sample, at = (int64_t)((double)*k / (double)n * (double)sample);            \
+        const int64_t low = at > margin ? at - margin : 1,                                                   \
+                      high = at + margin < sample ? at + margin : sample;                                    \
+        for (int64_t i = 0; i < sample; i++) a[i] = make_##NAME(key_at(x, t, i * step * stride, 0), i);      \
+        if (!select_##NAME(a, sample, high) || !select_##NAME(a, high, low)) return -1;                      \
+        const uint64_t least = low > 1 ? KEY(a[low - 1]) : 0,                                                \
+                       most = high < sample ? KEY(a[high - 1]) : UINT64_MAX;                                 \
+        int64_t kept = 0, below = 0;                                                                         \
+        for (int64_t i = 0; i < n; i++) {                                                                    \
+            const uint64_t key = key_at(x, t, i * stride, 0);                                                \
+            a[kept] = make_##NAME(key, i);                                                                   \
+            below += key < least;                                                                            \
+            kept += key - least <= most - least;                                                             \
+        }                                                                                                    \
+        *k -= below;                                                                                         \
+        return *k >= 1 && *k <= kept ? kept : -1;                                                            \
+    }                                                                                                        \
+    static inline __attribute__((always_inline)) int64_t thin_by_bits_##NAME(                                \
+        TYPE *a, const void *x, DType t, int64_t n, int64_t stride, int bits, int64_t *k) {                  \
         uint32_t count[1 << LEADING] = {0}, bucket = 0;                                                      \
         const int shift = bits > LEADING ? bits - LEADING : 0;                                               \
         int64_t kept = 0;                                                                                    \
@@ -396,16 +421,23 @@ static Item *order_items(Item *a, int64_t n) {
             few_##NAME(a, x, t, n, stride, 0, k);                                                            \
             return (int64_t)POSITION(a[k - 1]);                                                              \
         }                                                                                                    \
-        if (n < LONG)                                                                                        \
+        if (n < LONG) {                                                                                      \
             fill_##NAME(a, x, t, n, stride, 0);                                                              \
-        else                                                                                                 \
-            kept = thin_##NAME(a, x, t, n, stride, bits, &k);                                                \
+        } else {                                                                                             \
+            int64_t rank = k;                                                                                \
+            kept = thin_##NAME(a, x, t, n, stride, &rank);                                                   \
+            if (kept < 0) {                                                                                  \
+                rank = k;                                                                                    \
+                kept = thin_by_bits_##NAME(a, x, t, n, stride, bits, &rank);                                 \
+            }                                                                                                \
+            k = rank;                                                                                        \
+        }                                                                                                    \
         if (!select_##NAME(a, kept, k)) a = order_##NAME(a, kept);                                           \
         return (int64_t)POSITION(a[k - 1]);                                                                  \
     }
 #define WORD_POSITION(e) ((e)&UINT32_MAX)
-KTH(uint64_t, words, WORD_POSITION)
-KTH(Item, items, ITEM_POSITION)
+KTH(uint64_t, words, WORD_POSITION, UPPER_HALF)
+KTH(Item, items, ITEM_POSITION, ITEM_KEY)
 
 int64_t cpu_kth_of_row(const void *x, DType dtype, int64_t n, int64_t stride, int64_t k, void *scratch) {
     switch (dtype) {

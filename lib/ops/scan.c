@@ -3,6 +3,10 @@
 #include "cl/scan.h"
 #include "core/parallel.h"
 #include "ops/float_operand.h"
+#include "ops/index_loop.h"
+#include "ops/ops.h"
+
+enum { FEW_ROWS = 8 }; /* rows below this are not worth a transposed copy */
 
 /* x contiguous and of a native dtype: (outer, rows, w), each outer slice on its own. */
 static bool scan_native(Ctx *c, Tensor *out, const Tensor *x, ScanKernel kernel, int dim, bool reverse) {
@@ -23,6 +27,26 @@ static bool scan_native(Ctx *c, Tensor *out, const Tensor *x, ScanKernel kernel,
     if (!ctx_stopping(c)) return true;
     tensor_release(out);
     return ctx_interrupted(c);
+}
+
+/* Rows of logcumsumexp go as the columns of the transposed matrix, whose exponentials fill vectors. */
+static bool scan_transposed(Ctx *c, Tensor *out, const Tensor *x, ScanKernel kernel, bool reverse) {
+    const int64_t n = x->size[x->ndim - 1], rows = tensor_numel(x) / n;
+    const int64_t size[] = {n, rows}, across[] = {1, n}, back[] = {1, rows}, turned[] = {rows, n};
+    Tensor view = index_view(x, 2, size, across), columns, scanned;
+    if (!op_to_dtype(c, &columns, &view, (DType)x->dtype)) return false;
+    bool ok = scan_native(c, &scanned, &columns, kernel, 0, reverse);
+    tensor_release(&columns);
+    if (!ok) return false;
+    ok = tensor_new_like(c, out, (DType)scanned.dtype, x);
+    if (ok) {
+        Tensor to = index_view(out, 2, turned, (int64_t[]){n, 1}),
+               from = index_view(&scanned, 2, turned, back);
+        ok = op_copy_(c, &to, &from);
+        if (!ok) tensor_release(out);
+    }
+    tensor_release(&scanned);
+    return ok;
 }
 
 static bool scan_on_device(Ctx *c, Tensor *out, const Tensor *x, int kind, const char *name, int dim,
@@ -47,7 +71,11 @@ bool op_scan(Ctx *c, Tensor *out, const Tensor *x, int kind, const char *name, i
     DType from = (DType)x->dtype, native = reduce_native(from);
     if (!op_contiguous(c, &row, x, native)) return false;
     ScanKernel kernel = cpu_reduce_kernels()->scan[kind][reduce_kind(native)];
-    bool ok = scan_native(c, native == from ? out : &wide, &row, kernel, dim, reverse);
+    Tensor *to = native == from ? out : &wide;
+    const bool turn = kind == SCAN_logsumexp && dim == row.ndim - 1 &&
+                      tensor_numel(&row) >= FEW_ROWS * row.size[dim] && tensor_numel(&row);
+    bool ok =
+        turn ? scan_transposed(c, to, &row, kernel, reverse) : scan_native(c, to, &row, kernel, dim, reverse);
     tensor_release(&row);
     if (!ok || native == from) return ok;
     return give_as(c, out, &wide, dtype_is_float(from) ? from : (DType)wide.dtype);

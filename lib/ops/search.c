@@ -9,7 +9,10 @@
 #include "ops/reduce.h"
 #include <string.h>
 
-enum { SEARCH_COST = 32 }; /* of one binary search, in adds */
+enum {
+    SEARCH_COST = 32,      /* of one binary search, in adds */
+    SEARCH_PIECE = 1 << 12 /* values that one task looks up */
+};
 
 /* --- binary search
  * --------------------------------------------------------------------------------------------- */
@@ -63,6 +66,8 @@ bool op_searchsorted(Ctx *c, Tensor *out, const char *name, const Tensor *sorted
         c, fits,
         "%s: sorted values (%s) serve values of the same sizes but the last, or have 1 dimension; got (%s)",
         name, SHAPE(sorted), SHAPE(values));
+    REQUIRE(c, sorted->size[sorted->ndim - 1] <= INT32_MAX, "%s: (%s): a row has too many sorted values",
+            name, SHAPE(sorted));
     if (!as_comparable(c, &rows, &sought, sorted, values)) return false;
     bool ok = tensor_new_on(c, out, values->device, I64, values->ndim, values->size);
     if (ok && values->device != CPU) {
@@ -70,10 +75,16 @@ bool op_searchsorted(Ctx *c, Tensor *out, const char *name, const Tensor *sorted
         if (!ok) tensor_release(out);
     } else if (ok) {
         int64_t *to = tensor_data(out), n = sorted->size[sorted->ndim - 1], count = tensor_numel(values);
-        int64_t row = sorted->ndim > 1 && values->ndim ? values->size[values->ndim - 1] : 0;
+        const bool shared = sorted->ndim == 1 || values->ndim == 0;
+        const int64_t each = shared ? SEARCH_PIECE : values->size[values->ndim - 1];
+        const int64_t bytes = (int64_t)dtype_size((DType)rows.dtype);
+        const char *in = tensor_data(&rows), *v = tensor_data(&sought);
+        const SearchSorted search = cpu_index_kernels()->search[rows.dtype];
         int threads = ctx_threads(c, count * SEARCH_COST);
-        PARALLEL_FOR(threads, i, count, {
-            if (!ctx_stopping(c)) to[i] = search_in(&rows, row ? i / row * n : 0, n, &sought, i, right) + 1;
+        PARALLEL_FOR(threads, part, each ? (count + each - 1) / each : 0, {
+            const int64_t from = part * each, length = count - from < each ? count - from : each;
+            if (!ctx_stopping(c))
+                search(to + from, in + (shared ? 0 : part * n * bytes), n, v + from * bytes, length, right);
         });
         ok = !ctx_stopping(c) || ctx_interrupted(c);
         if (!ok) tensor_release(out);
@@ -263,18 +274,14 @@ bool op_unique(Ctx *c, Tensor *values, Tensor *inverse, Tensor *counts, const ch
 
 /* The largest of contiguous i64; 0 where there are none above. */
 static bool largest(Ctx *c, const char *name, const Tensor *held, int64_t *most) {
+    Tensor top;
     *most = 0;
-    if (held->device != CPU && tensor_numel(held)) {
-        Tensor top;
-        if (!op_reduce(c, &top, held, REDUCE_amax, name, reduce_all(held), false)) return false;
-        bool ok = index_number(c, &top, most);
-        tensor_release(&top);
-        if (*most < 0) *most = 0;
-        return ok;
-    }
-    const int64_t *v = tensor_data(held);
-    for (int64_t i = 0, n = tensor_numel(held); i < n; i++) *most = v[i] > *most ? v[i] : *most;
-    return true;
+    if (tensor_numel(held) == 0) return true;
+    if (!op_reduce(c, &top, held, REDUCE_amax, name, reduce_all(held), false)) return false;
+    bool ok = index_number(c, &top, most);
+    tensor_release(&top);
+    if (*most < 0) *most = 0;
+    return ok;
 }
 
 bool op_bincount(Ctx *c, Tensor *out, const Tensor *x, const Tensor *weights, int64_t minlength) {

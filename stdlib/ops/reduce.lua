@@ -317,11 +317,8 @@ define("min", extreme(core.amin, core.min_dim,
 ---@return Tensor min
 ---@return Tensor max
 --- Source: torch.aminmax.  Example: local low, high = ap.tensor{3, 1, 2}:aminmax() --> 1, 3
-define("aminmax", function(x, ...)
-  arguments.tensor("aminmax", 1, x)
-  local dim, keepdim = arguments.named("aminmax", {"dim", "keepdim"}, ...)
-  if x:numel() == 0 then return core.max(x, dim, keepdim), (core.max(x, dim, keepdim)) end -- nothing, or its error
-  return x:amin(dim, keepdim), x:amax(dim, keepdim)
+rule("aminmax", "1y", function(g, y, x, dim, keepdim)
+  return plus(g[1] and among_ties(g[1], y[1], x, dim, keepdim), g[2] and among_ties(g[2], y[2], x, dim, keepdim))
 end)
 
 --- cumsum: running sums along dim. Integers and bool sum to i64.

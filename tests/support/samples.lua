@@ -169,6 +169,7 @@ end
 sample("norm", function() return real(2, 3), {p = 3, dim = 2} end)
 sample("norm", function() return real(2, 3), {p = 1} end)
 sample("var_mean", function() return real(2, 3), 2 end)
+sample("aminmax", function() return real(2, 3), 2 end)
 sample("std_mean", function() return real(2, 3), 2 end)
 sample("sum_to_size", function() return real(2, 3), {1, 3} end)
 for _, name in ipairs {"cumsum", "cumprod", "logcumsumexp"} do sample(name, function() return real(3, 4), 2 end) end
