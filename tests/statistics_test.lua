@@ -377,3 +377,20 @@ test("sum: 2^24 random f32 values stay within 1e-6 in every layout", function()
   close(x:cumsum(1):select(1, 4096):to("f64"):sum():item(), exact, {rtol = 1e-6})
   close(x:reshape(-1):cumsum(1):select(1, 4096 * 4096):item(), exact, {rtol = 1e-6})
 end)
+
+test("median and kthvalue of long rows agree with the sorted row, where a sample of it misleads too", function()
+  for _, n in ipairs {5120, 200000} do
+    local step = n // (n < 131072 and 512 or 8192)
+    local x = ap.arange(1, n):mul(7919):remainder(n):to("f32")
+    local misled = ap.where(ap.arange(0, n - 1):remainder(step):eq(0), -x - 1, x)
+    for _, row in ipairs {x, misled, -misled, x:mul(0), x:to("f64"), misled:to("i64")} do
+      local sorted = row:sort()
+      for _, k in ipairs {17, n // 3, n - 20, n} do
+        local value, at = row:kthvalue(k)
+        equal(value:item(), sorted[k]:item())
+        equal(row[at:item()]:item(), value:item())
+      end
+      equal(row:median():item(), sorted[n // 2]:item())
+    end
+  end
+end)
