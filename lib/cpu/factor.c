@@ -26,21 +26,31 @@ static Matrix negated(DType t, int64_t m, int64_t n, const void *x, int64_t ldx,
     return (Matrix){scratch, n, 1};
 }
 
+/* x and y (bytes) change places, piece by piece; most rows of small matrices are one piece. */
+static void swap_bytes(char *x, char *y, size_t bytes) {
+    enum { PIECE = 256 };
+    char kept[PIECE];
+    for (size_t done = 0; done < bytes; done += PIECE) {
+        const size_t n = bytes - done < PIECE ? bytes - done : PIECE;
+        memcpy(kept, x + done, n);
+        memcpy(x + done, y + done, n);
+        memcpy(y + done, kept, n);
+    }
+}
+
 void cpu_swap_rows(DType t, int64_t k, void *b, int64_t ldb, const int32_t *pivots, int64_t count,
                    bool back) {
     const size_t row = (size_t)k * dtype_size(t);
-    enum { PIECE = 256 };
-    char kept[PIECE];
     for (int64_t s = 0; s < count; s++) {
         const int64_t i = back ? count - 1 - s : s;
         if (pivots[i] == i + 1) continue;
         char *x = at(b, t, i * ldb), *y = at(b, t, (pivots[i] - 1) * ldb);
-        for (size_t done = 0; done < row; done += PIECE) {
-            const size_t n = row - done < PIECE ? row - done : PIECE;
-            memcpy(kept, x + done, n);
-            memcpy(x + done, y + done, n);
-            memcpy(y + done, kept, n);
-        }
+        if (row == 16)
+            swap_bytes(x, y, 16);
+        else if (row == 4)
+            swap_bytes(x, y, 4);
+        else
+            swap_bytes(x, y, row);
     }
 }
 

@@ -1,4 +1,6 @@
-/* The kernels of kernels_factor.c for one type: T the element, FN(f) the names. */
+/* The kernels of kernels_factor.c for one type: T the element, FN(f) the names. The matrices of geometry, up
+ * to 4x4, have copies of the loops whose bounds are constants. */
+#define INLINE inline __attribute__((always_inline))
 
 /* y -= factor x */
 static inline void FN(subtract)(int64_t n, T factor, const T *restrict x, T *restrict y) {
@@ -27,8 +29,7 @@ static int64_t FN(pivot)(int64_t m, const T *a, int64_t lda, int64_t j) {
     return best;
 }
 
-static void FN(lu)(int64_t m, int64_t n, void *matrix, int64_t lda, int32_t *pivots) {
-    T *a = matrix;
+static INLINE void FN(lu_of)(int64_t m, int64_t n, T *a, int64_t lda, int32_t *pivots) {
     for (int64_t j = 0; j < n && j < m; j++) {
         int64_t p = FN(pivot)(m, a, lda, j);
         pivots[j] = (int32_t)p + 1;
@@ -42,8 +43,18 @@ static void FN(lu)(int64_t m, int64_t n, void *matrix, int64_t lda, int32_t *piv
     }
 }
 
-static int64_t FN(cholesky)(int64_t n, void *matrix, int64_t lda) {
-    T *a = matrix;
+static void FN(lu)(int64_t m, int64_t n, void *matrix, int64_t lda, int32_t *pivots) {
+    if (m == n && n == lda && n == 2)
+        FN(lu_of)(2, 2, matrix, 2, pivots);
+    else if (m == n && n == lda && n == 3)
+        FN(lu_of)(3, 3, matrix, 3, pivots);
+    else if (m == n && n == lda && n == 4)
+        FN(lu_of)(4, 4, matrix, 4, pivots);
+    else
+        FN(lu_of)(m, n, matrix, lda, pivots);
+}
+
+static INLINE int64_t FN(cholesky_of)(int64_t n, T *a, int64_t lda) {
     for (int64_t j = 0; j < n; j++) {
         T *row = a + j * lda;
         if (!(row[j] > 0)) return j + 1;
@@ -52,6 +63,12 @@ static int64_t FN(cholesky)(int64_t n, void *matrix, int64_t lda) {
         for (int64_t i = j + 1; i < n; i++) FN(subtract)(n - i, row[i], row + i, a + i * lda + i);
     }
     return 0;
+}
+
+static int64_t FN(cholesky)(int64_t n, void *matrix, int64_t lda) {
+    if (n == 3 && lda == 3) return FN(cholesky_of)(3, matrix, 3);
+    if (n == 4 && lda == 4) return FN(cholesky_of)(4, matrix, 4);
+    return FN(cholesky_of)(n, matrix, lda);
 }
 
 /* One right side: inner products where the rows of A are contiguous, else column by column. */
@@ -73,14 +90,8 @@ static void FN(solve_vector)(int64_t n, const T *a, int64_t rs, int64_t cs, int 
     }
 }
 
-static void FN(solve)(int64_t n, int64_t k, const void *matrix, int64_t rs, int64_t cs, int upper, int unit,
-                      void *side, int64_t ldb) {
-    const T *a = matrix;
-    T *b = side;
-    if (k == 1 && ldb == 1) {
-        FN(solve_vector)(n, a, rs, cs, upper, unit, b);
-        return;
-    }
+static INLINE void FN(solve_of)(int64_t n, int64_t k, const T *a, int64_t rs, int64_t cs, int upper, int unit,
+                                T *b, int64_t ldb) {
     for (int64_t s = 0; s < n; s++) {
         int64_t i = upper ? n - 1 - s : s, from = upper ? i + 1 : 0, to = upper ? n : i;
         T *row = b + i * ldb;
@@ -91,8 +102,26 @@ static void FN(solve)(int64_t n, int64_t k, const void *matrix, int64_t rs, int6
     }
 }
 
+static void FN(solve)(int64_t n, int64_t k, const void *a, int64_t rs, int64_t cs, int upper, int unit,
+                      void *b, int64_t ldb) {
+    const int rows = cs == 1 && rs == 4 && n == 4 && k == ldb;
+    if (rows && k == 4 && upper && !unit)
+        FN(solve_of)(4, 4, a, 4, 1, 1, 0, b, 4);
+    else if (rows && k == 4 && !upper && unit)
+        FN(solve_of)(4, 4, a, 4, 1, 0, 1, b, 4);
+    else if (rows && k == 1 && upper && !unit)
+        FN(solve_of)(4, 1, a, 4, 1, 1, 0, b, 1);
+    else if (rows && k == 1 && !upper && unit)
+        FN(solve_of)(4, 1, a, 4, 1, 0, 1, b, 1);
+    else if (k == 1 && ldb == 1)
+        FN(solve_vector)(n, a, rs, cs, upper, unit, b);
+    else
+        FN(solve_of)(n, k, a, rs, cs, upper, unit, b, ldb);
+}
+
 static void FN(negate)(int64_t n, const void *from, void *to) {
     const T *restrict x = from;
     T *restrict y = to;
     for (int64_t j = 0; j < n; j++) y[j] = -x[j];
 }
+#undef INLINE
