@@ -78,6 +78,20 @@ local function within(ranges, code)
   return false
 end
 
+local typed = ""
+
+--- Keeps bytes that the user typed while the terminal was asked something, for the prompt's next line.
+---@param bytes string
+function terminal.keep_typed(bytes) typed = typed .. bytes end
+
+--- Those bytes, once.
+---@return string
+function terminal.take_typed()
+  local bytes = typed
+  typed = ""
+  return bytes
+end
+
 --- Columns that a line of text takes. Colour sequences take none, bytes that are no UTF-8 one each.
 ---@param text string
 ---@return integer

@@ -103,6 +103,31 @@ void edit_open(Apsis *a) {
 
 /* --- reading -------------------------------------------------------------------------------------------- */
 
+/* What was typed while Lua asked the terminal something (terminal.keep_typed), from its first byte on that is
+ * not yet with readline. */
+static ApsisValue typed_ahead;
+static size_t typed_used;
+
+static void take_typed(void) {
+    if (typed_ahead.type == APSIS_STRING && typed_used < typed_ahead.as.string.length) return;
+    apsis_release_values(host, &typed_ahead, 1);
+    typed_used = 0;
+    if (apsis_call(host, "(prompt).typed", NULL, 0, &typed_ahead, 1) != APSIS_OK)
+        apsis_release_values(host, &typed_ahead, 1);
+}
+
+/* Gives readline what was typed up to the end of a line, as if the keys were pressed now. */
+static void replay_typed(void) {
+    take_typed();
+    if (typed_ahead.type != APSIS_STRING) return;
+    const char *bytes = typed_ahead.as.string.data;
+    size_t end = typed_ahead.as.string.length, first = typed_used;
+    bool line_ends = false;
+    while (typed_used < end && !line_ends && rl_stuff_char((unsigned char)bytes[typed_used]))
+        line_ends = bytes[typed_used] == '\r' || bytes[typed_used] == '\n', typed_used++;
+    if (typed_used > first) rl_callback_read_char();
+}
+
 static volatile sig_atomic_t line_dropped;
 
 static void on_prompt_sigint(int signal_number) {
@@ -154,6 +179,7 @@ char *edit_line(const char *prompt, const char *prefill, bool *dropped) {
     is_complete = false;
     typed_in = prefill;
     rl_callback_handler_install(prompt, on_line);
+    replay_typed();
     sigprocmask(SIG_BLOCK, &sigint, &before);
     while (!is_complete && !line_dropped) wait_for_key(&sigint, &before);
     *dropped = !is_complete;

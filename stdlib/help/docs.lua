@@ -216,7 +216,8 @@ end
 -- Is what a line defines a plain value?
 local function is_value(line)
   local value = line:match "^[%w_]+%.[%w_]+ *= *(.*)$"
-  return value ~= nil and (value:find "^[%d\"'{-]" or value:find "^true" or value:find "^false") ~= nil
+  return value ~= nil and (value:find "^[%d\"'{-]" or value:find "^true" or value:find "^false"
+    or value:find "^nil") ~= nil
 end
 
 local function qualify(entry, module, owner, name, method)

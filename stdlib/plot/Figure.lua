@@ -7,7 +7,8 @@ local core = require "apsis.core"
 
 local Figure = class "Figure"
 
-local MARGIN = 0.04 -- of the range of y, above and below
+local MARGIN = 0.04      -- of the range of y, above and below
+local LEAST_PIXELS = 100 -- of a picture in the terminal, in each direction
 
 Figure.width, Figure.height = 640, 400 -- of a saved figure, in pixels
 
@@ -119,6 +120,25 @@ end
 function Figure:text(options)
   return require("apsis.plot.draw_text")(self, options or {})
 end
+
+-- The figure's pixels within a room, in its own proportions; each pixel is to stand for scale x scale of the terminal.
+function Figure:picture(room_width, room_height, scale)
+  local ratio = self.height / self.width
+  local width = math.min(room_width, room_height / ratio)
+  width = math.max(math.floor(width), LEAST_PIXELS)
+  local height = math.max(math.floor(width * ratio), LEAST_PIXELS)
+  return width, height, require("apsis.plot.save").pixels(self, width, height), scale
+end
+
+--- Shows it on standard output: as a picture where the terminal can show one (plot.protocol), else in letters.
+---@return Figure self
+function Figure:show()
+  print(require("apsis.plot.graphics").draw(self) or tostring(self))
+  return self
+end
+
+-- What the prompt shows in place of the text, where the terminal can show pictures.
+function Figure:__terminal() return require("apsis.plot.graphics").draw(self) end
 
 function Figure:__tostring()
   local terminal = require "apsis.terminal"

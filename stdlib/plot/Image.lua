@@ -9,7 +9,8 @@ local colours = require "apsis.plot.colours"
 local Image = class "Image"
 
 local SHADES = {[0] = " ", "░", "▒", "▓", "█"}
-local MOST_ROWS = 48 -- pixels that a terminal shows from top to bottom
+local MOST_ROWS = 48 -- pixels that a terminal shows from top to bottom, in letters
+local LARGEST = 400  -- pixels up to which small images are enlarged
 
 local function fail(x)
   error(("imshow: expected (H, W), or with 1, 3 or 4 channels (C, H, W) or (H, W, C), got (%s)"):format(
@@ -154,6 +155,30 @@ function Image:pixels(scale)
   end
   return self.columns * scale, self.rows * scale, table.concat(rows)
 end
+
+-- The image's pixels within a room, larger by a whole number or smaller; each is to stand for scale x scale of the
+-- terminal.
+function Image:picture(room_width, room_height, scale)
+  local w, h, column, row = shrink(self, room_width, room_height)
+  local rows = {}
+  for y = 1, h do
+    local line = {}
+    for x = 1, w do line[x] = string.char(self:colour(row(y), column(x))) end
+    rows[y] = table.concat(line)
+  end
+  local larger = math.max(1, math.min(room_width // w, room_height // h, LARGEST // math.max(w, h)))
+  return w, h, table.concat(rows), larger * scale
+end
+
+--- Shows it on standard output: as a picture where the terminal can show one (plot.protocol), else in letters.
+---@return Image self
+function Image:show()
+  print(require("apsis.plot.graphics").draw(self) or tostring(self))
+  return self
+end
+
+-- What the prompt shows in place of the text, where the terminal can show pictures.
+function Image:__terminal() return require("apsis.plot.graphics").draw(self) end
 
 --- Saves as PNG, each element as a pixel, or as `scale` by `scale` of them.
 ---@param path string

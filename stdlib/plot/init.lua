@@ -6,6 +6,10 @@
 
 local plot = {}
 
+--- protocol: how the prompt and show() draw in a terminal: "kitty" or "sixel" for pictures, "text" for letters. nil
+--- (the default) takes what the environment's APSIS_GRAPHICS says, else what the terminal itself says that it can.
+plot.protocol = nil
+
 -- An error of a part, with the position of the user's line.
 local function guard(f, ...)
   local ok, result = pcall(f, ...)

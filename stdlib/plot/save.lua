@@ -28,6 +28,17 @@ local function drawn(figure, kind)
   return paper.finish(), width, height
 end
 
+--- The figure as pixels of that size, three bytes each.
+---@param figure Figure
+---@param width integer
+---@param height integer
+---@return string
+function save.pixels(figure, width, height)
+  local paper = require "apsis.plot.raster"(width, height)
+  require "apsis.plot.layout"(figure, paper, width, height)
+  return paper.finish()
+end
+
 --- The bytes of the figure's file.
 ---@param figure Figure
 ---@param kind "svg"|"png"

@@ -75,6 +75,10 @@ function repl.feed(line)
   return prompt(), result.prefill, result.input or text
 end
 
+--- What was typed while a question to the terminal took the input; it belongs to the next line.
+---@return string
+function repl.typed() return require("apsis.terminal").take_typed() end
+
 --- A continuation line as it should be indented; nil where it is right already.
 ---@param line string
 ---@return string|nil

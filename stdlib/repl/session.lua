@@ -101,9 +101,9 @@ end
 
 --- How things are shown where `file` leads.
 ---@param file file*
----@return {colours: integer, columns: integer}
-function Session:look(file) -- luacheck: ignore self
-  return {colours = terminal.colours(file), columns = terminal.columns(file)}
+---@return {colours: integer, columns: integer, terminal: boolean}
+function Session:look(file)
+  return {colours = terminal.colours(file), columns = terminal.columns(file), terminal = self.terminal}
 end
 
 --- Shows the values of an input.

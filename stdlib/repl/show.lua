@@ -165,12 +165,22 @@ render = function(value, s, indent, depth)
   return s.paint("note", "<" .. tostring(value) .. ">")
 end
 
+-- What shows the value as a picture in the terminal; nil where there is none.
+local function picture_of(value)
+  local meta = debug.getmetatable(value)
+  local draw = type(meta) == "table" and rawget(meta, "__terminal")
+  return draw and draw(value) or nil
+end
+
 --- The text that the prompt shows of a value.
 ---@param value any
----@param options? {colours: integer, columns: integer} none and 80
+---@param options? {colours: integer, columns: integer, terminal: boolean} none, 80, and whether the text goes to the
+--- terminal of the program, which may show pictures
 ---@return string
 function show.text(value, options)
   options = options or {}
+  local picture = options.terminal and picture_of(value)
+  if picture then return picture end
   local s = {paint = show.painter(options.colours or 0), room = options.columns or 80, above = {}}
   return render(value, s, 0, 0)
 end

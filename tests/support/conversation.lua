@@ -27,7 +27,7 @@ end
 
 --- A conversation: a list of what to wait for and what to type, in turns. "" waits for nothing; {ms, text} waits for
 --- the text so long at most. Ctrl-D is added at the end. Returns everything the program wrote and the status.
---- options: no_end, environment, term, history, arguments, seconds.
+--- options: no_end, environment, term, history, arguments, seconds, before (what stands before env).
 function conversation.run(turns, options)
   options = options or {}
   local steps = {}
@@ -41,8 +41,9 @@ function conversation.run(turns, options)
   if not options.no_end then steps[#steps + 1] = "send \\x04" end
   local path = files.write(table.concat(steps, "\n") .. "\n")
   local variables = "LC_ALL=C.UTF-8 COLORTERM= INPUTRC=/dev/null " .. (options.environment or "")
-  local output, status = sh(("env TERM=%s %s APSIS_HISTORY=%s %s %d %s %s <%s 2>&1"):format(options.term or "dumb",
-    variables, options.history or "", conversation.helper(), options.seconds or SECONDS, quote(program.path),
+  local command = "%senv TERM=%s %s APSIS_HISTORY=%s %s %d %s %s <%s 2>&1"
+  local output, status = sh(command:format(options.before or "", options.term or "dumb", variables,
+    options.history or "", conversation.helper(), options.seconds or SECONDS, quote(program.path),
     options.arguments or "--no-init", path))
   truth(status == 0, output)
   return output, tonumber(output:match "\nstatus (%d+)\n$")
