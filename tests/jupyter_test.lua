@@ -33,7 +33,8 @@ local function converse(steps, options)
     for k, word in ipairs(s) do words[k] = type(word) == "table" and json.encode(word) or tostring(word) end
     lines[i] = table.concat(words, "\t")
   end
-  local output, failed = sh(("%s %d %s %s %s %s <%s 2>%s"):format(front_end(), options.seconds or program.sanitize and 120 or 30, quote(KEY),
+  local seconds = options.seconds or program.sanitize and 120 or 30
+  local output, failed = sh(("%s %d %s %s %s %s <%s 2>%s"):format(front_end(), seconds, quote(KEY),
     quote(folder .. "/k"), quote(KERNEL), connection, write(table.concat(lines, "\n") .. "\n"), log))
   local logged = read(log)
   truth(failed == 0, output .. "\n" .. logged)
