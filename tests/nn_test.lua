@@ -69,6 +69,13 @@ local function two_layers()
   return nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
 end
 
+test("an input that does not fit a layer inside others: the error is the op's, not that of a method forward", function()
+  raises("^[^ ]+ linear: the weight %(4x3%) takes 3 features, the input %(1x2%) has 2$", function()
+    local y = two_layers()(ap.ones(1, 2))
+    return y
+  end)
+end)
+
 local function names(iterator)
   local list = {}
   for name in iterator do list[#list + 1] = name end

@@ -27,6 +27,15 @@ static void push_name_in(lua_State *L, int function) {
     lua_pushnil(L);
 }
 
+/* A class: what raises an error in its methods says whose it is, and users do not call them by name. */
+static bool is_class(lua_State *L) {
+    lua_pushliteral(L, "__name");
+    lua_rawget(L, -2);
+    bool named = lua_isstring(L, -1);
+    lua_pop(L, 1);
+    return named;
+}
+
 /* Pushes the name of a function of the library (ap.NAME, F.NAME, ...), or nil where it has none. */
 static void push_library_name(lua_State *L, lua_Debug *frame) {
     lua_getinfo(L, "f", frame);
@@ -38,7 +47,7 @@ static void push_library_name(lua_State *L, lua_Debug *frame) {
         lua_pushnil(L);
         while (lua_next(L, function + 2)) {
             const char *module = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
-            if (strncmp(module, "apsis.", 6) == 0 && lua_istable(L, -1)) {
+            if (strncmp(module, "apsis.", 6) == 0 && lua_istable(L, -1) && !is_class(L)) {
                 push_name_in(L, function);
                 if (!lua_isnil(L, -1)) break;
             }
