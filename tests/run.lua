@@ -12,7 +12,7 @@ local clock = require "apsis.core".clock
 -- The files of ops that run on OpenCL too, with the same golden values, in processes of their own beside this one: a
 -- first run compiles some thousand kernels. The other files test what has no device: files, the command line, printing.
 local ON_CL = {
-  {"ops", "optim", "nn", "norm", "loss", "arithmetic", "shape",
+  {"ops", "special", "optim", "nn", "norm", "loss", "arithmetic", "shape",
     "distributions", "autograd", "index"},
   {"dtypes", "conv", "reduce", "statistics", "join", "matmul", "linalg", "einsum", "random", "fft", "opinfo"},
 }

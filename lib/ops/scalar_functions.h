@@ -3,6 +3,9 @@
 
 #if FLOATING_TYPE
 #include "ops/special_functions.h"
+#include "ops/bessel_functions.h"
+#include "ops/gamma_functions.h"
+#include "ops/polynomial_functions.h"
 
 /* Python's floor division: the quotient that goes with a remainder of b's sign. */
 static inline T FN(floor_divide)(T a, T b) {

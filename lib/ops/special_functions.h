@@ -1,6 +1,7 @@
 /* Special functions of the op table, as ops/scalar_functions.h: C that is OpenCL C as well, once a floating
- * type. All of it is arithmetic over exp, log, pow, sqrt, erf and erfc, so that every device gives the same
- * values to a few units in the last place; tests/golden/special.py holds it against PyTorch and mpmath. */
+ * type. Bessel's are in bessel_functions.h, the incomplete gamma functions in gamma_functions.h. All of it
+ * is arithmetic over exp, log, pow, sqrt, erf and erfc, so that every device gives the same values to a few
+ * units in the last place; tests/golden/special.py holds it against PyTorch and mpmath. */
 
 /* a[0] + a[1] x + ..., highest coefficient first. */
 #define POLY_4(x, a, b, c, d)          (((K(a) * (x) + K(b)) * (x) + K(c)) * (x) + K(d))
@@ -24,25 +25,22 @@ static inline T FN(sinc)(T x) {
 /* --- the gamma function and its derivatives
  * ----------------------------------------------------------------- */
 
-/* log(gamma(x)) for x < 2, by polynomials around its roots 1 and 2 and its minimum. Source: fdlibm,
- * e_lgamma_r.c. */
-static inline T FN(lgamma_low)(T x) {
-    const T lowest = K(1.46163214496836224576);
-    const int below = x <= K(0.9); /* gamma(x) = gamma(x + 1) / x */
-    const T s = below ? x + 1 : x;
-    T r = below ? -log(x) : 0;
-    if (s >= K(1.7316)) {
-        const T y = below ? 1 - x : 2 - x, z = y * y;
+/* log(gamma(1 + x)) for x from -0.1 to 1, by polynomials around its roots 0 and 1 and its minimum. Source:
+ * fdlibm, e_lgamma_r.c. */
+static inline T FN(lgamma1p)(T x) {
+    if (x >= K(0.7316)) {
+        const T y = 1 - x, z = y * y;
         const T even =
             POLY_6(z, 2.52144565451257326939e-05, 2.20862790713908385557e-04, 1.19270763183362067845e-03,
                    7.38555086081402883957e-03, 6.73523010531292681824e-02, 7.72156649015328655494e-02);
         const T odd =
             z * POLY_6(z, 4.48640949618915160150e-05, 1.08011567247583939954e-04, 5.10069792153511336608e-04,
                        2.89051383673415629091e-03, 2.05808084325167332806e-02, 3.22467033424113591611e-01);
-        return r + (y * even + odd - K(0.5) * y);
+        return y * even + odd - K(0.5) * y;
     }
-    if (s >= K(1.23)) {
-        const T y = below ? x - (lowest - 1) : x - lowest, z = y * y, w = z * y;
+    if (x >= K(0.23)) {
+        const T lowest = K(1.46163214496836224576);
+        const T y = x - (lowest - 1), z = y * y, w = z * y;
         const T one =
             POLY_5(w, 3.15632070903625950361e-04, -1.40346469989232843813e-03, 6.10053870246291332635e-03,
                    -3.27885410759859649565e-02, 4.83836122723810047042e-01);
@@ -52,19 +50,27 @@ static inline T FN(lgamma_low)(T x) {
         const T three =
             POLY_5(w, 3.35529192635519073543e-04, -5.38595305356740546715e-04, 2.25964780900612472250e-03,
                    -1.03142241298341437450e-02, 6.46249402391333854778e-02);
-        return r + (K(-1.21486290535849611461e-01) + (z * one + w * (two + y * three)));
+        return K(-1.21486290535849611461e-01) + (z * one + w * (two + y * three));
     }
-    const T y = below ? x : x - 1;
     const T p =
-        y * POLY_6(y, 1.33810918536787660377e-02, 2.28963728064692451092e-01, 9.77717527963372745603e-01,
+        x * POLY_6(x, 1.33810918536787660377e-02, 2.28963728064692451092e-01, 9.77717527963372745603e-01,
                    1.45492250137234768737e+00, 6.32827064025093366517e-01, -7.72156649015328655494e-02);
-    const T q = POLY_6(y, 3.21709242282423911810e-03, 1.04222645593369134254e-01, 7.69285150456672783825e-01,
+    const T q = POLY_6(x, 3.21709242282423911810e-03, 1.04222645593369134254e-01, 7.69285150456672783825e-01,
                        2.12848976379893395361e+00, 2.45597793713041134822e+00, 1);
-    return r + (p / q - K(0.5) * y);
+    return p / q - K(0.5) * x;
+}
+
+/* log(gamma(x)) - (x - 1/2) (log(x) - 1) for x from 8. Source: as above. */
+static inline T FN(stirling)(T x) {
+    const T z = 1 / x, y = z * z;
+    return K(4.18938533204672725052e-01) +
+           z * POLY_6(y, -1.63092934096575273989e-03, 8.36339918996282139126e-04, -5.95187557450339963135e-04,
+                      7.93650558643019558500e-04, -2.77777777728775536470e-03, 8.33333333333329678849e-02);
 }
 
 static inline T FN(lgamma_positive)(T x) {
-    if (x < 2) return FN(lgamma_low)(x);
+    if (x <= K(0.9)) return FN(lgamma1p)(x) - log(x);
+    if (x < 2) return FN(lgamma1p)(x - 1);
     if (x < 8) {
         const int whole = (int)x;
         const T y = x - whole;
@@ -79,12 +85,7 @@ static inline T FN(lgamma_positive)(T x) {
         for (int k = 2; k < whole; k++) product *= y + k;
         return K(0.5) * y + p / q + log(product);
     }
-    const T z = 1 / x, y = z * z;
-    const T w =
-        K(4.18938533204672725052e-01) + z * POLY_6(y, -1.63092934096575273989e-03, 8.36339918996282139126e-04,
-                                                   -5.95187557450339963135e-04, 7.93650558643019558500e-04,
-                                                   -2.77777777728775536470e-03, 8.33333333333329678849e-02);
-    return x > K(1e17) ? x * (log(x) - 1) : (x - K(0.5)) * (log(x) - 1) + w;
+    return x > K(1e17) ? x * (log(x) - 1) : (x - K(0.5)) * (log(x) - 1) + FN(stirling)(x);
 }
 
 /* log |gamma(x)|. Near the roots on the negative side only the absolute error is small. */
@@ -245,115 +246,6 @@ static inline T FN(ndtr)(T x) {
 static inline T FN(log_ndtr)(T x) {
     const T z = x * K(-0.70710678118654752440);
     return x < -1 ? log(K(0.5) * FN(erfcx)(z)) - K(0.5) * x * x : log1p(-FN(ndtr)(-x));
-}
-
-/* --- modified Bessel functions
- * -------------------------------------------------------------------------------- Up to 8 the power series,
- * whose terms are all positive; above, sqrt(x) exp(-x) I(x) as a polynomial in 16 / x - 1, which interpolates
- * it at Chebyshev's points (computed in 60 digits). */
-
-static inline T FN(i0_series)(T x) {
-    const T z = K(0.25) * x * x; /* over (k!)^2 */
-    T sum =
-        POLY_7(z, 6.14839762859838e-54, 4.156316796932504e-51, 2.5976979980828152e-48, 1.4962740468957016e-45,
-               7.915289708078262e-43, 3.8310002187098785e-40, 1.6894710964510564e-37);
-    sum = MORE_5(sum, z, 6.757884385804225e-35, 2.4395962632753253e-32, 7.904291893012054e-30,
-                 2.2843403570804838e-27, 5.8479113141260385e-25);
-    sum = MORE_5(sum, z, 1.3157800456783586e-22, 2.5789288895295828e-20, 4.358389823304995e-18,
-                 6.276081345559193e-16, 7.594058428126623e-14);
-    sum = MORE_5(sum, z, 7.594058428126624e-12, 6.151187326782565e-10, 3.936759889140842e-08,
-                 1.9290123456790124e-06, 6.944444444444444e-05);
-    sum = MORE_5(sum, z, 0.001736111111111111, 0.027777777777777776, 0.25, 1.0, 1.0);
-    return sum;
-}
-static inline T FN(i1_series)(T x) {
-    const T z = K(0.25) * x * x; /* over k! (k + 1)! */
-    T sum =
-        POLY_7(z, 2.2771843068882885e-55, 1.5985833834355786e-52, 1.0390791992331261e-49,
-               6.234475195398757e-47, 3.4414303078601135e-44, 1.7413637357772174e-41, 8.045100459290744e-39);
-    sum = MORE_5(sum, z, 3.3789421929021126e-36, 1.2839980333028028e-33, 4.391273273895586e-31,
-                 1.3437296218120491e-28, 3.654944571328774e-26);
-    sum = MORE_5(sum, z, 8.771866971189057e-24, 1.842092063949702e-21, 3.352607556388458e-19,
-                 5.230067787965994e-17, 6.903689480115112e-15);
-    sum = MORE_5(sum, z, 7.594058428126623e-13, 6.834652585313961e-11, 4.920949861426052e-09,
-                 2.755731922398589e-07, 1.1574074074074073e-05);
-    sum = MORE_5(sum, z, 0.00034722222222222224, 0.006944444444444444, 0.08333333333333333, 0.5, 1.0);
-    return K(0.5) * x * sum;
-}
-static inline T FN(i0_scaled)(T x) {
-    const T t = 16 / x - 1;
-    T y = K(9.36508689281819e-11);
-    y = y * t + K(3.629355229718733e-11);
-    y = y * t + K(-6.633287112547084e-10);
-    y = y * t + K(-2.8033819978869995e-10);
-    y = y * t + K(2.1968921378829006e-09);
-    y = y * t + K(1.1050558794424347e-09);
-    y = y * t + K(-4.575553424534973e-09);
-    y = y * t + K(-3.1346276429240787e-09);
-    y = y * t + K(6.560138746917057e-09);
-    y = y * t + K(7.3359687108161536e-09);
-    y = y * t + K(-5.0381064879032845e-09);
-    y = y * t + K(-1.3326094405766387e-08);
-    y = y * t + K(-6.8493381882867694e-09);
-    y = y * t + K(7.534355843803342e-09);
-    y = y * t + K(2.1566251453104354e-08);
-    y = y * t + K(3.932889375114634e-08);
-    y = y * t + K(8.872034383314144e-08);
-    y = y * t + K(2.973596046562712e-07);
-    y = y * t + K(1.4838476651250266e-06);
-    y = y * t + K(1.1143033800708978e-05);
-    y = y * t + K(0.00013621607438984735);
-    y = y * t + K(0.0033605519836677504);
-    y = y * t + K(0.4021765094450081);
-    return y / sqrt(x);
-}
-static inline T FN(i1_scaled)(T x) {
-    const T t = 16 / x - 1;
-    T y = K(-9.752397204138195e-11);
-    y = y * t + K(-3.365431853180176e-11);
-    y = y * t + K(6.917089294193807e-10);
-    y = y * t + K(2.6340771095136483e-10);
-    y = y * t + K(-2.297004161885201e-09);
-    y = y * t + K(-1.0594544160443166e-09);
-    y = y * t + K(4.810597405089944e-09);
-    y = y * t + K(3.086886736722725e-09);
-    y = y * t + K(-6.983839624895866e-09);
-    y = y * t + K(-7.44444147719727e-09);
-    y = y * t + K(5.59337010179061e-09);
-    y = y * t + K(1.3958551001385955e-08);
-    y = y * t + K(6.8401389977069586e-09);
-    y = y * t + K(-8.409182040442918e-09);
-    y = y * t + K(-2.339250374801858e-08);
-    y = y * t + K(-4.313196489977733e-08);
-    y = y * t + K(-1.000109565963654e-07);
-    y = y * t + K(-3.4838534380376333e-07);
-    y = y * t + K(-1.8349102358955385e-06);
-    y = y * t + K(-1.5038547209501858e-05);
-    y = y * t + K(-0.0002192357638317243);
-    y = y * t + K(-0.009749577193235635);
-    y = y * t + K(0.38939845902587233);
-    return y / sqrt(x);
-}
-
-static inline T FN(i0)(T x) {
-    const T size = fabs(x);
-    if (size <= 8) return FN(i0_series)(x);
-    /* In two factors: exp alone overflows first. */
-    const T root = exp(K(0.5) * size);
-    return size == INFINITY ? size : root * FN(i0_scaled)(size) * root;
-}
-static inline T FN(i0e)(T x) {
-    const T size = fabs(x);
-    return size <= 8 ? exp(-size) * FN(i0_series)(x) : FN(i0_scaled)(size);
-}
-static inline T FN(i1)(T x) {
-    const T size = fabs(x), root = exp(K(0.5) * size);
-    if (size <= 8) return FN(i1_series)(x);
-    return size == INFINITY ? x : copysign(root * FN(i1_scaled)(size) * root, x);
-}
-static inline T FN(i1e)(T x) {
-    const T size = fabs(x);
-    return size <= 8 ? exp(-size) * FN(i1_series)(x) : copysign(FN(i1_scaled)(size), x);
 }
 
 /* --- sums of exponentials ---------------------------------------------------------------------------------

@@ -1,12 +1,14 @@
 """Elementwise ops, every dtype, and the type promotion tables.
 
 Keys: "x.DTYPE" and the second operands "b.DTYPE" (no zeros), "e.DTYPE" (small, not negative), "p.DTYPE" (any),
-"u.DTYPE" (within [-1, 1]), "m.DTYPE" (moderate), "s.DTYPE" (shifts), "l.DTYPE" and "z.DTYPE" (for lerp and zeta), all of
+"u.DTYPE" (within [-1, 1]), "m.DTYPE" (moderate), "s.DTYPE" (shifts), "n.DTYPE" (degrees), "l.DTYPE" and "z.DTYPE" (for lerp and zeta), all of
 shape (n). "OP.DTYPE" or "OP(params).DTYPE": unary, f(x). "OP:s.DTYPE": binary, f(x[i], s[j]) of shape (n, m), where s
 names the second operand (x is "a.DTYPE"; for the gradients of activations "m.DTYPE"). A value of dtype u8 and shape (0) means that PyTorch refuses the dtype.
 "promote": the dtype of a tensor with a tensor, as positions (from 1) in DTYPES; "promote_scalar": a tensor with a 0-dim
 tensor; "promote_int", "promote_float", "promote_bool": a tensor with a Python number.
 """
+
+import math
 
 import mpmath as mp
 import torch
@@ -47,7 +49,8 @@ for name in ("abs neg sign ceil floor round trunc frac square sqrt rsqrt recipro
              "sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh erf erfc sigmoid isnan isinf isfinite "
              "logical_not bitwise_not deg2rad rad2deg lgamma digamma erfinv sinc i0 isposinf isneginf signbit").split():
     UNARY[name] = getattr(torch, name)
-for name in "erfcx ndtr ndtri log_ndtr entr i0e i1 i1e".split():
+for name in ("erfcx ndtr ndtri log_ndtr entr i0e i1 i1e bessel_j0 bessel_j1 bessel_y0 bessel_y1 spherical_bessel_j0 "
+             "modified_bessel_k0 modified_bessel_k1 scaled_modified_bessel_k0 scaled_modified_bessel_k1 airy_ai").split():
     UNARY[name] = getattr(torch.special, name)
 # These are exact in any precision, or defined by it.
 EXACT = set("abs neg sign ceil floor round trunc frac square relu relu6 clamp hardtanh isnan isinf isfinite logical_not "
@@ -72,13 +75,25 @@ SPECIAL = {
     "log_ndtr": lambda x: mp.log(mp.erfc(-x / mp.sqrt(2)) / 2),
     "i0": lambda x: mp.besseli(0, x), "i0e": lambda x: mp.besseli(0, x) * mp.exp(-abs(x)),
     "i1": lambda x: mp.besseli(1, x), "i1e": lambda x: mp.besseli(1, x) * mp.exp(-abs(x)),
+    "bessel_j0": lambda x: mp.besselj(0, x), "bessel_j1": lambda x: mp.besselj(1, x),
+    "bessel_y0": lambda x: mp.bessely(0, x), "bessel_y1": lambda x: mp.bessely(1, x),
+    "spherical_bessel_j0": mp.sinc, "airy_ai": mp.airyai,
+    "modified_bessel_k0": lambda x: mp.besselk(0, x), "modified_bessel_k1": lambda x: mp.besselk(1, x),
+    "scaled_modified_bessel_k0": lambda x: mp.besselk(0, x) * mp.exp(x),
+    "scaled_modified_bessel_k1": lambda x: mp.besselk(1, x) * mp.exp(x),
 }
+# Their size beyond 1e10 is 1 / sqrt(x), or less; the phase is that of the exact x.
+FAR = {"bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1"}
 
 
 def exactly(name, x, value):
     wide = value.double()
-    for k, v in enumerate(x.double().tolist()):
-        if abs(v) < (1e17 if name == "sinc" else 1e10) and wide[k].isfinite():
+    for k, v in enumerate((x if x.is_floating_point() else x.float()).double().tolist()):
+        if name == "airy_ai" and (math.isinf(v) or v < -1e9 and x.dtype != torch.float64):
+            wide[k] = 0
+        elif name in FAR and math.isinf(v):
+            wide[k] = 0 if v > 0 or "j" in name else nan
+        elif abs(v) < (1e17 if name == "sinc" else inf if name in FAR else 1e10) and wide[k].isfinite():
             wide[k] = float(mp.re(SPECIAL[name](mp.mpf(v))))
     return wide.to(value.dtype)
 
@@ -126,6 +141,41 @@ BINARY["lerp"] = (lambda a, b, w: torch.lerp(a, b, w), "l", [[0.25], [0.75]])
 BINARY["isclose"] = (lambda a, b, r=1e-5, t=1e-8: torch.isclose(a, b, rtol=r, atol=t), "p", [[], [0.5, 1], [0, 2]])
 BINARY["xlog1py"] = (torch.special.xlog1py, "p")
 BINARY["zeta"] = (torch.special.zeta, "z")
+BINARY["igamma"], BINARY["igammac"] = (torch.igamma, "p"), (torch.igammac, "p")
+
+
+def recurrence(first, step):
+    """p_0 = 1, p_1 = first(x), p_(k+1) = step(k, x, p_(k-1), p_k), in 200 digits; far out the sign of the limit."""
+    def value(x, n):
+        n = math.trunc(n)
+        if n < 0 or x != x:
+            return 0 if n < 0 else nan
+        if math.isinf(x):
+            return 1 if n == 0 else float(mp.sign(value(mp.mpf(x > 0 and 1e9 or -1e9), n))) * inf
+        x = mp.mpf(x)
+        p, q = mp.mpf(1), first(x)
+        for k in range(1, n):
+            p, q = q, step(k, x, p, q)
+        return float(q if n else p)
+
+    def f(x, n):
+        x, n = torch.broadcast_tensors(x, n)
+        dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
+        values = [value(a, b) for a, b in zip(x.to(dtype).flatten().tolist(), n.flatten().tolist())]
+        return torch.tensor(values, dtype=torch.float64).reshape(x.shape).to(dtype)
+    return f
+
+
+POLYNOMIALS = {"hermite_polynomial_h": (lambda x: 2 * x, lambda k, x, p, q: 2 * (x * q - k * p)),
+               "hermite_polynomial_he": (lambda x: x, lambda k, x, p, q: x * q - k * p),
+               "laguerre_polynomial_l": (lambda x: 1 - x, lambda k, x, p, q: ((2 * k + 1 - x) * q - k * p) / (k + 1)),
+               "legendre_polynomial_p": (lambda x: x, lambda k, x, p, q: ((2 * k + 1) * x * q - k * p) / (k + 1))}
+for letter, a, b in (("t", 1, 0), ("u", 2, 0), ("v", 2, -1), ("w", 2, 1)):
+    POLYNOMIALS["chebyshev_polynomial_" + letter] = (lambda x, a=a, b=b: a * x + b, lambda k, x, p, q: 2 * x * q - p)
+    POLYNOMIALS["shifted_chebyshev_polynomial_" + letter] = (
+        lambda x, a=a, b=b: a * (2 * x - 1) + b, lambda k, x, p, q: 2 * (2 * x - 1) * q - p)
+for name, (first_one, next_one) in POLYNOMIALS.items():
+    BINARY[name] = (recurrence(first_one, next_one), "n")
 BINARY["nextafter"] = (torch.nextafter, "p")
 BINARY["ldexp"] = (torch.ldexp, "e")
 for name in ("gcd", "lcm"):
@@ -139,7 +189,7 @@ BINARY["tanh_grad"] = (aten.tanh_backward, "u")
 BINARY["silu_grad"] = (aten.silu_backward, "m")
 BINARY["gelu_grad"] = (lambda g, x: aten.gelu_backward(g, x), "m")
 BINARY["gelu_tanh_grad"] = (lambda g, x: aten.gelu_backward(g, x, approximate="tanh"), "m")
-THROUGH_F64 = {"pow", "atan2", "hypot", "xlogy", "xlog1py", "zeta", "logaddexp", "logaddexp2", "lerp"}
+THROUGH_F64 = {"pow", "igamma", "igammac", "atan2", "hypot", "xlogy", "xlog1py", "zeta", "logaddexp", "logaddexp2", "lerp"}
 
 for dtype, short in SHORT.items():
     floating = dtype.is_floating_point
@@ -152,6 +202,8 @@ for dtype, short in SHORT.items():
     out["l." + short] = torch.tensor([0.0, -1.0, 3.0, 7.25, 1e20, inf, nan] if floating else [0, 1], dtype=dtype)
     out["z." + short] = torch.tensor([0.0, 0.125, 1.0, 2.5, 30.0, -1.25, -2.0, nan] if floating else [0, 1],
                                      dtype=dtype)
+    out["n." + short] = torch.tensor([0.0, 1.0, 2.0, 3.5, 6.0, -1.0] if floating else
+                                     [0, 1] if dtype == torch.bool else [0, 1, 2, 5], dtype=dtype)
     if floating:
         out["u." + short] = torch.tensor([0.0, -1.0, 1.0, 0.25, -0.875, 0.999, nan], dtype=dtype)
         out["m." + short] = torch.tensor([0.0, -0.0, -1.0, 1.0, 0.25, -2.875, 4.5, -6.0, 12.0, nan], dtype=dtype)
@@ -165,6 +217,8 @@ for dtype, short in SHORT.items():
                 value = in_f64(lambda a, b: f(a, b, *call), dtype, first[:, None], other[None, :],
                                exact=name not in THROUGH_F64 and not name.endswith("_grad"))
                 value = torch.broadcast_to(value, (len(first), len(other)))
+                if name in ("igamma", "igammac") and floating:  # PyTorch: not nan for nan and 0 or infinity
+                    value = value.masked_fill(first[:, None].isnan() | other.isnan(), nan)
                 if name == "zeta" and floating:  # PyTorch: nan for large s, not nan for nan and a whole q below 0
                     value = value.clone()
                     value[(first[:, None] >= 1e20) & (other > 1)] = 0

@@ -69,6 +69,23 @@ sample("softshrink", function() return real(2, 3), 1.1 end)
 sample("threshold", function() return real(2, 3), 0.3, 5 end)
 sample("zeta", function() return ap.tensor({2.5, 4}, {dtype = "f64"}), positive(3, 2) end)
 sample("zeta", function() return 3, real(2, 3) end)
+for _, name in ipairs {"bessel_j0", "bessel_j1", "spherical_bessel_j0"} do
+  sample(name, function() return real(2, 3) * 5 end)
+end
+for _, name in ipairs {"bessel_y0", "bessel_y1", "modified_bessel_k0", "modified_bessel_k1",
+  "scaled_modified_bessel_k0", "scaled_modified_bessel_k1"} do
+  sample(name, function() return positive(2, 3) end)
+end
+for _, name in ipairs {"igamma", "igammac"} do
+  sample(name, function() return ap.tensor({0.3, 1, 2.5}, {dtype = "f64"}), positive(2, 3) end)
+  sample(name, function() return 1.7, positive(2, 3) end)
+end
+for _, name in ipairs {"chebyshev_polynomial_t", "chebyshev_polynomial_u", "chebyshev_polynomial_v",
+  "chebyshev_polynomial_w", "shifted_chebyshev_polynomial_t", "shifted_chebyshev_polynomial_u",
+  "shifted_chebyshev_polynomial_v", "shifted_chebyshev_polynomial_w", "hermite_polynomial_h", "hermite_polynomial_he",
+  "laguerre_polynomial_l", "legendre_polynomial_p"} do
+  for n = 0, 5 do sample(name, function() return real(4), n end) end
+end
 sample("xlog1py", function() return real(2, 3), positive(3) end)
 sample("xlog1py", function() return 0.31, positive(3) end)
 sample("xlog1py", function() return real(2, 3), 0.31 end)
