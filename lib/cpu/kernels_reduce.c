@@ -9,11 +9,12 @@
 #include <tgmath.h>
 
 enum {
-    LANES = 64,      /* accumulators of one long row */
-    FEW_LANES = 16,  /* and of a short one, */
-    LONG_ROW = 512,  /* which has fewer elements than this */
-    NARROW = 32,     /* columns below which several rows are taken side by side */
-    SEARCH_RUN = 256 /* elements looked at together in the search for an extreme's position */
+    LANES = 64,           /* accumulators of one long row */
+    FEW_LANES = 16,       /* and of a short one, */
+    LONG_ROW = 512,       /* which has fewer elements than this */
+    VERY_LONG_ROW = 4096, /* comes from main memory, whose lines few lanes read in order */
+    NARROW = 32,          /* columns below which several rows are taken side by side */
+    SEARCH_RUN = 256      /* elements looked at together in the search for an extreme's position */
 };
 
 #define JOIN_(a, b) a##_##b

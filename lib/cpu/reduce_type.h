@@ -6,10 +6,24 @@
 #define IS_NAN(v) 0
 #endif
 
-/* to = a after x0, x1, x2 and x3. */
-#define FOUR_STEPS(to, ACC, STEP, GROUPED)                                                                   \
-    if (GROUPED) {                                                                                           \
+/* How four elements x0..x3 go into an accumulator together: one after the other; in a sum, added in their own
+ * type before they are widened; as an extreme, with one look for NaNs at two of them. */
+enum JOIN(group, TAG) { JOIN(IN_TURN, TAG), JOIN(SUM, TAG), JOIN(LARGEST, TAG), JOIN(SMALLEST, TAG) };
+#define GROUP(how) JOIN(how, TAG)
+#if FLOATING
+#define UNORDERED(x, y) __builtin_isunordered(x, y)
+#else
+#define UNORDERED(x, y) 0
+#endif
+#define FOUR_STEPS(to, ACC, STEP, HOW)                                                                       \
+    if (HOW == GROUP(SUM)) {                                                                                 \
         to = a + (ACC)((x0 + x1) + (x2 + x3));                                                               \
+    } else if (HOW == GROUP(LARGEST) || HOW == GROUP(SMALLEST)) {                                            \
+        const bool up = HOW == GROUP(LARGEST);                                                               \
+        const SRC y0 = (up ? x0 > x1 : x0 < x1) ? x0 : x1, y1 = (up ? x2 > x3 : x2 < x3) ? x2 : x3;          \
+        const SRC y = (up ? y0 > y1 : y0 < y1) ? y0 : y1;                                                    \
+        const ACC best = (up ? y > (SRC)a : y < (SRC)a) ? (ACC)y : a;                                        \
+        to = UNORDERED(x0, x1) | UNORDERED(x2, x3) ? (ACC)((x0 + x1) + (x2 + x3)) : best;                    \
     } else {                                                                                                 \
         SRC x = x0;                                                                                          \
         a = (ACC)(STEP);                                                                                     \
@@ -21,9 +35,8 @@
         to = (ACC)(STEP);                                                                                    \
     }
 
-/* One op: STEP and MERGE see x, a, b, q, p as reduce.def says. GROUPED: the op is a sum whose elements may be
- * added by fours in their own type, before they are widened. */
-#define KERNEL(GROUPED, NAME, ACC, OUT, START, STEP, MERGE, FINISH)                                          \
+/* One op: STEP and MERGE see x, a, b, q, p as reduce.def says. HOW: of FOUR_STEPS. */
+#define KERNEL(HOW, NAME, ACC, OUT, START, STEP, MERGE, FINISH)                                              \
     static void JOIN(start_##NAME, TAG)(void *acc_, int64_t w) {                                             \
         ACC *acc = acc_;                                                                                     \
         for (int64_t j = 0; j < w; j++) acc[j] = (ACC)START;                                                 \
@@ -51,7 +64,7 @@
                 (void)q;                                                                                     \
                 const SRC x0 = y[j * col_stride], x1 = y[row_stride + j * col_stride],                       \
                           x2 = y[2 * row_stride + j * col_stride], x3 = y[3 * row_stride + j * col_stride];  \
-                FOUR_STEPS(acc[j], ACC, STEP, GROUPED)                                                       \
+                FOUR_STEPS(acc[j], ACC, STEP, HOW)                                                           \
             }                                                                                                \
         }                                                                                                    \
         for (; r < rows; r++)                                                                                \
@@ -112,7 +125,7 @@
                 ACC a = lane[j];                                                                             \
                 const SRC x0 = y[i + j], x1 = y[i + lanes + j], x2 = y[i + 2 * lanes + j],                   \
                           x3 = y[i + 3 * lanes + j];                                                         \
-                FOUR_STEPS(lane[j], ACC, STEP, GROUPED)                                                      \
+                FOUR_STEPS(lane[j], ACC, STEP, HOW)                                                          \
             }                                                                                                \
         for (; i + lanes <= n; i += lanes) _Pragma("omp simd") for (int j = 0; j < lanes; j++) {             \
                 const ACC a = lane[j];                                                                       \
@@ -161,7 +174,7 @@
                 (lane, x + full * FEW_LANES * stride, 1, 0, n % FEW_LANES, stride, lane_q, p);               \
                 for (int j = 1; j < FEW_LANES; j++) JOIN(merge_##NAME, TAG)(lane, lane + j, 1);              \
                 b = lane[0];                                                                                 \
-            } else if (n < LONG_ROW || GROUPED) {                                                            \
+            } else if (n < LONG_ROW || HOW == GROUP(SUM) || (HOW != GROUP(IN_TURN) && n >= VERY_LONG_ROW)) { \
                 b = JOIN(row_##NAME, TAG)(x, n, FEW_LANES, qs[k], p);                                        \
             } else {                                                                                         \
                 b = JOIN(row_##NAME, TAG)(x, n, LANES, qs[k], p);                                            \
@@ -182,12 +195,14 @@
             out[j * out_stride] = (OUT)(FINISH);                                                             \
         }                                                                                                    \
     }
-#define NARROW_FLOAT          (FLOATING && sizeof(SRC) < sizeof(WIDE))
-#define REDUCE(...)           KERNEL(0, __VA_ARGS__)
-#define REDUCE_SUM(NAME, ...) KERNEL(NARROW_FLOAT, NAME, __VA_ARGS__)
+#define SUM_GROUP                  (FLOATING && sizeof(SRC) < sizeof(WIDE) ? GROUP(SUM) : GROUP(IN_TURN))
+#define REDUCE(...)                KERNEL(GROUP(IN_TURN), __VA_ARGS__)
+#define REDUCE_SUM(NAME, ...)      KERNEL(SUM_GROUP, NAME, __VA_ARGS__)
+#define REDUCE_LARGEST(NAME, ...)  KERNEL(GROUP(LARGEST), NAME, __VA_ARGS__)
+#define REDUCE_SMALLEST(NAME, ...) KERNEL(GROUP(SMALLEST), NAME, __VA_ARGS__)
 #if FLOATING
-#define REDUCE_FLOAT(...)     KERNEL(0, __VA_ARGS__)
-#define REDUCE_FLOAT_SUM(...) KERNEL(NARROW_FLOAT, __VA_ARGS__)
+#define REDUCE_FLOAT(...)     KERNEL(GROUP(IN_TURN), __VA_ARGS__)
+#define REDUCE_FLOAT_SUM(...) KERNEL(SUM_GROUP, __VA_ARGS__)
 #else
 #define REDUCE_FLOAT(...)
 #define REDUCE_FLOAT_SUM(...)
@@ -195,7 +210,9 @@
 #include "ops/reduce.def"
 #undef KERNEL
 #undef FOUR_STEPS
-#undef NARROW_FLOAT
+#undef SUM_GROUP
+#undef UNORDERED
+#undef GROUP
 
 /* --- extremes with their positions: BEATS(x, a) is true where x replaces the earlier a
  * ----------------------------- */
