@@ -17,7 +17,7 @@ local function wrong_values()
 end
 
 -- What the messages of an op without a name of its own in Lua call it.
-local called = {min_dim = "min", max_dim = "max", median_dim = "median", nanmedian_dim = "nanmedian",
+local called = {min_dim = "min", max_dim = "max", median_dim = "median", nanmedian_dim = "nanmedian", mode_dim = "mode",
   getitem = "index", setitem_ = "index", batch_norm_train = "batch_norm",
   batch_norm_eval = "batch_norm", dropout_at = "dropout"}
 

@@ -249,8 +249,8 @@ static int l_kthvalue(lua_State *L) {
     return results(L, op_select_rank(ctx(L), values, index, x, "kthvalue", RANK_KTH, k, dim, keepdim), 2);
 }
 
-/* NAME_dim(x, dim, keepdim) -> values, positions; NAME_all(x, keepdim) -> the value: what median and
- * nanmedian are with a dim and without (stdlib/ops/statistics.lua). */
+/* NAME_dim(x, dim, keepdim) -> values, positions; NAME_all(x, keepdim) -> the value: what median, nanmedian
+ * and mode are with a dim and without (stdlib/ops/statistics.lua). */
 static int median_dim(lua_State *L, const char *name, Rank rank) {
     Tensor *x = check_tensor(L, 1);
     int dim = check_dim(L, 2, x);
@@ -268,6 +268,9 @@ static int l_median_dim(lua_State *L) {
 }
 static int l_nanmedian_dim(lua_State *L) {
     return median_dim(L, "nanmedian", RANK_NANMEDIAN);
+}
+static int l_mode_dim(lua_State *L) {
+    return median_dim(L, "mode", RANK_MODE);
 }
 static int l_median_all(lua_State *L) {
     return median_all(L, "median", RANK_MEDIAN);
@@ -312,6 +315,7 @@ void open_reduce(lua_State *L) {
         {"median_all", l_median_all},
         {"nanmedian_dim", l_nanmedian_dim},
         {"nanmedian_all", l_nanmedian_all},
+        {"mode_dim", l_mode_dim},
         {NULL, NULL},
     };
     register_ops(L, ops);

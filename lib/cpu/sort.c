@@ -334,6 +334,20 @@ static inline __attribute__((always_inline)) void first_items(int64_t *index, co
     for (int64_t i = 0; i < k; i++) index[i] = (int64_t)a[i].position;
 }
 
+/* copy = x as int32, in its order; false where its values lie too far apart. */
+static bool narrow(int32_t *copy, const int64_t *x, int64_t n, int64_t stride) {
+    int64_t least = x[0], most = x[0];
+    for (int64_t i = 1; i < n; i++) {
+        const int64_t v = x[i * stride];
+        least = v < least ? v : least;
+        most = v > most ? v : most;
+    }
+    if ((uint64_t)most - (uint64_t)least > UINT32_MAX) return false;
+    for (int64_t i = 0; i < n; i++)
+        copy[i] = (int32_t)((uint32_t)((uint64_t)x[i * stride] - (uint64_t)least) ^ 1u << 31);
+    return true;
+}
+
 void cpu_sort_row(int64_t *index, const void *x, DType dtype, int64_t n, int64_t stride, bool descending,
                   void *scratch) {
     cpu_topk_row(index, x, dtype, n, stride, n, descending, scratch);
@@ -353,9 +367,15 @@ void cpu_topk_row(int64_t *index, const void *x, DType dtype, int64_t n, int64_t
     case F64:
         first_items(index, x, F64, n, stride, k, flip, scratch);
         break;
-    case I64:
-        first_items(index, x, I64, n, stride, k, flip, scratch);
+    case I64: {
+        /* Most are positions, counts and classes: half the bytes move. */
+        int32_t *copy = (int32_t *)((uint64_t *)scratch + 2 * n);
+        if (n > SHORT && narrow(copy, x, n, stride))
+            first_words(index, copy, I32, n, 1, k, flip, scratch);
+        else
+            first_items(index, x, I64, n, stride, k, flip, scratch);
         break;
+    }
     default:
         first_words(index, x, U8, n, stride, k, flip, scratch);
     }

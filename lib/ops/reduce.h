@@ -52,8 +52,9 @@ bool op_sort(Ctx *c, Tensor *values, Tensor *index, const Tensor *x, const char 
 bool op_topk(Ctx *c, Tensor *values, Tensor *index, const Tensor *x, int64_t k, int dim, bool largest);
 /* One element of each lane along dim (-1: of all of x, flat) by its place in ascending order, NaN last, and
  * its position, which may be NULL: the k-th from 1; the lower median, or the first NaN where there is one;
- * the lower median of what is not NaN. */
-typedef enum { RANK_KTH, RANK_MEDIAN, RANK_NANMEDIAN } Rank;
+ * the lower median of what is not NaN; on the CPU the last of the most frequent (the smallest of such, NaNs
+ * all differ). */
+typedef enum { RANK_KTH, RANK_MEDIAN, RANK_NANMEDIAN, RANK_MODE } Rank;
 bool op_select_rank(Ctx *c, Tensor *values, Tensor *index, const Tensor *x, const char *name, Rank rank,
                     int64_t k, int dim, bool keepdim);
 

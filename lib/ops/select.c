@@ -1,4 +1,4 @@
-/* One element of a lane by its place in order: kthvalue, median, nanmedian. */
+/* One element of a lane by its place in order: kthvalue, median, nanmedian, mode. */
 #include "ops/reduce.h"
 #include "cl/sort.h"
 #include "core/parallel.h"
@@ -8,11 +8,49 @@
 #include <string.h>
 
 /* What one element costs in a selection, in elementary operations: for the choice of threads. */
-enum { SELECT_COST = 8 };
+enum { SELECT_COST = 8, SORT_COST = 64 };
+
+/* The last position of the most frequent element, the smallest of several; order: room for n positions. */
+static int64_t find_mode(const void *row, DType dtype, int64_t n, int64_t stride, int64_t *order,
+                         void *scratch) {
+    int64_t most = 0, at = 0;
+    cpu_sort_row(order, row, dtype, n, stride, false, scratch);
+#define LONGEST_RUN(T)                                                                                       \
+    for (int64_t i = 0, run = 0; i < n; i++) {                                                               \
+        const T *x = row;                                                                                    \
+        run = i > 0 && x[order[i] * stride] == x[order[i - 1] * stride] ? run + 1 : 1;                       \
+        at = run > most ? order[i] : at;                                                                     \
+        most = run > most ? run : most;                                                                      \
+    }
+    switch (dtype) {
+    case F32:
+        LONGEST_RUN(float)
+        break;
+    case F64:
+        LONGEST_RUN(double)
+        break;
+    case I64:
+        LONGEST_RUN(int64_t)
+        break;
+    case I32:
+        LONGEST_RUN(int32_t)
+        break;
+    default:
+        LONGEST_RUN(uint8_t)
+    }
+#undef LONGEST_RUN
+    return at;
+}
+
+static int64_t scratch_of(Rank rank, int64_t n) {
+    return cpu_sort_scratch(n) + (rank == RANK_MODE ? n * (int64_t)sizeof(int64_t) : 0);
+}
 
 /* The 0-based position of the element of that rank in a row of n >= 1. */
 static int64_t find_rank(const void *row, DType dtype, int64_t n, int64_t stride, Rank rank, int64_t k,
                          void *scratch) {
+    if (rank == RANK_MODE)
+        return find_mode(row, dtype, n, stride, (int64_t *)((char *)scratch + cpu_sort_scratch(n)), scratch);
     if (rank != RANK_KTH) {
         int64_t first, nans = cpu_count_nan(row, dtype, n, stride, &first);
         if (nans && (rank == RANK_MEDIAN || nans == n)) return first;
@@ -25,9 +63,9 @@ static int64_t find_rank(const void *row, DType dtype, int64_t n, int64_t stride
 static bool select_lanes(Ctx *c, Tensor *values, Tensor *index, const Tensor *x, int dim, Rank rank,
                          int64_t k) {
     int64_t n = x->ndim ? x->size[dim] : 1, stride = x->ndim ? x->stride[dim] : 1;
-    int64_t lanes = tensor_numel(values), need = cpu_sort_scratch(n);
+    const int64_t lanes = tensor_numel(values), need = scratch_of(rank, n);
     if (lanes == 0) return true;
-    int threads = lanes > 1 ? ctx_threads(c, lanes * n * SELECT_COST) : 1;
+    int threads = lanes > 1 ? ctx_threads(c, lanes * n * (rank == RANK_MODE ? SORT_COST : SELECT_COST)) : 1;
     char *scratch = ctx_scratch(c, need * threads);
     if (!scratch) return false;
     size_t item = dtype_size((DType)x->dtype);
@@ -81,6 +119,7 @@ bool op_select_rank(Ctx *c, Tensor *values, Tensor *index, const Tensor *x, cons
     Tensor lanes, v;
     values->storage = NULL;
     if (index) index->storage = NULL;
+    if (rank == RANK_MODE && !require_cpu(c, name, x)) return false;
     bool flat = dim < 0;
     int64_t size[MAX_DIMS], numel = tensor_numel(x), n = flat ? numel : x->ndim ? x->size[dim] : 1;
     int ndim = 0;

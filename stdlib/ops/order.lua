@@ -126,6 +126,17 @@ local function along(list, d, ndim, dtype, device)
   return core.tensor(list, {dtype = dtype, device = device}):reshape(size)
 end
 
+--- mode_dim: the most frequent values along dim, and their last positions: x:mode(dim) on the CPU.
+---@param x Tensor any shape, not empty along dim
+---@param dim integer
+---@param keepdim? boolean keep the dim with size 1
+---@return Tensor values
+---@return Tensor positions i64, from 1
+--- Source: torch.mode.  Example: ap.tensor{3, 1, 3}:mode_dim(1) --> 3, 3
+rule("mode_dim", "y", function(g, y, x, dim, keepdim)
+  return reduced.to_positions(g[1], y[2], x, dim, keepdim)
+end)
+
 --- mode: the most frequent value along dim and the last position where it stands; the smallest among equally frequent
 --- ones. Each NaN counts as different.
 ---@param x Tensor any shape, not empty along dim
@@ -138,6 +149,7 @@ define("mode", function(x, ...)
   arguments.tensor("mode", 1, x)
   local dim, keepdim = arguments.named("mode", {"dim", "keepdim"}, ...)
   local d = arguments.dim("mode", x.ndim, dim or -1)
+  if x.device == "cpu" then return core.mode_dim(x, d, keepdim) end
   local sorted, order = x:sort(d)
   if x.ndim == 0 then return sorted, order end
   local n = x:size(d)

@@ -198,7 +198,7 @@ sample("max_dim", function() return real(3, 4) end, values_only("max_dim", 2))
 sample("min_dim", function() return real(3, 4) end, values_only("min_dim", 2))
 sample("sort", function() return real(3, 4) end, values_only("sort", 2))
 sample("topk", function() return real(3, 4) end, values_only("topk", 2))
-for _, name in ipairs {"cummax", "cummin", "median_dim", "nanmedian_dim"} do
+for _, name in ipairs {"cummax", "cummin", "median_dim", "nanmedian_dim", "mode_dim"} do
   sample(name, function() return real(3, 4) end, values_only(name, 2))
 end
 sample("kthvalue", function() return real(3, 4) end, values_only("kthvalue", 2, 1))
