@@ -169,6 +169,7 @@ static void run_rows(const Run *r, int64_t begin, int64_t end) {
     for (int k = 0; k < l->operands; k++) {
         offset[k] = loop_offset(l, k, begin, at);
         if (k > 0) step[k - 1] = l->stride[k][inner] * bytes;
+        if (r->stream[k].constant) r->load[k](REPEATED, buffer[k - 1], r->stream[k].base, 0);
     }
     while (begin < end) {
         const int64_t n = l->size[inner] - at[inner] < end - begin ? l->size[inner] - at[inner] : end - begin;
@@ -176,18 +177,12 @@ static void run_rows(const Run *r, int64_t begin, int64_t end) {
         for (int k = 1; k < l->operands; k++) {
             const char *from = r->stream[k].base + offset[k] * r->stream[k].bytes;
             in[k - 1] = step[k - 1] ? from : buffer[k - 1];
-            if (step[k - 1]) continue;
+            if (step[k - 1] || r->stream[k].constant) continue;
             r->load[k](n < REPEATED ? n : REPEATED, buffer[k - 1], from, 0);
         }
         run_row(r, n, r->stream[0].base + offset[0] * r->stream[0].bytes, in, step);
         begin += n;
-        at[inner] += n;
-        for (int k = 0; k < l->operands; k++) offset[k] += n * l->stride[k][inner];
-        for (int d = inner; d > 0 && at[d] == l->size[d]; d--) {
-            for (int k = 0; k < l->operands; k++) offset[k] += l->stride[k][d - 1] - at[d] * l->stride[k][d];
-            at[d] = 0;
-            at[d - 1]++;
-        }
+        loop_step(l, n, at, offset);
     }
 }
 
