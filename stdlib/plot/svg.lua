@@ -12,7 +12,7 @@ local function place(v) return (("%.2f"):format(v):gsub("%.?0+$", "")) end
 ---@param height integer
 ---@return table
 return function(width, height)
-  local out, clips, clipped = {}, 0, false
+  local out, clipped = {}, false
   local paper = {ink = {0, 0, 0}}
   local function add(format, ...) out[#out + 1] = format:format(...) end
 
@@ -37,12 +37,12 @@ return function(width, height)
   end
 
   function paper.clip(x, y, w, h)
-    if clipped then add "</g>" end
+    if clipped then add "</svg>" end
     clipped = x ~= nil
     if not clipped then return end
-    clips = clips + 1
-    add('<clipPath id="c%d"><rect x="%s" y="%s" width="%s" height="%s"/></clipPath><g clip-path="url(#c%d)">', clips,
-      place(x), place(y), place(w), place(h), clips)
+    -- An inner picture with the same coordinates: a clipPath has a name, which another picture on a page may have too.
+    x, y, w, h = place(x), place(y), place(w), place(h)
+    add('<svg x="%s" y="%s" width="%s" height="%s" viewBox="%s %s %s %s">', x, y, w, h, x, y, w, h)
   end
 
   function paper.finish()
