@@ -21,7 +21,7 @@ static const char usage[] =
     "  --prefix DIR     below DIR/share/jupyter\n"
     "  --name NAME      the kernel's folder (apsis)\n"
     "  --display-name TEXT   what front ends show (Apsis)\n"
-    "run serves one; front ends call it.\n";
+    "run serves one; front ends call it. What some put behind the file's name is ignored.\n";
 
 /* The path of the program that runs; false where it cannot be known. */
 static int own_path(char path[PATH_MAX]) {
@@ -83,7 +83,7 @@ int kernel_command(int argc, char **argv) {
         fputs(usage, stdout);
         return EXIT_SUCCESS;
     }
-    if (!is_install && (!is_run || argc != 2)) {
+    if (!is_install && (!is_run || argc < 2)) {
         fputs(usage, stderr);
         return 2;
     }

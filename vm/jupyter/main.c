@@ -12,7 +12,7 @@
 static const char usage[] = "usage: apsis-kernel CONNECTION_FILE\n"
                             "Serves Jupyter front ends, which write the connection file and start this "
                             "program: `apsis kernel install`\n"
-                            "tells them how.\n";
+                            "tells them how. What some put behind the file's name is ignored.\n";
 
 void kernel_log(const Kernel *k, const char *format, ...) {
     char text[1024];
@@ -144,8 +144,8 @@ static bool start(Kernel *k, const char *path) {
 int main(int argc, char **argv) {
     static Kernel kernel;
     Kernel *k = &kernel;
-    if (argc != 2 || argv[1][0] == '-') {
-        bool asked = argc == 2 && (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0);
+    if (argc < 2 || argv[1][0] == '-') {
+        bool asked = argc > 1 && (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0);
         fputs(usage, asked ? stdout : stderr);
         return asked ? EXIT_SUCCESS : 2;
     }
