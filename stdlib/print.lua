@@ -75,8 +75,8 @@ local function edges(x, most, n)
 end
 
 -- Items joined with ", ", in lines that fit; "..." in the middle where something was left out.
-local function row(items, indent, width, cut)
-  local per_line = math.max(1, (settings.linewidth - indent) // (width + 2))
+local function row(items, indent, style, cut)
+  local per_line = math.max(1, (style.room - indent) // (style.width + 2))
   if cut then table.insert(items, settings.edgeitems + 1, " ...") end
   local lines = {}
   for first = 1, #items, per_line do
@@ -85,18 +85,19 @@ local function row(items, indent, width, cut)
   return "[" .. table.concat(lines, ",\n" .. (" "):rep(indent + 1)) .. "]"
 end
 
--- The nested table `values` of a tensor whose real sizes are given from dimension d on.
-local function layout(values, size, d, indent, width, summary, text)
-  local cut = summary and size[d] > 2 * settings.edgeitems
+-- The nested table `values` of a tensor whose real sizes are given from dimension d on. style: room (columns), width of
+-- an element's text, text (a function that gives it), summary (whether the middle is left out).
+local function layout(values, size, d, indent, style)
+  local cut = style.summary and size[d] > 2 * settings.edgeitems
   local items = {}
   if d == #size then
     for i, v in ipairs(values) do
-      local item = text(v)
-      items[i] = (" "):rep(width - #item) .. item
+      local item = style.text(v)
+      items[i] = (" "):rep(style.width - #item) .. item
     end
-    return row(items, indent, width, cut)
+    return row(items, indent, style, cut)
   end
-  for i, v in ipairs(values) do items[i] = layout(v, size, d + 1, indent + 1, width, summary, text) end
+  for i, v in ipairs(values) do items[i] = layout(v, size, d + 1, indent + 1, style) end
   if cut then table.insert(items, settings.edgeitems + 1, "...") end
   return "[" .. table.concat(items, "," .. ("\n"):rep(#size - d) .. (" "):rep(indent + 1)) .. "]"
 end
@@ -108,7 +109,7 @@ local function flatten(values, into)
   return into
 end
 
-local function body(x, indent)
+local function body(x, indent, room)
   if x.ndim == 0 then
     local v = x:item()
     return formatter(x, {v})(v)
@@ -117,10 +118,10 @@ local function body(x, indent)
   local summary = x:numel() > settings.threshold
   local n = settings.edgeitems
   local values = (summary and edges(x, 2 * n, n) or x):totable()
-  local flat, width = flatten(values, {}), 0
-  local text = formatter(x, flat)
-  for _, v in ipairs(flat) do width = math.max(width, #text(v)) end
-  return layout(values, x:size(), 1, indent, width, summary, text)
+  local flat = flatten(values, {})
+  local style = {room = room, width = 0, text = formatter(x, flat), summary = summary}
+  for _, v in ipairs(flat) do style.width = math.max(style.width, #style.text(v)) end
+  return layout(values, x:size(), 1, indent, style)
 end
 
 -- "requires_grad", or the op that made the tensor.
@@ -161,13 +162,15 @@ end
 
 --- The text that print shows of a tensor.
 ---@param x Tensor
+---@param columns? integer of the terminal: lines are no longer, nor longer than linewidth
 ---@return string
-function print_module.tostring(x)
+function print_module.tostring(x, columns)
   local prefix = "tensor("
-  local text = prefix .. core.no_grad(body, x:detach(), #prefix)
+  local room = math.min(columns or settings.linewidth, settings.linewidth)
+  local text = prefix .. core.no_grad(body, x:detach(), #prefix, room)
   local suffix = print_module.about(x) .. ")"
   local last_line = #text - (text:match(".*()\n") or 0)
-  local fits = last_line + 2 + #suffix <= settings.linewidth
+  local fits = last_line + 2 + #suffix <= room
   return text .. (fits and ", " or ",\n" .. (" "):rep(#prefix)) .. suffix
 end
 

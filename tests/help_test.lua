@@ -51,7 +51,7 @@ test("help: classes with their methods and what they inherit, objects, one's own
     "Methods\n", "Inherited\n  Module  add_module, apply,")
   equal(page "Linear", text)
   contains(page(nn.Linear(2, 3)),
-    "An object of Linear\n\nLinear(in_features=2, out_features=3, bias=true)  9 parameters",
+    "An object of Linear\n\nLinear(in_features=2, out_features=3, bias=true)  9  weight 3x2, bias 3",
     "nn.Linear(in_features")
   contains(page "nn.Linear:parameters", "nn.Module:parameters()", "each once")
   contains(page(nn.Module.apply), "nn.Module:apply(f)")

@@ -266,6 +266,44 @@ test("tables break into lines where they do not fit, long ones are cut, wide cha
   contains(shown "('x'):rep(5000)", ("x"):rep(5000))
 end)
 
+test("tensors fit into narrow terminals", function()
+  equal(shown("ap.arange(6):reshape(2, 3)", 20), "tensor([[1, 2, 3],\n        [4, 5, 6]],\n       2x3, i64, cpu)")
+  equal(shown("ap.arange(12)", 30),
+    "tensor([ 1,  2,  3,  4,  5,\n         6,  7,  8,  9, 10,\n        11, 12], 12, i64, cpu)")
+  equal(shown("ap.arange(3)", 5), "tensor([1,\n        2,\n        3],\n       3, i64, cpu)")
+  equal(shown("ap.arange(3)", 500), "tensor([1, 2, 3], 3, i64, cpu)")
+end)
+
+test("modules are shown as a tree with the shapes and the number of their parameters", function()
+  local net = [[(function() local nn = require "apsis.nn"
+    local m = nn.Sequential(nn.Conv2d(1, 10, 5), nn.BatchNorm2d(10), nn.ReLU(), nn.Linear(1440, 10))
+    m.head = nn.Sequential(m[4]) return m end)()]]
+  equal(shown(net, 80), [[
+Sequential                                    14,690
+├─ (head) Sequential                          14,410
+│  └─ [1] Linear(in_features=1440, out_feat…  14,410  weight 10x1440, bias 10
+├─ [1] Conv2d(1, 10, kernel_size=5, stride=…     260  weight 10x1x5x5, bias 10
+├─ [2] BatchNorm2d(10, eps=1e-05, momentum=…      20  weight 10, bias 10, runni…
+├─ [3] ReLU()
+└─ [4] Linear (the same as above)
+14,690 parameters, 57.4 KiB, f32, cpu]])
+  equal(shown("require 'apsis.nn'.ReLU()"), "ReLU()")
+  equal(shown("require 'apsis.nn'.Linear(2, 3):requires_grad_(false)"),
+    "Linear(in_features=2, out_features=3, bias=true)  9  weight 3x2, bias 3\n"
+    .. "9 parameters (all frozen), 36 bytes, f32, cpu")
+  for columns = 20, 60 do
+    local lines = shown(net, columns):gsub("\n[^\n]*$", "")
+    for line in lines:gmatch "[^\n]+" do
+      truth(require("apsis.terminal").width(line) <= columns, ("%d: %s"):format(columns, line))
+    end
+  end
+end)
+
+test("a module of one's own that prints itself is shown so", function()
+  equal(shown [[(function() local Net = require "apsis.nn".Module:extend "Net"
+    function Net:__tostring() return "mine" end return Net() end)()]], "mine")
+end)
+
 test("colours only on terminals that have them, and not with NO_COLOR", function()
   contains((session({"> ", "{1, 's'}\n", "> "}, {term = "xterm"})), '{\27[36m1\27[0m, \27[32m"s"\27[0m}')
   contains((session({"> ", "{1, 's'}\n", "> "}, {term = "xterm", environment = "NO_COLOR=1"})), '{1, "s"}')

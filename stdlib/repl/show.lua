@@ -64,6 +64,13 @@ local function own_text(value)
   return ok and text or ("<%s; its __tostring failed: %s>"):format(type(value), tostring(text))
 end
 
+-- Is the value a module of the library that prints itself as they all do?
+local function is_plain_module(value)
+  local Module = package.loaded["apsis.nn.Module"]
+  local meta = Module and debug.getmetatable(value)
+  return type(value) == "table" and type(meta) == "table" and rawget(meta, "__tostring") == Module.__tostring
+end
+
 -- --- tables ------------------------------------------------------------------------------------------------------
 
 local function is_name(key) return type(key) == "string" and key:find "^[%a_][%w_]*$" ~= nil end
@@ -157,7 +164,10 @@ render = function(value, s, indent, depth)
   end
   if kind == "number" then return s.paint("number", tostring(value)) end
   if value == nil or kind == "boolean" then return s.paint("word", tostring(value)) end
-  if depth > 0 and core.is_tensor(value) then return tensor_text(value) end
+  if core.is_tensor(value) then
+    return depth > 0 and tensor_text(value) or require("apsis.print").tostring(value, s.room)
+  end
+  if depth == 0 and is_plain_module(value) then return require "apsis.repl.module_tree"(value, s.room, s.paint) end
   local text = own_text(value)
   if text then return (text:gsub("\n", "\n" .. rep(" ", indent))) end
   if kind == "table" then return table_text(value, s, indent, depth) end
