@@ -11,11 +11,14 @@ local values = golden "elementwise"
 local absolute = {f32 = 2.0 ^ -20, f64 = 2.0 ^ -49}
 local cancels = {}
 for name in ([[gelu gelu_tanh gelu_grad gelu_tanh_grad silu_grad mish logit tanh_grad sigmoid_grad silu softplus
-  tanhshrink lgamma digamma zeta sinc lerp logaddexp logaddexp2 bessel_j0 bessel_j1 bessel_y0 bessel_y1 airy_ai
-  modified_bessel_k0 modified_bessel_k1 scaled_modified_bessel_k0 scaled_modified_bessel_k1 igamma igammac]]):gmatch "%S+" do
+  tanhshrink lgamma digamma zeta sinc lerp logaddexp logaddexp2 bessel_j0 bessel_j1 bessel_y0 bessel_y1
+  airy_ai modified_bessel_k0 modified_bessel_k1 scaled_modified_bessel_k0 scaled_modified_bessel_k1 igamma
+  igammac]]):gmatch "%S+" do
   cancels[name] = true
 end
-for _, op in ipairs(ap.elementwise_ops()) do cancels[op.name] = cancels[op.name] or op.name:find "_polynomial_" ~= nil end
+for _, op in ipairs(ap.elementwise_ops()) do
+  if op.name:find "_polynomial_" then cancels[op.name] = true end
+end
 
 local function tolerance(name, dtype, what)
   return {ulp = cancels[name] and 8 or 4, atol = cancels[name] and (absolute[dtype] or absolute.f32) or 0, rtol = 0,
@@ -83,8 +86,13 @@ local function check_binary(op, dtype, case)
   agrees("a vector with 0-dim", f(a, b[1]), case.expected:select(2, 1))
 end
 
+-- The polynomials are a few lines of C that all share, and a device takes a second for each kernel: there f32 does.
+local function dtypes_of(op)
+  return op.name:find "_polynomial_" and require "support.device".name and {"f32"} or dtypes
+end
+
 for _, op in ipairs(ap.elementwise_ops()) do
-  for _, dtype in ipairs(dtypes) do
+  for _, dtype in ipairs(dtypes_of(op)) do
     local found = cases(op.name, dtype)
     local gradient = op.name:match("_grad$") and not dtype:match("^f")
     if not gradient then
@@ -115,7 +123,7 @@ local kind = {f32 = 2, f64 = 2, i64 = 1, i32 = 1, u8 = 1, bool = 0}
 
 for _, op in ipairs(ap.elementwise_ops()) do
   test(("%s_ changes its tensor as %s computes"):format(op.name, op.name), function()
-    for _, dtype in ipairs(dtypes) do
+    for _, dtype in ipairs(dtypes_of(op)) do
       for _, case in ipairs(cases(op.name, dtype)) do
         if not refused(case.expected) and not (op.rule == "numeric" and dtype == "bool") then
           local args = {}

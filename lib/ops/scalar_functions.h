@@ -22,6 +22,18 @@ static inline T FN(remainder)(T a, T b) {
     return r != 0 && (r < 0) != (b < 0) ? r + b : r;
 }
 
+/* To a number of decimals, not 0; below 0 to tens, hundreds, ... */
+static inline T FN(round_at)(T x, T decimals) {
+    const T scale = pow(K(10), fabs(decimals));
+    return decimals > 0 ? rint(x * scale) / scale : rint(x / scale) * scale;
+}
+
+/* logit of x limited to [eps, 1 - eps]. */
+static inline T FN(logit_inside)(T x, T eps) {
+    const T z = x < eps ? eps : x > 1 - eps ? 1 - eps : x;
+    return log(z / (1 - z));
+}
+
 static inline T FN(silu_grad)(T g, T x) {
     T s = 1 / (1 + exp(-x));
     return g * s * (1 + x * (1 - s));

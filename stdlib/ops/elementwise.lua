@@ -35,9 +35,11 @@ rule("ceil", "", zero)
 ---@return Tensor same shape and dtype
 rule("floor", "", zero)
 
---- round: to the nearest integer, halves to even. Its gradient is zero.
+--- round: to the nearest integer, halves to even; or to decimals. Its gradient is zero.
 ---@param x Tensor any shape, numeric
+---@param decimals? integer default 0; below 0 rounds to tens, hundreds, ...
 ---@return Tensor same shape and dtype
+--- Source: torch.round.  Example: ap.tensor{2.345}:round(1) --> 2.3
 rule("round", "", zero)
 
 --- trunc: towards zero. Its gradient is zero.
@@ -190,9 +192,12 @@ rule("sigmoid", "y", function(g, y) return core.sigmoid_grad(g, y) end)
 
 --- logit: log(x / (1 - x)), the inverse of sigmoid.
 ---@param x Tensor any shape, floating, in (0, 1)
+---@param eps? number x is limited to [eps, 1 - eps] first; default: it is not, and nan outside [0, 1]
 ---@return Tensor same shape
-rule("logit", "1", function(g, _, x)
-  return core.where(x:ge(0) & x:le(1), g / (x * (1 - x)), 0 / 0)
+--- Source: torch.logit.  Example: ap.tensor{0.5}:logit() --> 0
+rule("logit", "1", function(g, _, x, eps)
+  if eps == nil or eps < 0 then return core.where(x:ge(0) & x:le(1), g / (x * (1 - x)), 0 / 0) end
+  return core.where(x:ge(eps) & x:le(1 - eps), g / (x * (1 - x)), 0)
 end)
 
 --- relu: max(x, 0).
