@@ -394,3 +394,54 @@ test("median and kthvalue of long rows agree with the sorted row, where a sample
     end
   end
 end)
+
+test("histogram: one value makes a range of 1 around it, as in PyTorch", function()
+  local hist, edges = ap.ones(3):histogram(2)
+  close(hist, {0, 3})
+  close(edges, {0.5, 1, 1.5})
+end)
+
+test("histogramdd counts points in boxes; its last edges belong to the last boxes", function()
+  local x = f32 {{0, 0}, {1, 0.5}, {2, 1}, {2.5, 0}, {nan, 0}}
+  local hist, edges = x:histogramdd({2, 2}, {range = {0, 2, 0, 1}})
+  close(hist, {{1, 0}, {0, 2}})
+  close(edges[1], {0, 1, 2})
+  close(edges[2], {0, 0.5, 1})
+  close((x:histogramdd({f32 {0, 1, 2}, f32 {0, 1}})), {{1}, {2}})
+  close((x:histogramdd(1, {range = {0, 2, 0, 1}, weight = f32 {1, 2, 4, 8, 16}})), {{7}})
+  local density, e = ap.rand(50, 2):histogramdd({3, 4}, {density = true})
+  close((density * e[1]:diff():unsqueeze(2) * e[2]:diff()):sum(), 1)
+end)
+
+test("histogramdd says what is wrong with its arguments", function()
+  local x = ap.rand(5, 2)
+  raises("histogramdd: expected bins for 2 dimensions, got 3", x.histogramdd, x, {1, 2, 3})
+  raises("histogramdd: range: expected 4 numbers", x.histogramdd, x, 3, {range = {0, 1}})
+  raises("histogramdd: expected a weight for each of the 5 points", x.histogramdd, x, 3, {weight = ap.ones(4)})
+  raises("histogramdd: expected points %(..., D%), got %(5%)", ap.histogramdd, ap.rand(5), 3)
+  raises("expected a number of bins of at least 1", x.histogramdd, x, 0)
+end)
+
+test("gradient: values that a parabola has, in every spacing and at the ends", function()
+  local x = ap.tensor({0, 0.5, 1.5, 3, 3.25}, {dtype = "f64"})
+  local y = x * x * 3 - x
+  close(y:gradient{spacing = x, edge_order = 2}[1], x * 6 - 1, {rtol = 1e-12})
+  close(ap.tensor {1, 4, 9}:gradient()[1], f32 {3, 4, 5})
+  local table2 = ap.arange(1, 6):to("f64"):reshape(2, 3)
+  local rows, columns = table.unpack(table2:gradient {spacing = {2, 0.5}})
+  close(rows, ap.full({2, 3}, 1.5, {dtype = "f64"}))
+  close(columns, ap.full({2, 3}, 2, {dtype = "f64"}))
+end)
+
+test("gradient: its own gradients are right, and its errors say what is missing", function()
+  local x = ap.rand({4, 3}, {dtype = "f64"}):requires_grad_()
+  for _, edge_order in ipairs {1, 2} do
+    gradcheck(function(v) return v:gradient {dim = {2, 1}, edge_order = edge_order} [1] end, {x})
+  end
+  gradcheck(function(v) return v:gradient {spacing = ap.tensor({0, 1, 4, 5}, {dtype = "f64"}), dim = 1}[1] end, {x})
+  raises("gradient: expected at least 3 values along dimension 2", x.gradient, x:narrow(2, 1, 2), {edge_order = 2})
+  raises("gradient: spacing: expected one for each of 2 dimensions, got 3", x.gradient, x, {spacing = {1, 2, 3}})
+  raises("gradient: spacing: expected the 4 places of dimension 1", x.gradient, x, {spacing = ap.ones(3), dim = 1})
+  raises("gradient: dimension 1 is named twice", x.gradient, x, {dim = {1, -2}})
+  raises("gradient: edge_order", x.gradient, x, {edge_order = 3})
+end)

@@ -111,6 +111,7 @@ local function split_at(op, x, parts, dim)
   arguments.tensor(op, 1, x)
   if x.ndim == 0 then arguments.fail("%s: a 0-dim tensor cannot be taken apart", op) end
   local size, sizes = x:size(dim), {}
+  if is_tensor(parts) and parts.ndim == 0 then parts = parts:item() end
   if math.type(parts) == "integer" and parts > 0 then
     if parts > MOST_PARTS then arguments.fail("%s: expected at most %d parts, got %d", op, MOST_PARTS, parts) end
     for i = 1, parts do sizes[i] = size // parts + (i <= size % parts and 1 or 0) end

@@ -12,8 +12,8 @@ local function counts(x, n, bin, inside, weight)
   return none:scatter_add(1, bin, inside:to("i64")):to(x.dtype)
 end
 
--- The ends of a histogram: as given, else those of the data; 1 apart to both sides where that is one value.
-local function ends(op, x, low, high)
+-- The ends of a histogram: as given, else those of the data; `apart` from it to both sides where that is one value.
+local function ends(op, x, low, high, apart)
   arguments.number(op, "where the first bin starts", low)
   arguments.number(op, "where the last bin ends", high)
   if low == high and x:numel() == 0 then return 0, 1 end
@@ -22,7 +22,7 @@ local function ends(op, x, low, high)
     arguments.fail("%s: the data or the range is not finite: %s to %s", op, low, high)
   end
   if low > high then arguments.fail("%s: the range ends (%s) before it starts (%s)", op, high, low) end
-  if low == high then return low - 1, high + 1 end
+  if low == high then return low - apart, high + apart end
   return low, high
 end
 
@@ -56,7 +56,7 @@ define("histc", function(x, ...)
   arguments.floating("histc", x)
   check_bins("histc", bins)
   x = x:detach()
-  low, high = ends("histc", x, low or 0, high or 0)
+  low, high = ends("histc", x, low or 0, high or 0, 1)
   if x.device == "cpu" then return core.count_bins(x, bins, low, high):to(x.dtype) end
   x = x:reshape(-1)
   local bin = ((x - low) * bins / (high - low)):clamp(0, bins - 1)
@@ -84,7 +84,7 @@ define("histogram", function(x, ...)
     if type(range) ~= "table" or core.is_tensor(range) then
       arguments.fail("histogram: range: expected {low, high}, got %s", arguments.got(range))
     end
-    local low, high = ends("histogram", x:detach(), range[1], range[2])
+    local low, high = ends("histogram", x:detach(), range[1], range[2], 0.5)
     edges = core.linspace(low, high, bins + 1, {dtype = x.dtype, device = x.device})
   elseif range then
     arguments.fail("histogram: a range goes with a number of bins, not with edges")
@@ -106,6 +106,81 @@ define("histogram", function(x, ...)
   local bin = (core.searchsorted(edges, values, true) - 1):clamp(1, n)
   local hist = counts(values, n, bin, values:ge(first) & values:le(last), weight)
   if density then hist = hist / (hist:sum() * (edges:narrow(1, 2, n) - edges:narrow(1, 1, n))) end
+  return hist, edges
+end)
+
+-- The edges of each column of `values` (N, D), from what histogramdd takes for bins and range.
+local function edges_of(values, bins, range)
+  local op, dims, edges = "histogramdd", values:size(2), {}
+  if type(bins) ~= "table" then
+    local count = bins
+    bins = {}
+    for d = 1, dims do bins[d] = count end
+  end
+  if #bins ~= dims then arguments.fail("%s: expected bins for %d dimensions, got %d", op, dims, #bins) end
+  if range ~= nil and (type(range) ~= "table" or #range ~= 2 * dims) then
+    arguments.fail("%s: range: expected %d numbers, two for each dimension", op, 2 * dims)
+  end
+  for d = 1, dims do
+    if core.is_tensor(bins[d]) then
+      if range then arguments.fail("%s: a range goes with numbers of bins, not with edges", op) end
+      if bins[d].ndim ~= 1 or bins[d]:numel() < 2 then
+        arguments.fail("%s: dimension %d: expected a vector of at least 2 edges", op, d)
+      end
+      edges[d] = bins[d]:detach()
+    else
+      check_bins(op, bins[d])
+      local low, high = ends(op, values:select(2, d), range and range[2 * d - 1] or 0, range and range[2 * d] or 0, 0.5)
+      edges[d] = core.linspace(low, high, bins[d] + 1, {dtype = values.dtype, device = values.device})
+    end
+  end
+  return edges
+end
+
+--- histogramdd: histogram of points: how many (or the sum of their weights) fall into each box of a grid. Boxes hold
+--- their lower edges, the last ones their upper edges too; points outside, and NaN, count nowhere.
+---@param x Tensor shape (..., D), floating: points of D dimensions
+---@param bins integer|integer[]|Tensor[] how many of equal width in all or in each dimension, or each one's edges
+---@param range? number[] {low, high, low, high, ...}; default: the smallest and largest coordinates
+---@param weight? Tensor what each point counts for; x's shape without the last dimension, x's dtype
+---@param density? boolean divide so that the integral over all boxes is 1
+---@return Tensor hist (N1, ..., ND), x's dtype. No gradient
+---@return Tensor[] edges of each dimension
+--- Source: torch.histogramdd.  Example: local h, e = ap.rand(100, 2):histogramdd({4, 5}) -- h is (4, 5)
+define("histogramdd", function(x, ...)
+  local op = "histogramdd"
+  arguments.tensor(op, 1, x)
+  local bins, range, weight, density = arguments.named(op, {"bins", "range", "weight", "density"}, ...)
+  arguments.floating(op, x)
+  if x.ndim < 2 then arguments.fail("%s: expected points (..., D), got %s", op, arguments.shape(x)) end
+  local values = x:detach():reshape(-1, x:size(-1))
+  local edges = edges_of(values, bins, range)
+  if weight ~= nil then
+    arguments.tensor(op, 4, weight)
+    if weight:numel() ~= values:size(1) or weight.dtype ~= x.dtype then
+      arguments.fail("%s: expected a weight for each of the %d points, of dtype %s, got %d of %s", op, values:size(1),
+        x.dtype, weight:numel(), weight.dtype)
+    end
+    weight = weight:detach():reshape(-1)
+  end
+  local box, inside, size, total = 0, nil, {}, 1
+  for d, edge in ipairs(edges) do
+    local n, coordinate = edge:numel() - 1, values:select(2, d):contiguous()
+    local bin = (core.searchsorted(edge, coordinate, true) - 1):clamp(1, n)
+    local within = coordinate:ge(edge:select(1, 1)) & coordinate:le(edge:select(1, n + 1))
+    box, inside = box * n + (bin - 1), inside and inside & within or within
+    size[d], total = n, total * n
+  end
+  local hist = counts(values, total, box + 1, inside, weight):reshape(size)
+  if density then
+    local sum = hist:sum()
+    for d, edge in ipairs(edges) do
+      local shape = {}
+      for k = 1, #edges do shape[k] = k == d and -1 or 1 end
+      hist = hist / edge:diff():reshape(shape)
+    end
+    hist = hist / sum
+  end
   return hist, edges
 end)
 
@@ -327,4 +402,100 @@ end)
 define("cumulative_trapezoid", function(y, ...)
   local areas, d = trapezoids("cumulative_trapezoid", y, ...)
   return areas:cumsum(d) / 2
+end)
+
+-- The derivative along d by central differences; h: the distance of two places, or the distances of neighbours (n - 1).
+local function slope(f, d, h, edge_order)
+  local n = f:size(d)
+  local function at(first, length) return f:narrow(d, first, length or 1) end
+  local function apart(first, length)
+    if not core.is_tensor(h) then return h end
+    local size = {}
+    for k = 1, f.ndim do size[k] = k == d and -1 or 1 end
+    return h:narrow(1, first, length or 1):reshape(size)
+  end
+  -- Through three neighbours a, b, c; p and q lie between them.
+  local function middle(a, b, c, p, q)
+    if not core.is_tensor(h) then return (c - a) / (2 * h) end
+    return c * (p / (q * (p + q))) + b * ((q - p) / (p * q)) - a * (q / (p * (p + q)))
+  end
+  local function first_of(a, b, c, p, q)
+    return b * ((p + q) / (p * q)) - a * ((2 * p + q) / (p * (p + q))) - c * (p / (q * (p + q)))
+  end
+  local low, high
+  if edge_order == 1 then
+    low, high = (at(2) - at(1)) / apart(1), (at(n) - at(n - 1)) / apart(n - 1)
+  else
+    low = first_of(at(1), at(2), at(3), apart(1), apart(2))
+    high = -first_of(at(n), at(n - 1), at(n - 2), apart(n - 1), apart(n - 2))
+  end
+  if n == 2 then return core.cat({low, high}, d) end
+  local inner = middle(at(1, n - 2), at(2, n - 2), at(3, n - 2), apart(1, n - 2), apart(2, n - 2))
+  return core.cat({low, inner, high}, d)
+end
+
+-- For each dimension a distance, or the distances between the places of a vector.
+local function distances(x, spacing, dims)
+  local op, list = "gradient", {}
+  for i, d in ipairs(dims) do
+    local h = spacing == nil and 1 or spacing
+    if type(h) == "table" then
+      if #spacing ~= #dims then
+        arguments.fail("%s: spacing: expected one for each of %d dimensions, got %d", op, #dims, #spacing)
+      end
+      h = spacing[i]
+    end
+    if core.is_tensor(h) then
+      if h.ndim ~= 1 or h:numel() ~= x:size(d) then
+        arguments.fail("%s: spacing: expected the %d places of dimension %d as a vector, got %s", op, x:size(d), d,
+          arguments.shape(h))
+      end
+      h = h:diff()
+    elseif type(h) ~= "number" then
+      arguments.fail("%s: spacing: expected a number or a tensor, got a %s", op, type(h))
+    end
+    list[i] = h
+  end
+  return list
+end
+
+--- gradient: the derivatives along dims, of values on a grid: central differences of second order, one-sided at the
+--- ends.
+---@param x Tensor the values; integers become f32
+---@param spacing? number|number[]|Tensor[] how far neighbours stand apart: one for all dims or one each; or, for each
+---       dim, the places as a vector. Default 1
+---@param dim? integer|integer[] default: all
+---@param edge_order? integer of the differences at the ends: 1 (default) or 2
+---@return Tensor[] one for each of dims, x's shape
+--- Errors: fewer than edge_order + 1 values along a dim.
+--- Source: torch.gradient; Fornberg 1988.  Example: ap.tensor{1.0, 4, 9}:gradient()[1] --> [3, 4, 5]
+define("gradient", function(x, ...)
+  local op = "gradient"
+  arguments.tensor(op, 1, x)
+  local spacing, dim, edge_order = arguments.named(op, {"spacing", "dim", "edge_order"}, ...)
+  if core.is_tensor(spacing) then spacing = {spacing} end
+  edge_order = edge_order or 1
+  if edge_order ~= 1 and edge_order ~= 2 then
+    arguments.fail("%s: edge_order: expected 1 or 2, got %s", op, tostring(edge_order))
+  end
+  local dims, seen = {}, {}
+  if dim == nil then
+    for d = 1, x.ndim do dims[d] = d end
+  else
+    for i, d in ipairs(type(dim) == "table" and dim or {dim}) do
+      dims[i] = arguments.dim(op, x.ndim, d)
+      if seen[dims[i]] then arguments.fail("%s: dimension %d is named twice", op, dims[i]) end
+      seen[dims[i]] = true
+    end
+  end
+  for _, d in ipairs(dims) do
+    if x.ndim == 0 or x:size(d) <= edge_order then
+      arguments.fail("%s: expected at least %d values along dimension %d, got %s", op, edge_order + 1, d,
+        arguments.shape(x))
+    end
+  end
+  if not x:is_floating_point() then x = x:to("f32") end
+  local results, steps = {}, distances(x, spacing, dims)
+  for i, d in ipairs(dims) do results[i] = slope(x, d, steps[i], edge_order) end
+  return results
 end)
