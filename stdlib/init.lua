@@ -21,10 +21,12 @@ local later = {
     "tensor_split", "hsplit", "vsplit", "dsplit", "broadcast_tensors", "meshgrid", "cartesian_prod", "combinations",
     "block_diag", "broadcast_shapes"},
   placing = {"select_scatter", "slice_scatter", "diagonal_scatter", "as_strided_scatter", "diag_embed", "diag",
-    "diagflat", "rot90", "narrow_copy", "index_reduce", "index_reduce_", "unravel_index"},
-  matrix_functions = {"chain_matmul", "cross", "matrix_exp", "matrix_power"},
+    "diagflat", "rot90", "narrow_copy", "index_reduce", "index_reduce_", "unravel_index", "fill_diagonal_"},
+  matrix_functions = {"chain_matmul", "cross", "matrix_exp", "matrix_power", "nuclear_norm", "frobenius_norm", "orgqr",
+    "ormqr", "svd_lowrank", "pca_lowrank"},
   products = {"addbmm", "addmm", "addmv", "addr", "baddbmm", "cdist",
-              "ger", "inner", "kron", "tensordot", "trace", "vdot"},
+              "ger", "inner", "kron", "tensordot", "trace", "vdot", "pdist", "addbmm_", "addmm_", "addmv_", "addr_",
+              "baddbmm_"},
   signal = {"stft", "istft", "hann_window", "hamming_window", "blackman_window", "bartlett_window", "kaiser_window"},
 }
 for family, names in pairs(later) do

@@ -8,8 +8,11 @@ local place = require "support.device".place
 -- Relative to each value, and absolute relative to the largest of the result, where sums cancel.
 local RTOL, GRADIENT_RTOL, CANCEL = 1e-10, 1e-7, 1e-13
 
--- The looser ones: name -> {rtol of results, rtol of gradients, why}.
-local LOOSER = {}
+-- The looser ones: name -> {rtol of results, rtol of gradients}, and why.
+local LOOSER = {
+  -- PyTorch's own are off by 8e-11 where both arguments are some hundreds (special_test.lua has them in 50 digits).
+  igamma = {1e-9, GRADIENT_RTOL}, igammac = {1e-9, GRADIENT_RTOL},
+}
 
 -- Where PyTorch's gradient is nan and ours is not: at infinity its formula divides infinity by itself.
 local FINITE = {["F.softsign"] = true, i0 = true, i1 = true}

@@ -12,6 +12,7 @@ local aliases = {
   swapaxes = "transpose", swapdims = "transpose", moveaxis = "movedim", ravel = "flatten", broadcast_to = "expand",
   concat = "cat", concatenate = "cat", frombuffer = "from_bytes", nelement = "numel", ndimension = "dim",
   tolist = "totable", clip = "clamp", expit = "sigmoid", gammaln = "lgamma", multigammaln = "mvlgamma", psi = "digamma",
+  split_with_sizes = "split", range = "arange",
 }
 
 for name, of in pairs(aliases) do

@@ -288,7 +288,7 @@ function fft.fftn(x, ...) return (pairs_over("fftn", false, nil, x, ...)) end
 --- Source: torch.fft.ifftn.
 function fft.ifftn(x, ...) return (pairs_over("ifftn", true, nil, x, ...)) end
 
-local function half_over(op, default, x, ...)
+local function half_over(op, inverse, default, x, ...)
   local s, dim, norm = named(op, SEVERAL, ...)
   local dims, lengths = check_axes(op, s, dim or default, check_real(op, x))
   if #dims == 0 then arguments.fail("%s: expected at least one dimension to transform", op) end
@@ -298,8 +298,8 @@ local function half_over(op, default, x, ...)
     count = count * x:size(d)
   end
   local last = table.remove(dims)
-  x = core.fft_r2c(x, last, false, scale_of(op, norm, false, count))
-  return #dims > 0 and core.fft_c2c(x, dims, false, 1) or x
+  x = core.fft_r2c(x, last, inverse, scale_of(op, norm, inverse, count))
+  return #dims > 0 and core.fft_c2c(x, dims, inverse, 1) or x
 end
 
 --- fft.rfft2: the transform of real numbers along the last two dimensions; the last is halved as rfft does.
@@ -309,7 +309,7 @@ end
 ---@param norm? string
 ---@return Tensor pairs, shape (*, H, W / 2 + 1, 2)
 --- Source: torch.fft.rfft2.
-function fft.rfft2(x, ...) return (half_over("rfft2", LAST_TWO, x, ...)) end
+function fft.rfft2(x, ...) return (half_over("rfft2", false, LAST_TWO, x, ...)) end
 
 --- fft.rfftn: the transform of real numbers along several dimensions; the last of them is halved as rfft does.
 ---@param x Tensor real numbers
@@ -318,9 +318,27 @@ function fft.rfft2(x, ...) return (half_over("rfft2", LAST_TWO, x, ...)) end
 ---@param norm? string
 ---@return Tensor pairs
 --- Source: torch.fft.rfftn.
-function fft.rfftn(x, ...) return (half_over("rfftn", nil, x, ...)) end
+function fft.rfftn(x, ...) return (half_over("rfftn", false, nil, x, ...)) end
 
-local function real_over(op, default, x, ...)
+--- fft.ihfft2: the inverse of hfft2.
+---@param x Tensor real numbers, shape (*, H, W)
+---@param s? integer[] two lengths
+---@param dim? integer[] default {-2, -1}
+---@param norm? string
+---@return Tensor pairs, shape (*, H, W / 2 + 1, 2)
+--- Source: torch.fft.ihfft2.
+function fft.ihfft2(x, ...) return (half_over("ihfft2", true, LAST_TWO, x, ...)) end
+
+--- fft.ihfftn: the inverse of hfftn.
+---@param x Tensor real numbers
+---@param s? integer[] lengths; -1 keeps one
+---@param dim? integer|integer[] default: all, or as many of the last as there are lengths
+---@param norm? string
+---@return Tensor pairs
+--- Source: torch.fft.ihfftn.
+function fft.ihfftn(x, ...) return (half_over("ihfftn", true, nil, x, ...)) end
+
+local function real_over(op, inverse, default, x, ...)
   local s, dim, norm = named(op, SEVERAL, ...)
   local dims, lengths = check_axes(op, s, dim or default, check_pairs(op, x))
   if #dims == 0 then arguments.fail("%s: expected at least one dimension to transform", op) end
@@ -333,8 +351,8 @@ local function real_over(op, default, x, ...)
     if i < #dims then count = count * x:size(d) end
   end
   dims[#dims] = nil
-  if #dims > 0 then x = core.fft_c2c(x, dims, true, 1) end
-  return core.fft_c2r(x, last, n, true, scale_of(op, norm, true, count))
+  if #dims > 0 then x = core.fft_c2c(x, dims, inverse, 1) end
+  return core.fft_c2r(x, last, n, inverse, scale_of(op, norm, inverse, count))
 end
 
 --- fft.irfft2: the inverse of rfft2.
@@ -344,7 +362,7 @@ end
 ---@param norm? string
 ---@return Tensor real numbers, shape (*, H, W)
 --- Source: torch.fft.irfft2.
-function fft.irfft2(x, ...) return (real_over("irfft2", LAST_TWO, x, ...)) end
+function fft.irfft2(x, ...) return (real_over("irfft2", true, LAST_TWO, x, ...)) end
 
 --- fft.irfftn: the inverse of rfftn.
 ---@param x Tensor pairs
@@ -353,7 +371,25 @@ function fft.irfft2(x, ...) return (real_over("irfft2", LAST_TWO, x, ...)) end
 ---@param norm? string
 ---@return Tensor real numbers
 --- Source: torch.fft.irfftn.
-function fft.irfftn(x, ...) return (real_over("irfftn", nil, x, ...)) end
+function fft.irfftn(x, ...) return (real_over("irfftn", true, nil, x, ...)) end
+
+--- fft.hfft2: the transform of a Hermitian field, of which x is the half: real numbers, along the last two dimensions.
+---@param x Tensor pairs, shape (*, H, W / 2 + 1, 2)
+---@param s? integer[] the lengths H and W of the result; give them where W was odd
+---@param dim? integer[] default {-2, -1}
+---@param norm? string
+---@return Tensor real numbers, shape (*, H, W)
+--- Source: torch.fft.hfft2.
+function fft.hfft2(x, ...) return (real_over("hfft2", false, LAST_TWO, x, ...)) end
+
+--- fft.hfftn: the transform of a Hermitian field along several dimensions: real numbers.
+---@param x Tensor pairs
+---@param s? integer[] the lengths of the result; give them where the last was odd
+---@param dim? integer|integer[] default: all, or as many of the last as there are lengths
+---@param norm? string
+---@return Tensor real numbers
+--- Source: torch.fft.hfftn.
+function fft.hfftn(x, ...) return (real_over("hfftn", false, nil, x, ...)) end
 
 -- --- frequencies and their order -----------------------------------------------------------------------------------
 

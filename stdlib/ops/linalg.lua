@@ -112,16 +112,36 @@ end
 --- Source: torch.linalg.lu.
 function linalg.lu(A)
   check_matrix("linalg.lu", A)
-  local lu, pivots = lu_factor(A)
-  local m, n = A:size(-2), A:size(-1)
-  local k = math.min(m, n)
-  local size = A:size()
-  size[#size] = m
-  local p = core.zeros(size, {dtype = A.dtype, device = A.device})
-  if m > 0 then p = p:scatter(-2, lu_rows(pivots, m):unsqueeze(-2), 1) end
-  local lower = lu:narrow(-1, 1, k):tril(-1) + core.eye(m, k, {dtype = A.dtype, device = A.device})
-  return p, lower, lu:narrow(-2, 1, k):triu()
+  return core.lu_unpack(lu_factor(A))
 end
+
+--- lu_unpack: the factors P, L and U as matrices, from those that lu_factor packs.
+---@param LU Tensor shape (..., M, N), from linalg.lu_factor
+---@param pivots Tensor i32, shape (..., min(M, N)), from linalg.lu_factor
+---@param unpack_data? boolean default true; false: no L and U, nil in their places
+---@param unpack_pivots? boolean default true; false: no P
+---@return Tensor P shape (..., M, M)
+---@return Tensor L shape (..., M, K), K = min(M, N)
+---@return Tensor U shape (..., K, N)
+--- Source: torch.lu_unpack.  Example: local P, L, U = ap.lu_unpack(ap.linalg.lu_factor(A))
+define("lu_unpack", function(LU, pivots, ...)
+  check_matrix("lu_unpack", LU)
+  check_tensors("lu_unpack", LU, pivots)
+  local unpack_data, unpack_pivots = named("lu_unpack", {"unpack_data", "unpack_pivots"}, ...)
+  local m, n = LU:size(-2), LU:size(-1)
+  local k, p, lower, upper = math.min(m, n), nil, nil, nil
+  if unpack_pivots ~= false then
+    local size = LU:size()
+    size[#size] = m
+    p = core.zeros(size, {dtype = LU.dtype, device = LU.device})
+    if m > 0 then p = p:scatter(-2, lu_rows(pivots, m):unsqueeze(-2), 1) end
+  end
+  if unpack_data ~= false then
+    lower = LU:narrow(-1, 1, k):tril(-1) + core.eye(m, k, {dtype = LU.dtype, device = LU.device})
+    upper = LU:narrow(-2, 1, k):triu()
+  end
+  return p, lower, upper
+end)
 
 -- d/dA of X = inverse(A) B is -inverse(A)^T g X^T; A's factors get what is theirs of it.
 rule("linalg.lu_solve", {"123y", "", "12"},

@@ -445,4 +445,154 @@ function linalg.tensorsolve(A, B, ...)
   return linalg.solve(A:reshape(n, n), B:reshape(n)):reshape(out)
 end
 
+--- nuclear_norm: the sum of the singular values.
+---@param A Tensor shape (..., M, N)
+---@param dim? integer[] the two dimensions of the matrices; default: the last two
+---@param keepdim? boolean
+---@return Tensor
+--- Source: torch.nuclear_norm.
+define("nuclear_norm", function(A, ...)
+  check_tensors("nuclear_norm", A)
+  local dim, keepdim = named("nuclear_norm", {"dim", "keepdim"}, ...)
+  return linalg.matrix_norm(A, "nuc", dim or {-2, -1}, keepdim)
+end)
+
+--- frobenius_norm: the root of the sum of the squares.
+---@param x Tensor any shape, floating
+---@param dim? integer|integer[] default: all
+---@param keepdim? boolean
+---@return Tensor
+--- Source: torch.frobenius_norm.
+define("frobenius_norm", function(x, ...)
+  check_tensors("frobenius_norm", x)
+  local dim, keepdim = named("frobenius_norm", {"dim", "keepdim"}, ...)
+  return core.norm(x, 2, dim, keepdim)
+end)
+
+-- --- products of reflections --------------------------------------------------------------------------------------
+
+-- The vectors of the reflections I - tau v v^T that LAPACK's geqrf leaves below a matrix's diagonal, as columns.
+local function reflections(op, A, tau)
+  check_matrix(op, A)
+  check_tensors(op, A, tau)
+  local m, k = A:size(-2), tau:size(-1)
+  if tau.ndim ~= A.ndim - 1 or k > A:size(-1) or k > m then
+    fail("%s: %s and %s: expected A (..., M, N) and tau (..., K) with K of at most M and N", op, shape(A), shape(tau))
+  end
+  return A:narrow(-1, 1, k):tril(-1) + core.eye(m, k, {dtype = A.dtype, device = A.device}), k
+end
+
+-- H_i x for i from first to last.
+local function reflect(x, v, tau, first, last, step)
+  for i = first, last, step do
+    local column = v:narrow(-1, i, 1)
+    x = x - column * tau:narrow(-1, i, 1):unsqueeze(-1) * column:transpose(-2, -1):matmul(x)
+  end
+  return x
+end
+
+--- householder_product: the first N columns of H1 H2 ... HK, the product of Householder reflections I - tau v v^T.
+---@param A Tensor shape (..., M, N), M >= N: below the diagonal of column i stands what follows the 1 of v_i
+---@param tau Tensor shape (..., K), K <= N
+---@return Tensor shape (..., M, N)
+--- Source: torch.linalg.householder_product; Golub and Van Loan, "Matrix computations", 5.1.
+function linalg.householder_product(A, tau)
+  local v, k = reflections("linalg.householder_product", A, tau)
+  if A:size(-2) < A:size(-1) then
+    fail("linalg.householder_product: expected at least as many rows as columns, got %s", shape(A))
+  end
+  local start = core.eye(A:size(-2), A:size(-1), {dtype = A.dtype, device = A.device})
+  return reflect(start:expand(A:size()), v, tau, k, 1, -1)
+end
+
+--- orgqr: another name for linalg.householder_product.
+---@param A Tensor shape (..., M, N), M >= N
+---@param tau Tensor shape (..., K), K <= N
+---@return Tensor shape (..., M, N)
+--- Source: torch.orgqr.
+define("orgqr", linalg.householder_product)
+
+--- ormqr: the product of a matrix with Q = H1 H2 ... HK of Householder reflections, which is not formed.
+---@param A Tensor shape (..., M, K), as householder_product takes it
+---@param tau Tensor shape (..., K)
+---@param other Tensor shape (..., M, N), or (..., N, M) where left = false
+---@param left? boolean default true: Q other; false: other Q
+---@param transpose? boolean Q^T in place of Q
+---@return Tensor the shape of other
+--- Source: torch.ormqr.
+define("ormqr", function(A, tau, other, ...)
+  local left, transpose = named("ormqr", {"left", "transpose"}, ...)
+  local v, k = reflections("ormqr", A, tau)
+  check_matrix("ormqr", other)
+  if left == false then other, transpose = other:transpose(-2, -1), not transpose end
+  if other:size(-2) ~= A:size(-2) then
+    fail("ormqr: %s and %s: the sizes %d and %d differ", shape(A), shape(other), A:size(-2), other:size(-2))
+  end
+  local y = transpose and reflect(other, v, tau, 1, k, 1) or reflect(other, v, tau, k, 1, -1)
+  return left == false and y:transpose(-2, -1) or y
+end)
+
+-- --- low rank -------------------------------------------------------------------------------------------------------
+
+-- An orthonormal basis of about the range of A.
+local function basis(A, q, turns)
+  local At = A:transpose(-2, -1)
+  local Q = linalg.qr(A:matmul(core.randn(A:size(-1), q, {dtype = A.dtype, device = A.device})))
+  for _ = 1, turns do
+    Q = linalg.qr(At:matmul(Q))
+    Q = linalg.qr(A:matmul(Q))
+  end
+  return Q
+end
+
+local function low_rank(op, A, q, niter)
+  if math.type(q) ~= "integer" or q < 0 or q > math.min(A:size(-2), A:size(-1)) then
+    fail("%s: q: expected an integer from 0 to %d, got %s", op, math.min(A:size(-2), A:size(-1)), tostring(q))
+  end
+  if math.type(niter) ~= "integer" or niter < 0 then
+    fail("%s: niter: expected an integer of at least 0, got %s", op, tostring(niter))
+  end
+  local wide = A:size(-2) < A:size(-1)
+  if wide then A = A:transpose(-2, -1) end
+  local Q = basis(A, q, niter)
+  local U, S, Vh = linalg.svd(Q:transpose(-2, -1):matmul(A), {full_matrices = false})
+  U = Q:matmul(U)
+  if wide then return Vh:transpose(-2, -1), S, U end
+  return U, S, Vh:transpose(-2, -1)
+end
+
+--- svd_lowrank: about the largest q singular values of a matrix and their vectors, by random projection.
+---@param A Tensor shape (..., M, N)
+---@param q? integer default 6; a few more than are wanted makes those better
+---@param niter? integer turns of subspace iteration, default 2
+---@param M? Tensor broadcasts with A, and is subtracted from it
+---@return Tensor U shape (..., M, q)
+---@return Tensor S shape (..., q)
+---@return Tensor V shape (..., N, q)
+--- Source: torch.svd_lowrank; Halko, Martinsson and Tropp, "Finding structure with randomness", 2011.
+define("svd_lowrank", function(A, ...)
+  local q, niter, M = named("svd_lowrank", {"q", "niter", "M"}, ...)
+  check_matrix("svd_lowrank", A)
+  if M ~= nil then A = A - M end
+  return low_rank("svd_lowrank", A, q or 6, niter or 2)
+end)
+
+--- pca_lowrank: about the first q principal components of observations in rows.
+---@param A Tensor shape (..., M, N): M observations of N variables
+---@param q? integer default: 6, or M or N where that is less
+---@param center? boolean subtract each column's mean; default true
+---@param niter? integer turns of subspace iteration, default 2
+---@return Tensor U shape (..., M, q)
+---@return Tensor S shape (..., q): S^2 / (M - 1) are the variances
+---@return Tensor V shape (..., N, q): the directions, in columns
+--- Source: torch.pca_lowrank.
+define("pca_lowrank", function(A, ...)
+  local q, center, niter = named("pca_lowrank", {"q", "center", "niter"}, ...)
+  check_matrix("pca_lowrank", A)
+  if center ~= false then A = A - A:mean(-2, true) end
+  return low_rank("pca_lowrank", A, q or math.min(6, A:size(-2), A:size(-1)), niter or 2)
+end)
+
+linalg.matmul = core.matmul
+
 return core.define_module(linalg)

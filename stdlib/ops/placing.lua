@@ -214,3 +214,29 @@ define("unravel_index", function(index, shape)
   end
   return parts
 end)
+
+--- fill_diagonal_: writes a number to the main diagonal, in place.
+---@param x Tensor 2 dimensions, or more of equal sizes
+---@param value number|boolean
+---@param wrap? boolean in a matrix with more rows than columns the diagonal begins again after each N + 1 rows
+---@return Tensor x
+--- Source: torch.Tensor.fill_diagonal_.  Example: ap.zeros(2, 2):fill_diagonal_(1) -- the identity
+define("fill_diagonal_", function(x, ...)
+  local op = "fill_diagonal_"
+  arguments.tensor(op, 1, x)
+  local value, wrap = arguments.named(op, {"value", "wrap"}, ...)
+  if x.ndim < 2 then arguments.fail("%s: expected at least 2 dimensions, got %s", op, arguments.shape(x)) end
+  for d = 2, x.ndim > 2 and x.ndim or 1 do
+    if x:size(d) ~= x:size(1) then
+      arguments.fail("%s: expected a matrix, or dimensions of equal sizes, got %s", op, arguments.shape(x))
+    end
+  end
+  local diagonal = x
+  while diagonal.ndim > 1 do diagonal = diagonal:diagonal(0, 1, 2) end
+  diagonal:fill_(value)
+  local rows, columns = x:size(1), x:size(2)
+  for first = columns + 2, wrap and x.ndim == 2 and rows or 0, columns + 1 do
+    x:narrow(1, first, math.min(columns, rows - first + 1)):diagonal():fill_(value)
+  end
+  return x
+end)

@@ -3,6 +3,7 @@
 local core = require "apsis.core"
 local arguments = require "apsis.ops.arguments"
 local autograd = require "apsis.autograd"
+local in_place = require "apsis.ops.in_place"
 local define, named, fail = core.define, arguments.named, arguments.fail
 local check_tensors, shape = arguments.tensors, arguments.shape
 
@@ -236,6 +237,8 @@ end)
 --- Source: torch.ger.
 define("ger", core.outer)
 
+for _, name in ipairs {"addmm", "addmv", "addbmm", "baddbmm", "addr"} do in_place(name) end
+
 -- --- distances --------------------------------------------------------------------------------------------------
 
 local CHUNK = 1 << 19 -- elements of the differences that exist at a time: they stay in a cache
@@ -342,4 +345,18 @@ define("cdist", function(x1, x2, ...)
   local by_products = p == 2 and mode ~= "donot_use_mm_for_euclid_dist" and
     (many or mode == "use_mm_for_euclid_dist") and x1:size(-1) > 0
   return distances(x1, x2, p, by_products)
+end)
+
+--- pdist: the distances of the rows of x from each other: those above the diagonal of cdist, row by row.
+---@param x Tensor shape (N, M), floating
+---@param p number|nil the norm of the differences, 0 to math.huge; default 2
+---@return Tensor shape (N (N - 1) / 2)
+--- Source: torch.pdist.  Example: ap.tensor{{0.0, 0}, {3, 4}, {0, 1}}:pdist() --> [5, 1, 4.2426]
+define("pdist", function(x, p)
+  check_tensors("pdist", x)
+  if x.ndim ~= 2 then fail("pdist: expected points (N, M), got %s", shape(x)) end
+  local d = core.cdist(x, x, {p = p, compute_mode = "donot_use_mm_for_euclid_dist"})
+  local n = x:size(1)
+  local at = core.triu_indices(n, n, 1)
+  return d:reshape(-1):index_select(1, ((at:select(1, 1) - 1) * n + at:select(1, 2)):to(x.device))
 end)

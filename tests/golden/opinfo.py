@@ -31,7 +31,7 @@ from torch.testing._internal.opinfo.definitions import _masked, linalg, special
 import common
 from opinfo_table import CUSTOM, REFUSED, Dim, Named, Pos, parse
 
-MOST_SAMPLES, MOST_ELEMENTS, MOST_BYTES = 20, 128, 6500
+MOST_SAMPLES, MOST_ELEMENTS, MOST_BYTES = 20, 128, 4500
 
 # PyTorch's sizes S, M and L; ours, tried first, are smaller.
 SIZES = (3, 4, 5), (5, 10, 20)
@@ -126,6 +126,10 @@ def tensors_in(v):
     return [t for t in flat(v) if isinstance(t, torch.Tensor)]
 
 
+def mapped_dims(v):
+    return [Dim(d) for d in v] if isinstance(v, (tuple, list)) else Dim(v)
+
+
 def bound(op, entry, sample):
     """The arguments of Apsis's function, as (value, kind) pairs or Named."""
     _, _, parameters, order, _ = entry
@@ -162,7 +166,7 @@ def bound(op, entry, sample):
             arguments.extend((item, "") for item in items)
         elif p.startswith("="):
             if values.get(p[1:]) is not None:
-                named[p[1:]] = Dim(values[p[1:]]) if kinds[p[1:]] == "d" else values[p[1:]]
+                named[p[1:]] = mapped_dims(values[p[1:]]) if kinds[p[1:]] == "d" else values[p[1:]]
         else:
             value, kind = values.get(p), kinds[p]
             if kind in ("d", "i") and p == "start" and isinstance(value, torch.Tensor):
