@@ -329,3 +329,21 @@ test("-i reads lines from a pipe, without prompts; an unfinished end is an error
   equal(status, 0)
   equal(output, "2\n1\n2\nprompt:6: unexpected symbol near <eof>\n")
 end)
+
+test("the prompt survives 300 inputs that nobody would type (tests/fuzz/repl.lua makes 10,000)", function()
+  local output, status = program.run(quote(program.root .. "/tests/fuzz/repl.lua") .. " 300 </dev/null")
+  truth(status == 0, output)
+end)
+
+test("the prompt survives keys struck at random", function()
+  local state, keys = 1, {}
+  for i = 1, 600 do
+    state = (state * 1103515245 + 12345) % (1 << 31)
+    local key = state >> 16 & 127
+    -- Not: end of input, quit, suspend, the flow of output, and what could become a command of the shell.
+    local is_left_out = key == 4 or key == 28 or key == 26 or key == 17 or key == 19 or key == 33 or key == 37
+    keys[i] = is_left_out and "\27[" or string.char(key)
+  end
+  session({"> ", table.concat(keys) .. "\27\3", "", "\3\3print('still ' .. 'here')\n", "still here\n", "", "> "},
+    {term = "xterm"})
+end)

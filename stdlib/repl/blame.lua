@@ -8,7 +8,8 @@ local peek = require "apsis.repl.peek"
 
 local blame = {}
 
-local MOST_MARKS = 4 -- a line with more words that could be meant is not marked
+local MOST_MARKS = 4      -- a line with more words that could be meant is not marked
+local MOST_CANDIDATES = 32 -- nor are more of them looked at
 
 -- What calls a metamethod.
 local SYMBOLS = {add = "+", sub = "-", unm = "-", mul = "*", div = "/", mod = "%", pow = "^", idiv = "//", band = "&",
@@ -100,7 +101,7 @@ local function places(tokens, about, scope)
   for i in ipairs(tokens) do
     if could_be(tokens, i, about) then found[#found + 1] = i end
   end
-  if #found > 1 and about.got then found = sift(found, tokens, about, scope) end
+  if #found > 1 and #found <= MOST_CANDIDATES and about.got then found = sift(found, tokens, about, scope) end
   return found
 end
 
@@ -174,6 +175,8 @@ end
 function blame.meant(message, line, scope)
   local name = message:match "^a tensor has no field or method '([^']+)'"
   if name then return nearest(name, names_of(peek.each_tensor_field)) end
+  name = message:match "^module '([^']+)' not found"
+  if name then return nearest(name, peek.MODULES) end
   local kind
   kind, name = message:match "a nil value %((%a+) '([^']+)'%)"
   if kind == "global" then

@@ -10,11 +10,6 @@ local each_field, is_callable, is_tensor, value_of = peek.each_field, peek.is_ca
 
 local CODE_BREAKS = " \t\n\"'`@$><=;|&{(:.,+-*/%^#~[])}!?\\"
 
--- The library's modules that users ask for, loaded or not.
-local MODULES = {"apsis", "apsis.autograd", "apsis.class", "apsis.data", "apsis.help", "apsis.io", "apsis.nn",
-  "apsis.nn.functional", "apsis.nn.init", "apsis.nn.utils", "apsis.optim", "apsis.optim.lr_scheduler", "apsis.plot",
-  "apsis.print", "apsis.train", "apsis.train.metrics"}
-
 -- --- lists of matches --------------------------------------------------------------------------------------------
 
 -- Names that begin with an underscore are offered only to who types one.
@@ -52,7 +47,7 @@ local function modules(prefix)
       list[#list + 1] = name
     end
   end
-  for _, name in ipairs(MODULES) do add(name) end
+  for _, name in ipairs(peek.MODULES) do add(name) end
   for name in next, package.loaded do
     if type(name) == "string" and not name:find "^apsis" then add(name) end
   end

@@ -152,7 +152,8 @@ function errors.explain(caught, sources, one_line)
   -- Lua calls no handler where memory or the stack for one is short.
   if getmetatable(caught) ~= Caught then caught = setmetatable({value = caught, frames = {}}, Caught) end
   if caught.message then return caught end
-  caught.message = message_of(caught.value)
+  -- An interrupt may come while the library, or this file, was at work: what that was means nothing to the user.
+  caught.message = message_of(caught.value):gsub("^([^\n]-:%d+: ).*interrupted!$", "%1interrupted!")
   caught.interrupted = caught.message:find "interrupted!$" ~= nil
   local message, innermost = bare(caught.message), true
   for _, frame in ipairs(caught.frames) do

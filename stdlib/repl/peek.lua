@@ -13,6 +13,11 @@ local GRADIENT = 2         -- the user value of a tensor that holds its gradient
 local METHODS, FIELDS = 2, 3 -- upvalues of the tensors' __index (lib/bind/tensor.c)
 local TRANSPOSES = {T = true, mT = true, H = true, mH = true}
 
+--- The library's modules that users ask for, loaded or not.
+peek.MODULES = {"apsis", "apsis.autograd", "apsis.class", "apsis.data", "apsis.help", "apsis.io", "apsis.nn",
+  "apsis.nn.functional", "apsis.nn.init", "apsis.nn.utils", "apsis.optim", "apsis.optim.lr_scheduler", "apsis.plot",
+  "apsis.print", "apsis.train", "apsis.train.metrics"}
+
 --- Whether the value is a tensor.
 ---@param value any
 ---@return boolean

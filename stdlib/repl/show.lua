@@ -61,7 +61,9 @@ local function own_text(value)
   local meta = debug.getmetatable(value)
   if type(meta) ~= "table" or rawget(meta, "__tostring") == nil then return nil end
   local ok, text = pcall(tostring, value)
-  return ok and text or ("<%s; its __tostring failed: %s>"):format(type(value), tostring(text))
+  if ok then return text end
+  local why = type(text) == "string" and text or ("it raised a %s"):format(type(text))
+  return ("<%s; its __tostring failed: %s>"):format(type(value), why)
 end
 
 -- Is the value a module of the library that prints itself as they all do?
