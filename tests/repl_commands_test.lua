@@ -74,10 +74,11 @@ test("%who lists the session's own variables, or those of a pattern; %reset forg
       local result = session:execute(input)
       if not result.ok then print(failed(result)) end
     end]]
-  local linear = "Linear(in_features=2, out_features=2, bias=true)  6 parameters"
-  equal(talk(code), table.concat({"a     tensor 2x3, f32, cpu", "f     <function (x, y), prompt:4>",
-    "list  table with 2 fields", "m     " .. linear, 'text  "x"', "a  tensor 2x3, f32, cpu", "m  " .. linear,
-    "%who: malformed pattern (ends with '%')", "no variables", "nil\tnil\tnil\ttrue"}, "\n"))
+  local text = talk(code):gsub("(Linear%(in_features=2)[^\n]*", "%1...")
+  equal(text, table.concat({"a     tensor 2x3, f32, cpu", "f     <function (x, y), prompt:4>",
+    "list  table with 2 fields", "m     Linear(in_features=2...", 'text  "x"', "a  tensor 2x3, f32, cpu",
+    "m  Linear(in_features=2...", "%who: malformed pattern (ends with '%')", "no variables",
+    "nil\tnil\tnil\ttrue"}, "\n"))
 end)
 
 test("%run runs a script with arguments; its globals and locals stay; its error shows its lines", function()
