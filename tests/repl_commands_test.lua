@@ -54,8 +54,8 @@ test("%prof tells the functions that took the time, after errors too", function(
     print(session.last_error)
     session:execute "%prof slow() error 'late'"
     print(session.last_error)]]
-  matches(text, "%d ms in all; [^\n]+\n share +self +total +calls +function +defined at\n")
-  matches(text, "%d%d?%.%d%% +%S+ ms +%S+ ms +1  slow +prompt:1\n")
+  matches(text, "^%S+ m?s in all; [^\n]+\n share +self +total +calls +function +defined at\n")
+  matches(text, "%d%d?%.%d%% +%S+ %as? +%S+ m?s +1  slow +prompt:1\n")
   matches(text, " +7  quick +prompt:2\n")
   matches(text, "\nnil\n.* 1  slow .*prompt:4: late$")
 end)
