@@ -65,6 +65,16 @@ test("carets stand under the word that failed, by what the values are where it s
     "prompt:3: attempt to concatenate a table value", "    'x' .. {}", "        ^~"}, "\n"))
 end)
 
+test("a session tells its variables, the library's names given another meaning too, and forgets", function()
+  says([[
+    session:execute "local a, plot = 1, 3 b = 2 print, F = 5"
+    session:execute "7;"
+    local names = table.concat(session:variables(), " ")
+    session:reset()
+    print(names, #session:variables(), type(F), session.env.a, session.env._)]],
+    "a b plot print\t0\ttable\tnil\tnil")
+end)
+
 test("frames of the library are folded", function()
   local text = talk [[
     print(failed(session:execute "local m = nn.Sequential(nn.Linear(2, 3), nn.Linear(5, 1))\n\nm(ap.ones(4, 2))"))]]

@@ -58,7 +58,7 @@ function Session:init(options)
   self:reset()
 end
 
---- Forgets variables, results and the last error; globals that were there at the beginning keep what they hold.
+--- Forgets variables, results and the last error; globals that were there at the beginning hold again what they held.
 function Session:reset()
   local env = setmetatable({}, {__index = _G, __newindex = _G})
   rawset(env, compile.LOCAL, setmetatable({}, {__newindex = function(_, name, value) rawset(env, name, value) end}))
@@ -68,30 +68,35 @@ function Session:reset()
   rawset(env, "help", function(...) return require("apsis.help").show(self, ...) end)
   rawset(env, "apropos", function(...) return require("apsis.help").apropos(...) end)
   self.env, self.last_error, self.debugger = env, nil, nil
+  self.given = {}
+  for name, value in next, env do self.given[name] = value end
   if not self.globals then
-    self.globals, self.given = {}, {}
-    for name in next, _G do self.globals[name] = true end
-    for name in next, env do self.given[name] = true end
-  else
-    for name in next, _G do
-      if not self.globals[name] then _G[name] = nil end
-    end
+    self.globals = {}
+    for name, value in next, _G do self.globals[name] = value end
+    return
   end
+  for name in next, _G do
+    if self.globals[name] == nil then rawset(_G, name, nil) end
+  end
+  for name, value in next, self.globals do rawset(_G, name, value) end
 end
 
---- The names of the variables that the session's inputs made, sorted.
+--- The names of the variables that the session's inputs made or changed, sorted.
 ---@return string[]
 function Session:variables()
-  local names = {}
-  local function collect(values, known)
-    for name in next, values do
-      local is_result = type(name) == "string" and name:find "^_%d?$"
-      if type(name) == "string" and not known[name] and not is_result then names[#names + 1] = name end
+  local names, env = {}, self.env
+  local function collect(values, given)
+    for name, value in next, values do
+      if type(name) == "string" and not rawequal(given[name], value) and not name:find "^_%d?$" then
+        names[#names + 1] = name
+      end
     end
   end
-  collect(self.env, self.given)
+  collect(env, self.given)
   collect(_G, setmetatable({}, {__index = function(_, name)
-    return self.globals[name] or rawget(self.env, name) ~= nil
+    local hidden = rawget(env, name)
+    if hidden ~= nil then return rawget(_G, name) end -- listed already
+    return self.globals[name]
   end}))
   table.sort(names)
   return names
