@@ -1,7 +1,7 @@
 --- Apsis: tensors, autograd, layers and training for Lua.
 --
 -- `local ap = require "apsis"` gives the core functions (ap.tensor, ap.matmul, ...) and, loaded when first used,
--- the libraries ap.nn, ap.optim, ap.data, ap.io, ap.train, ap.plot, ap.jupyter and ap.autograd.
+-- the libraries ap.nn, ap.optim, ap.data, ap.io, ap.train, ap.plot, ap.help, ap.jupyter and ap.autograd.
 
 local core = require "apsis.core"
 
@@ -45,7 +45,7 @@ core.no_grad, core.enable_grad = autograd.no_grad, autograd.enable_grad
 --- See stdlib/print.lua, which is loaded when something prints.
 function core.set_printoptions(options) require("apsis.print").set_printoptions(options) end
 
-local libraries = {nn = true, optim = true, data = true, io = true, train = true, plot = true,
+local libraries = {nn = true, optim = true, data = true, io = true, train = true, plot = true, help = true,
   jupyter = true, autograd = true}
 
 return setmetatable(core.define_module(core), {

@@ -199,6 +199,17 @@ test("options that a text tells of stand under their names", function()
   equal(docs.fields {type = "Tensor", text = "x"}, nil)
 end)
 
+test("the prompt's commands have help; ap.help is this module; no part of it is loaded before a question", function()
+  contains(page "%timeit", "%timeit CODE\n\n  run CODE many times")
+  equal(page "%nothing", nil)
+  equal(ap.help, help)
+  local count = "(function() local n = 0 for name in pairs(package.loaded) do "
+    .. "if name:find '^apsis%.help' then n = n + 1 end end return n end)()"
+  local output = program.must(("printf '%%s\\n' %s '?ap.eye' %s | %s -i --no-init"):format(program.quote(count),
+    program.quote(count), program.quote(program.path)))
+  truth(output:find "^0\n" and not output:find "\n0\n$", output)
+end)
+
 test("help needs neither io nor os, and loads nothing before it is asked", function()
   local script = [[io, os = nil, nil
     local loaded = 0

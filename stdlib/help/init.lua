@@ -55,6 +55,7 @@ local function is_name(text) return text:find "^[%a_][%w_]*[%w_.:%[%]\"']*$" ~= 
 -- The page of a name; nil where there is none.
 local function of_name(name, options, session)
   local names, pages = require "apsis.help.names", require "apsis.help.pages"
+  if name:sub(1, 1) == "%" then return require("apsis.repl.commands").about(name:sub(2)) end
   if not is_name(name) then return nil end
   local value, entry = names.of_text(name, session.env)
   if value ~= nil then return pages.of_value(value, options, name, session.sources) end

@@ -43,6 +43,14 @@ function commands.summary()
   return table.concat(lines, "\n")
 end
 
+--- What help says of a command; nil where there is none of that name.
+---@param name string "timeit"
+---@return string|nil
+function commands.about(name)
+  local e = by_name[name]
+  return e and ("%%%s%s\n\n  %s"):format(e[1], e[2] ~= "" and " " .. e[2] or "", e[3])
+end
+
 -- The parts of a command's text: its name ("!" for the shell), its argument, and what follows its line.
 local function parts(text)
   local mark, line, rest = text:match "^%s*([%%!])([^\n]*)\n?(.*)$"
