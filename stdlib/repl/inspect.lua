@@ -49,7 +49,7 @@ end
 -- One line about a value.
 local function about(value, look)
   if core.is_tensor(value) then return tensor_line(value) end
-  local line = type(value) == "table" and table_line(value)
+  local line = type(value) == "table" and (show.module_line(value) or table_line(value))
   return line or (show.text(value, {columns = look.columns}):gsub("\n.*", "..."))
 end
 

@@ -73,6 +73,13 @@ local function is_plain_module(value)
   return type(value) == "table" and type(meta) == "table" and rawget(meta, "__tostring") == Module.__tostring
 end
 
+--- A module in one line: what prints as a module does; nil for other values.
+---@param value any
+---@return string|nil
+function show.module_line(value)
+  return is_plain_module(value) and tostring(value):gsub("\n.*\n%)", " ... )") or nil
+end
+
 -- --- tables ------------------------------------------------------------------------------------------------------
 
 local function is_name(key) return type(key) == "string" and key:find "^[%a_][%w_]*$" ~= nil end
