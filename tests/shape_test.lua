@@ -230,3 +230,32 @@ test("split_with_sizes and range are PyTorch's names of split and arange", funct
   equal(parts[2], ap.tensor {3, 4, 5})
   equal(ap.range(1, 3), ap.arange(1, 3))
 end)
+
+test("copies of permuted and flipped views of every element size hold the elements that their positions name", function()
+  local orders = {{1, 2, 3}, {1, 3, 2}, {2, 1, 3}, {2, 3, 1}, {3, 1, 2}, {3, 2, 1}}
+  for _, size in ipairs {{18, 33, 20}, {40, 3, 17}, {2, 16, 50}} do
+    local steps = {size[2] * size[3], size[3], 1}
+    local x = ap.arange(0, size[1] * size[2] * size[3] - 1):reshape(size)
+    for _, order in ipairs(orders) do
+      for flips = 0, 7 do
+        local flipped, want = {}, ap.zeros({1, 1, 1}, {dtype = "i64"})
+        for d = 1, 3 do
+          local n, place = size[order[d]], {1, 1, 1}
+          place[d] = n
+          local at = ap.arange(0, n - 1)
+          if flips >> (d - 1) & 1 == 1 then
+            flipped[#flipped + 1] = d
+            at = n - 1 - at
+          end
+          want = want + (at * steps[order[d]]):reshape(place)
+        end
+        for _, dtype in ipairs {"i64", "f32", "i16", "u8"} do
+          local view = x:to(dtype):permute(order)
+          local copy = #flipped > 0 and view:flip(flipped) or view:contiguous()
+          truth(copy:eq(want:to(dtype)):all():item(), dtype .. " " .. table.concat(order, " ") .. " " .. flips)
+          truth((view + want:to(dtype)):sub(want:to(dtype)):eq(view):all():item(), "sum, " .. dtype)
+        end
+      end
+    end
+  end
+end)
