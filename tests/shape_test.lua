@@ -252,8 +252,9 @@ test("copies of permuted and flipped views of every element size hold the elemen
         for _, dtype in ipairs {"i64", "f32", "i16", "u8"} do
           local view = x:to(dtype):permute(order)
           local copy = #flipped > 0 and view:flip(flipped) or view:contiguous()
-          truth(copy:eq(want:to(dtype)):all():item(), dtype .. " " .. table.concat(order, " ") .. " " .. flips)
-          truth((view + want:to(dtype)):sub(want:to(dtype)):eq(view):all():item(), "sum, " .. dtype)
+          local case = dtype .. " " .. table.concat(order, " ") .. " " .. flips
+          truth(copy:eq(want:to(dtype)):all():item(), case)
+          truth((view + want:to(dtype)):sub(want:to(dtype)):eq(view):all():item(), "sum, " .. case)
         end
       end
     end

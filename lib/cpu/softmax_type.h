@@ -1,11 +1,16 @@
 /* The softmax kernels of one element type: included by kernels_softmax.c with T and FN defined. No include
  * guard: it is included once a type. */
 
-/* NaN is passed over here: it reaches every result of the row through the sum. */
+/* NaN is passed over here: it reaches every result of the row through the sum. The last vector overlaps the
+ * one before it. */
 static inline T FN(largest)(const T *x, int64_t n) {
+    const int64_t whole = n < VECTOR ? n : n - n % VECTOR;
     T m = -INFINITY;
 #pragma omp simd reduction(max : m)
-    for (int64_t i = 0; i < n; i++) m = x[i] > m ? x[i] : m;
+    for (int64_t i = 0; i < whole; i++) m = x[i] > m ? x[i] : m;
+    if (whole == n) return m;
+#pragma omp simd reduction(max : m)
+    for (int64_t i = n - VECTOR; i < n; i++) m = x[i] > m ? x[i] : m;
     return m;
 }
 

@@ -318,11 +318,12 @@ define("diff", function(x, ...)
   arguments.tensor("diff", 1, x)
   local n, dim, prepend, append = arguments.named("diff", {"n", "dim", "prepend", "append"}, ...)
   n = n or 1
-  if x.ndim == 0 then arguments.fail("diff: expected 1 dimension or more, got a 0-dim tensor") end
+  local ndim = x.ndim
+  if ndim == 0 then arguments.fail("diff: expected 1 dimension or more, got a 0-dim tensor") end
   if math.type(n) ~= "integer" or n < 0 then
     arguments.fail("diff: expected n of at least 0, got %s", tostring(n))
   end
-  local d = arguments.dim("diff", x.ndim, dim or -1)
+  local d = arguments.dim("diff", ndim, dim or -1)
   if n == 0 then return x:clone() end
   if prepend or append then
     local parts = {}
@@ -331,11 +332,11 @@ define("diff", function(x, ...)
     end
     x = core.cat(parts, d)
   end
-  for _ = 1, n do
-    local left = x:size(d) - 1
-    if left < 0 then break end
-    local a, b = x:narrow(d, 2, left), x:narrow(d, 1, left)
-    if x.dtype == "bool" then x = a:ne(b) else x = a - b end
+  local left, narrow, bool = x:size(d), core.narrow, x.dtype == "bool"
+  for _ = 1, math.min(n, left) do
+    left = left - 1
+    local a, b = narrow(x, d, 2, left), narrow(x, d, 1, left)
+    if bool then x = a:ne(b) else x = a - b end
   end
   return x
 end)
