@@ -56,11 +56,22 @@
 #define UNARY(name, rule, fx, ix, params)  FLOAT_UNARY_##rule(name, rule, fx)
 #define BINARY(name, rule, fx, ix, params) FLOAT_BINARY_##rule(name, rule, fx)
 
+/* In double the quotient of two floats, as long as it is below 2^28, has the right whole part, and its
+ * product with b, and the difference, are exact. */
+static inline float fmod_of_floats(float a, float b) {
+    const double q = (double)a / (double)b;
+    if (!(q > -0x1p28 && q < 0x1p28)) return fmodf(a, b);
+    const int32_t whole = (int32_t)q;
+    return whole == 0 ? a : copysignf((float)((double)a - whole * (double)b), a);
+}
+
 #define T        float
 #define FN(f)    f##_f32
+#define FMOD     fmod_of_floats
 #define SPLITTER 4097 /* 2^12 + 1: cuts a float's 24 bits in two halves */
 #include "ops/scalar_functions.h"
 #include "ops/elementwise.def"
+#undef FMOD
 #undef T
 #undef FN
 #undef SPLITTER

@@ -7,9 +7,13 @@
 #include "ops/gamma_functions.h"
 #include "ops/polynomial_functions.h"
 
+#ifndef FMOD /* a faster fmod of T, where there is one */
+#define FMOD fmod
+#endif
+
 /* Python's floor division: the quotient that goes with a remainder of b's sign. */
 static inline T FN(floor_divide)(T a, T b) {
-    T r = fmod(a, b), q = (a - r) / b;
+    T r = FMOD(a, b), q = (a - r) / b;
     if (b == 0) return a / b;
     if (r != 0 && (b < 0) != (r < 0)) q -= 1;
     if (q == 0) return copysign(K(0), a / b);
@@ -18,7 +22,7 @@ static inline T FN(floor_divide)(T a, T b) {
 }
 
 static inline T FN(remainder)(T a, T b) {
-    T r = fmod(a, b);
+    T r = FMOD(a, b);
     return r != 0 && (r < 0) != (b < 0) ? r + b : r;
 }
 
