@@ -231,7 +231,7 @@ test("split_with_sizes and range are PyTorch's names of split and arange", funct
   equal(ap.range(1, 3), ap.arange(1, 3))
 end)
 
-test("copies of permuted and flipped views of every element size hold the elements that their positions name", function()
+test("copies of permuted and flipped views of every element size hold what their positions name", function()
   local orders = {{1, 2, 3}, {1, 3, 2}, {2, 1, 3}, {2, 3, 1}, {3, 1, 2}, {3, 2, 1}}
   for _, size in ipairs {{18, 33, 20}, {40, 3, 17}, {2, 16, 50}} do
     local steps = {size[2] * size[3], size[3], 1}
