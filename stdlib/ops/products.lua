@@ -242,7 +242,7 @@ for _, name in ipairs {"addmm", "addmv", "addbmm", "baddbmm", "addr"} do in_plac
 -- --- distances --------------------------------------------------------------------------------------------------
 
 local CHUNK = 1 << 19 -- elements of the differences that exist at a time: they stay in a cache
-local FEW = 25        -- points up to which products of matrices do not pay, and lose digits
+local FEW = 25        -- points up to which products of matrices do not pay, and lose digits; few coordinates, too
 
 -- The rows of x1 that make a chunk with all of x2.
 local function rows_at_once(x1, x2)
@@ -261,6 +261,16 @@ local function by_rows(x1, x2, f)
 end
 
 local function differences(x1, x2) return x1:unsqueeze(-2) - x2:unsqueeze(-3) end
+
+-- For p = 1 and points of few coordinates: one coordinate after the other, over whole rows of distances.
+local function by_coordinates(x1, x2)
+  local d
+  for m = 1, x1:size(-1) do
+    local part = (x1:narrow(-1, m, 1) - x2:narrow(-1, m, 1):transpose(-2, -1)):abs_()
+    d = d and d:add_(part) or part
+  end
+  return d
+end
 
 -- |a|^2 - 2 a b + |b|^2: one product of matrices.
 local function euclidean(x1, x2)
@@ -301,7 +311,10 @@ local distances = autograd.Function {
     if by_products then
       d = euclidean(x1, x2)
     else
-      d = by_rows(x1, x2, function(rows, others) return core.norm(differences(rows, others), p, -1) end)
+      local few = p == 1 and x1:size(-1) > 0 and x1:size(-1) <= FEW
+      d = by_rows(x1, x2, few and by_coordinates or function(rows, others)
+        return core.norm(differences(rows, others), p, -1)
+      end)
     end
     ctx:save(x1, x2, d)
     ctx.p = p
