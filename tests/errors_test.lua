@@ -191,3 +191,17 @@ test("instance_norm: running statistics that do not fit stay as they were", func
   raises("instance_norm", ap.instance_norm, x, mean, ap.ones(3), ap.ones(2), nil, true, 0.1, 1e-5)
   equal(mean:totable(), {1.0, 1, 1})
 end)
+
+test("views of more elements than can be counted are refused, as are places outside the storage", function()
+  local x, huge = ap.ones(3, 1, 1), math.maxinteger
+  raises("expand: the shape .* has too many elements", ap.expand, x, {3, huge, 3})
+  raises("expand: the shape .* has too many elements", ap.expand, ap.ones(1), {1 << 31, 1 << 31})
+  raises("view: the shape .* has too many elements", ap.view, ap.zeros(0), {0, 1 << 40, 1 << 40})
+  raises("as_strided: argument 4", ap.as_strided, x, {1}, {1}, math.mininteger)
+  raises("as_strided: argument 4", ap.as_strided, x, {0}, {1}, huge)
+  raises("as_strided: the shape .* has too many", ap.as_strided, x, {1 << 40, 1 << 40}, {0, 0})
+  equal(ap.arange(1, 5):unfold(1, 3, huge):totable(), {{1, 2, 3}})
+  raises("im2col: kernel_size", ap.im2col, ap.ones(2, 3, 3), 1 << 50)
+  raises("avg_pool2d_grad: images are at most", ap.avg_pool2d_grad, ap.ones(1, 1, 2, 3), huge, 3, 2, 1)
+  raises("adaptive_avg_pool2d: images are at most", ap.adaptive_avg_pool2d, ap.ones(1, 0, 2, 3), 1 << 40)
+end)

@@ -13,10 +13,12 @@ static int check_reshape(lua_State *L, int arg, const Tensor *x, int64_t *size) 
             unknown = d;
         } else if (size[d] < 0) {
             raise(L, "%s: negative size %lld", op_name(L), (long long)size[d]);
-        } else if (__builtin_mul_overflow(known, size[d], &known)) {
-            raise(L, "%s: the shape (%s) has too many elements", op_name(L), SIZES(ndim, size));
         }
     }
+    if (!shape_fits(ndim, size))
+        raise(L, "%s: the shape (%s) has too many elements", op_name(L), SIZES(ndim, size));
+    for (int d = 0; d < ndim; d++)
+        if (d != unknown) known *= size[d];
     if (unknown >= 0) {
         if (known == 0 || numel % known)
             raise(L, "%s: (%s) has %lld elements: no size in place of -1 makes (%s) of them", op_name(L),
@@ -243,10 +245,11 @@ static int l_unfold(lua_State *L) {
     tensor_alias(y, x);
     if (x->ndim) {
         y->size[dim] = (all - size) / step + 1;
-        y->stride[dim] = x->stride[dim] * step;
+        if (y->size[dim] > 1) y->stride[dim] = x->stride[dim] * step;
     }
     y->size[y->ndim] = size;
     y->stride[y->ndim++] = x->ndim ? x->stride[dim] : 1;
+    if (!shape_fits(y->ndim, y->size)) raise(L, "unfold: (%s) has too many elements", SHAPE(y));
     return 1;
 }
 
@@ -286,8 +289,12 @@ static int l_as_strided(lua_State *L) {
         bad_argument(L, lua_istable(L, 2) ? 3 : 2, "a table of integers");
     int ndim = check_shape(L, 2, size), n = check_shape(L, 3, stride);
     if (n != ndim) raise(L, "as_strided: %d sizes but %d strides", ndim, n);
-    int64_t offset = lua_isnoneornil(L, 4) ? x->offset : check_int(L, 4) - 1;
-    int64_t last = offset, room = x->storage->nbytes / (int64_t)dtype_size((DType)x->dtype);
+    int64_t room = x->storage->nbytes / (int64_t)dtype_size((DType)x->dtype);
+    int64_t first = lua_isnoneornil(L, 4) ? x->offset + 1 : check_int(L, 4);
+    if (first < 1 || first > room + 1)
+        raise(L, "as_strided: argument 4: the storage has elements 1..%lld, got %lld", (long long)room,
+              (long long)first);
+    int64_t offset = first - 1, last = offset;
     bool empty = false;
     for (int d = 0; d < ndim; d++) {
         int64_t span;
@@ -297,7 +304,9 @@ static int l_as_strided(lua_State *L) {
             (last += span) > room)
             last = room;
     }
-    if (offset < 0 || (!empty && last >= room))
+    if (!shape_fits(ndim, size))
+        raise(L, "as_strided: the shape (%s) has too many elements", SIZES(ndim, size));
+    if (!empty && last >= room)
         raise(L, "as_strided: the view reaches past the %lld elements of the storage", (long long)room);
     Tensor *y = new_tensor(L);
     tensor_alias(y, x);

@@ -72,15 +72,3 @@ int64_t loop_offset(const Loop *l, int operand, int64_t position, int64_t *coord
     }
     return offset;
 }
-
-void loop_step(const Loop *l, int64_t n, int64_t *coordinate, int64_t *offset) {
-    const int inner = l->ndim - 1;
-    coordinate[inner] += n;
-    for (int k = 0; k < l->operands; k++) offset[k] += n * l->stride[k][inner];
-    for (int d = inner; d > 0 && coordinate[d] == l->size[d]; d--) {
-        for (int k = 0; k < l->operands; k++)
-            offset[k] += l->stride[k][d - 1] - coordinate[d] * l->stride[k][d];
-        coordinate[d] = 0;
-        coordinate[d - 1]++;
-    }
-}

@@ -25,7 +25,5 @@ bool loop_is_constant(const Loop *l, int operand);
 bool loop_repeats_rows(const Loop *l, int operand);
 /* Splits a flat position into coordinates; returns the operand's offset there. */
 int64_t loop_offset(const Loop *l, int operand, int64_t position, int64_t *coordinate);
-/* Moves n positions on, at most to the end of the inner run: the coordinates and every operand's offset. */
-void loop_step(const Loop *l, int64_t n, int64_t *coordinate, int64_t *offset);
 
 #endif

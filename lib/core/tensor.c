@@ -17,6 +17,13 @@ void contiguous_strides(int ndim, const int64_t *size, int64_t *stride) {
     }
 }
 
+bool shape_fits(int ndim, const int64_t *size) {
+    int64_t count = 8; /* bytes of the widest dtype */
+    for (int d = 0; d < ndim; d++)
+        if (size[d] != 0 && __builtin_mul_overflow(count, size[d], &count)) return false;
+    return true;
+}
+
 bool tensor_new(Ctx *c, Tensor *out, DType dtype, int ndim, const int64_t *size) {
     return tensor_new_on(c, out, CPU, dtype, ndim, size);
 }
@@ -32,18 +39,13 @@ static bool take_destination(Ctx *c, Tensor *out, Device device, DType dtype, in
 }
 
 bool tensor_new_on(Ctx *c, Tensor *out, Device device, DType dtype, int ndim, const int64_t *size) {
-    int64_t bytes = (int64_t)dtype_size(dtype), count = 1;
+    int64_t bytes = (int64_t)dtype_size(dtype);
     out->storage = NULL;
     REQUIRE(c, ndim <= MAX_DIMS, "a tensor has at most %d dimensions, got %d", MAX_DIMS, ndim);
-    for (int d = 0; d < ndim; d++) {
-        REQUIRE(c, size[d] >= 0, "negative size %lld in shape (%s)", (long long)size[d], SIZES(ndim, size));
-        REQUIRE(c, !__builtin_mul_overflow(count, size[d] ? size[d] : 1, &count),
-                "out of memory: shape (%s) has too many elements", SIZES(ndim, size));
-    }
-    REQUIRE(c, !__builtin_mul_overflow(bytes, count, &bytes),
-            "out of memory: shape (%s) has too many elements", SIZES(ndim, size));
     for (int d = 0; d < ndim; d++)
-        if (size[d] == 0) bytes = 0;
+        REQUIRE(c, size[d] >= 0, "negative size %lld in shape (%s)", (long long)size[d], SIZES(ndim, size));
+    REQUIRE(c, shape_fits(ndim, size), "out of memory: shape (%s) has too many elements", SIZES(ndim, size));
+    for (int d = 0; d < ndim; d++) bytes *= size[d];
     if (c->destination && take_destination(c, out, device, dtype, ndim, size)) return true;
     int64_t sizes[MAX_DIMS];
     if (ndim) memcpy(sizes, size, sizeof *size * (size_t)ndim); /* size may be NULL for none */
@@ -184,6 +186,7 @@ bool tensor_expand(Ctx *c, Tensor *out, const Tensor *x, int ndim, const int64_t
             stride[d] = 0;
         }
     }
+    REQUIRE(c, shape_fits(ndim, sizes), "%s: the shape (%s) has too many elements", op, SIZES(ndim, sizes));
     tensor_alias(out, x);
     out->ndim = (int8_t)ndim;
     memcpy(out->size, sizes, sizeof *sizes * (size_t)ndim);

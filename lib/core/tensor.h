@@ -83,6 +83,10 @@ static inline void *tensor_data(const Tensor *t) {
 double tensor_get_double(const Tensor *t, int64_t offset);
 int64_t tensor_get_int(const Tensor *t, int64_t offset);
 
+/* Whether a tensor may have these sizes: the product of those that are not 0 stays so small that it, and the
+ * bytes, can be counted. Every shape that a user gives passes through here before a tensor has it. */
+bool shape_fits(int ndim, const int64_t *size);
+
 /* "3x4", "0-dim". Writes into `text` and returns it. */
 const char *tensor_shape_text(char text[SHAPE_TEXT], int ndim, const int64_t *size);
 #define SHAPE(t)          tensor_shape_text((char[SHAPE_TEXT]){0}, (t)->ndim, (t)->size)

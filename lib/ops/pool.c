@@ -17,6 +17,13 @@ static bool check_image(Ctx *c, const char *op, const Tensor *x) {
     return require_floating(c, op, x);
 }
 
+/* So that positions of windows can be counted. */
+static bool check_sides(Ctx *c, const char *op, int64_t h, int64_t w) {
+    REQUIRE(c, h <= INT32_MAX && w <= INT32_MAX, "%s: images are at most %d on a side, got (%lldx%lld)", op,
+            INT32_MAX, (long long)h, (long long)w);
+    return true;
+}
+
 /* The number of windows in a size, as PyTorch counts them: in ceil mode the last must start inside the input
  * or the padding before it. */
 static int64_t windows(const PoolOptions *o, int d, int64_t size) {
@@ -42,6 +49,7 @@ static bool check_options(Ctx *c, const char *op, const PoolOptions *o, int64_t 
     }
     REQUIRE(c, h >= 1 && w >= 1, "%s: expected an image with elements, got (%lldx%lld)", op, (long long)h,
             (long long)w);
+    if (!check_sides(c, op, h, w)) return false;
     *oh = windows(o, 0, h);
     *ow = windows(o, 1, w);
     REQUIRE(c, *oh > 0 && *ow > 0, "%s: the kernel (%lldx%lld) is larger than the padded input (%lldx%lld)",
@@ -264,7 +272,7 @@ static bool check_grid(Ctx *c, const char *op, int64_t h, int64_t w, int64_t oh,
             (long long)oh, (long long)ow);
     REQUIRE(c, h >= 1 && w >= 1, "%s: expected an input with elements, got %lldx%lld", op, (long long)h,
             (long long)w);
-    return true;
+    return check_sides(c, op, h, w) && check_sides(c, op, oh, ow);
 }
 
 bool op_adaptive_avg_pool2d(Ctx *c, Tensor *out, const Tensor *x, int64_t oh, int64_t ow) {

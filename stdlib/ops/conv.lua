@@ -159,6 +159,16 @@ define("conv_transpose1d", function(x, weight, ...)
   end))
 end)
 
+-- Sizes whose product can be counted.
+local function check_kernel(op, kernel)
+  for d = 1, 2 do
+    if kernel[d] < 1 or kernel[d] > 1 << 30 then
+      arguments.fail("%s: kernel_size: expected sizes from 1 to 2^30, got %d", op, kernel[d])
+    end
+  end
+  return kernel
+end
+
 -- A kernel for each element of a window, that is 1 there: convolving with it lays windows out as channels.
 local function window_kernels(x, channels, kernel)
   local n = kernel[1] * kernel[2]
@@ -176,7 +186,7 @@ end
 --- Source: torch.nn.functional.unfold.
 define("im2col", function(x, ...)
   local kernel, dilation, padding, stride = named("im2col", UNFOLD, ...)
-  kernel = integers("im2col", "kernel_size", kernel, 2)
+  kernel = check_kernel("im2col", integers("im2col", "kernel_size", kernel, 2))
   return (batched("im2col", 4, x, function(image)
     local channels = image:size(2)
     return conv2d(image, window_kernels(image, channels, kernel), nil, stride, padding, dilation,
@@ -196,7 +206,7 @@ end)
 define("col2im", function(x, ...)
   local size, kernel, dilation, padding, stride = named("col2im", FOLD, ...)
   local function pair(what, n, otherwise) return integers("col2im", what, n, 2, otherwise) end
-  size, kernel = pair("output_size", size), pair("kernel_size", kernel)
+  size, kernel = pair("output_size", size), check_kernel("col2im", pair("kernel_size", kernel))
   stride, padding, dilation = pair("stride", stride, 1), pair("padding", padding, 0), pair("dilation", dilation, 1)
   return (batched("col2im", 3, x, function(columns)
     local area, grid = kernel[1] * kernel[2], {}
