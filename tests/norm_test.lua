@@ -363,3 +363,15 @@ test("scaled_dot_product_attention: wrong arguments are named", function()
   raises("unknown option 'mask'", function() F.scaled_dot_product_attention(x, x, x, {mask = x}) end)
   raises("argument 2: expected a tensor", function() F.scaled_dot_product_attention(x) end)
 end)
+
+test("layer_norm, rms_norm, batch_norm: nan and inf in a row do not look like a row without variance", function()
+  for _, dtype in ipairs {"f32", "f64", "f16"} do
+    local x = ap.tensor({{0 / 0, 1, 2, 3}, {1, 2, 3, 4}}, {dtype = dtype})
+    for _, y in ipairs {ap.rms_norm(x, 4), ap.layer_norm(x, 4)} do
+      equal(y:isnan():totable(), {{true, true, true, true}, {false, false, false, false}})
+    end
+    local inf = ap.tensor({{1 / 0, 1, 2, 3}}, {dtype = dtype})
+    equal(ap.layer_norm(inf, 4):isnan():all():item(), true)
+    equal(ap.rms_norm(inf, 4):narrow(2, 2, 3):totable(), {{0.0, 0, 0}})
+  end
+end)

@@ -130,8 +130,6 @@ static inline float fmod_of_floats(float a, float b) {
             for (int64_t i = 0; i < n; i++) d[i] = (ctype)from(s[i]);                                        \
         else if (stride == 0)                                                                                \
             for (int64_t i = 0; i < n; i++) d[i] = (ctype)from(*s);                                          \
-        else if (stride == 2)                                                                                \
-            for (int64_t i = 0; i < n; i++) d[i] = (ctype)from(s[2 * i]);                                    \
         else                                                                                                 \
             for (int64_t i = 0; i < n; i++) d[i] = (ctype)from(s[i * stride]);                               \
     }                                                                                                        \

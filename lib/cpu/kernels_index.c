@@ -2,34 +2,13 @@
  * embedding, a slice of index_add) is a plain copy or vector sum; the rest goes element by element. */
 #include "cpu/kernels_index.h"
 #include "cpu/isa.h"
-#include "cpu/vector.h"
 #include <string.h>
 
 enum {
-    REP_FROM = 1 << 11, /* bytes of copies that memcpy does not get */
-    REP_TO = 1 << 20,
     SIDE = 32, /* binary searches that go side by side */
     TILE = 16, /* 16 rows of 16 elements of 8 bytes: 2 KiB */
     SHORT = 8  /* columns below which a block is copied down its columns */
 };
-
-/* memcpy for rows. From 2 KB on the C library's goes by `rep movsb`, which AMD's Zen 3 and 4 take ten times
- * as long for where the target lies a few bytes behind the source modulo a page: 1,000 rows of 997 floats, 3
- * further on, took 1.2 ms. Very long copies are its again: it passes the caches over. */
-static inline void copy_bytes(void *to_, const void *from_, size_t n) {
-    typedef char Piece __attribute__((vector_size(VECTOR), aligned(1), may_alias));
-    char *to = to_;
-    const char *from = from_;
-    if (n < REP_FROM || n > REP_TO) {
-        memcpy(to, from, n);
-        return;
-    }
-    for (size_t i = 0; i + VECTOR < n; i += VECTOR) {
-        *(Piece *)(to + i) = *(const Piece *)(from + i);
-        __asm__ volatile(""); /* or the compiler finds that this is memcpy */
-    }
-    *(Piece *)(to + n - VECTOR) = *(const Piece *)(from + n - VECTOR);
-}
 
 #define JOIN_(a, b) a##_##b
 #define JOIN(a, b)  JOIN_(a, b)
@@ -55,14 +34,14 @@ static inline void copy_bytes(void *to_, const void *from_, size_t n) {
 
 #define ROW_READ(T, n, a, as, x, xs)                                                                         \
     if (as == 1 && xs == 1)                                                                                  \
-        copy_bytes(a, x, (size_t)n * sizeof(T));                                                             \
+        memcpy(a, x, (size_t)n * sizeof(T));                                                                 \
     else                                                                                                     \
         for (int64_t i = 0; i < n; i++) a[i * as] = x[i * xs];
 #define ONE_READ(T, a, x) a = x
 
 #define ROW_SET(T, n, a, as, x, xs)                                                                          \
     if (as == 1 && xs == 1)                                                                                  \
-        copy_bytes(x, a, (size_t)n * sizeof(T));                                                             \
+        memcpy(x, a, (size_t)n * sizeof(T));                                                                 \
     else                                                                                                     \
         for (int64_t i = 0; i < n; i++) x[i * xs] = a[i * as];
 #define ONE_SET(T, a, x) x = a
@@ -77,56 +56,13 @@ static inline void copy_bytes(void *to_, const void *from_, size_t n) {
         for (int64_t i = 0; i < n; i++) x[i * xs] = F(T, x[i * xs], a[i * as]);                              \
     }
 
-/* to[r][i] = from[i][r] for a tile of TILE x TILE, whose rows lie so many elements apart. */
-#define TURN_BY_ELEMENT(T)                                                                                   \
-    static inline void JOIN(turn, T)(T *restrict to, int64_t to_step, const T *restrict from,                \
-                                     int64_t from_step) {                                                    \
-        for (int64_t r = 0; r < TILE; r++)                                                                   \
-            for (int64_t i = 0; i < TILE; i++) to[r * to_step + i] = from[i * from_step + r];                \
-    }
-TURN_BY_ELEMENT(uint8_t)
-TURN_BY_ELEMENT(uint16_t)
-#if VECTOR >= 32
-/* N rows of N elements in registers; rows i and i + d exchange the blocks of d elements that lie across the
- * diagonal, for d = 1, 2, ... */
-#define EXCHANGE(N, d, low, high)                                                                            \
-    for (int i = 0; i < N; i++)                                                                              \
-        if (!(i & d)) {                                                                                      \
-            const Row u = row[i], v = row[i + d];                                                            \
-            row[i] = __builtin_shuffle(u, v, (Row)low);                                                      \
-            row[i + d] = __builtin_shuffle(u, v, (Row)high);                                                 \
-        }
-#define LIST(...)                                                                                            \
-    { __VA_ARGS__ }
-#define TURN(T, N, EXCHANGES)                                                                                \
-    static inline void JOIN(turn, T)(T * to, int64_t to_step, const T *from, int64_t from_step) {            \
-        typedef T Row __attribute__((vector_size(N * sizeof(T)), aligned(sizeof(T)), may_alias));            \
-        for (int64_t r = 0; r < TILE; r += N)                                                                \
-            for (int64_t k = 0; k < TILE; k += N) {                                                          \
-                Row row[N];                                                                                  \
-                for (int i = 0; i < N; i++) row[i] = *(const Row *)(from + (k + i) * from_step + r);         \
-                EXCHANGES                                                                                    \
-                for (int i = 0; i < N; i++) *(Row *)(to + (r + i) * to_step + k) = row[i];                   \
-            }                                                                                                \
-    }
-TURN(uint32_t, 8,
-     EXCHANGE(8, 1, LIST(0, 8, 2, 10, 4, 12, 6, 14), LIST(1, 9, 3, 11, 5, 13, 7, 15))
-         EXCHANGE(8, 2, LIST(0, 1, 8, 9, 4, 5, 12, 13), LIST(2, 3, 10, 11, 6, 7, 14, 15))
-             EXCHANGE(8, 4, LIST(0, 1, 2, 3, 8, 9, 10, 11), LIST(4, 5, 6, 7, 12, 13, 14, 15)))
-TURN(uint64_t, 4,
-     EXCHANGE(4, 1, LIST(0, 4, 2, 6), LIST(1, 5, 3, 7)) EXCHANGE(4, 2, LIST(0, 1, 4, 5), LIST(2, 3, 6, 7)))
-#else
-TURN_BY_ELEMENT(uint32_t)
-TURN_BY_ELEMENT(uint64_t)
-#endif
-
 /* Copies between strides. A transposed pair goes by tiles that stay in the first cache; rows shorter than the
  * block is high are walked across. */
 #define COPY(T)                                                                                              \
     static inline void JOIN(copy_row, T)(int64_t n, T *restrict a, int64_t as, const T *restrict x,          \
                                          int64_t xs) {                                                       \
         if (as == 1 && xs == 1)                                                                              \
-            copy_bytes(a, x, (size_t)n * sizeof(T));                                                         \
+            memcpy(a, x, (size_t)n * sizeof(T));                                                             \
         else if (as == 1 && xs == 0)                                                                         \
             for (int64_t i = 0; i < n; i++) a[i] = *x;                                                       \
         else if (as == 1 && xs == -1)                                                                        \
@@ -148,10 +84,6 @@ TURN_BY_ELEMENT(uint64_t)
                     int64_t wide = n - i < TILE ? n - i : TILE;                                              \
                     T *at = a + r * b->a[0] + i * b->a[1];                                                   \
                     const T *from = x + r + i * b->x[1];                                                     \
-                    if (high == TILE && wide == TILE && b->a[1] == 1) {                                      \
-                        JOIN(turn, T)(at, b->a[0], from, b->x[1]);                                           \
-                        continue;                                                                            \
-                    }                                                                                        \
                     for (int64_t k = 0; k < high; k++)                                                       \
                         JOIN(copy_row, T)(wide, at + k * b->a[0], b->a[1], from + k, b->x[1]);               \
                 }                                                                                            \

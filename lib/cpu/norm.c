@@ -145,8 +145,9 @@ static double nearest(const Job *j, double mean) {
 
 /* Mean and variance from the sums of distances from `near` and of their squares. */
 static void mend(const double sums[2], double count, double near, double *mean, double *var) {
+    double squares = sums[1] - sums[0] * sums[0] / count;
     *mean = near + sums[0] / count;
-    *var = fmax(sums[1] - sums[0] * sums[0] / count, 0) / count;
+    *var = squares < 0 ? 0 : squares / count; /* nan stays */
 }
 
 /* Mean and variance of `w` channels from `first` on. */

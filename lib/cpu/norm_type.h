@@ -151,8 +151,9 @@ static inline double FN(row_scale)(const T *x, int64_t n, double eps, bool centr
     const T near = centre ? (T)(FN(sum)(x, n) / count) : 0;
     FN(distances)(s, x, n, (double)near);
     if (!centre) s[0] = 0;
+    const double squares = s[1] - s[0] * s[0] / count;
     *mean = (double)near + s[0] / count;
-    return 1 / sqrt(fmax(s[1] - s[0] * s[0] / count, 0) / count + eps);
+    return 1 / sqrt((squares < 0 ? 0 : squares / count) + eps); /* nan stays */
 }
 
 static void FN(rows)(void *y_, const void *x_, int64_t rows, int64_t n, const void *w_, const void *b_,

@@ -8,13 +8,7 @@
 
 /* How four elements x0..x3 go into an accumulator together: one after the other; in a sum, added in their own
  * type before they are widened; as an extreme, with one look for NaNs at two of them. */
-enum JOIN(group, TAG) {
-    JOIN(IN_TURN, TAG),
-    JOIN(SUM, TAG),
-    JOIN(SUM_OF_KNOWN, TAG), /* without the NaNs */
-    JOIN(LARGEST, TAG),
-    JOIN(SMALLEST, TAG)
-};
+enum JOIN(group, TAG) { JOIN(IN_TURN, TAG), JOIN(SUM, TAG), JOIN(LARGEST, TAG), JOIN(SMALLEST, TAG) };
 #define GROUP(how) JOIN(how, TAG)
 #if FLOATING
 #define UNORDERED(x, y) __builtin_isunordered(x, y)
@@ -24,10 +18,6 @@ enum JOIN(group, TAG) {
 #define FOUR_STEPS(to, ACC, STEP, HOW)                                                                       \
     if (HOW == GROUP(SUM)) {                                                                                 \
         to = a + (ACC)((x0 + x1) + (x2 + x3));                                                               \
-    } else if (HOW == GROUP(SUM_OF_KNOWN)) {                                                                 \
-        const SRC y0 = IS_NAN(x0) ? 0 : x0, y1 = IS_NAN(x1) ? 0 : x1, y2 = IS_NAN(x2) ? 0 : x2,              \
-                  y3 = IS_NAN(x3) ? 0 : x3;                                                                  \
-        to = a + (ACC)((y0 + y1) + (y2 + y3));                                                               \
     } else if (HOW == GROUP(LARGEST) || HOW == GROUP(SMALLEST)) {                                            \
         const bool up = HOW == GROUP(LARGEST);                                                               \
         const SRC y0 = (up ? x0 > x1 : x0 < x1) ? x0 : x1, y1 = (up ? x2 > x3 : x2 < x3) ? x2 : x3;          \
@@ -184,8 +174,7 @@ enum JOIN(group, TAG) {
                 (lane, x + full * FEW_LANES * stride, 1, 0, n % FEW_LANES, stride, lane_q, p);               \
                 for (int j = 1; j < FEW_LANES; j++) JOIN(merge_##NAME, TAG)(lane, lane + j, 1);              \
                 b = lane[0];                                                                                 \
-            } else if (n < LONG_ROW || HOW == GROUP(SUM) || HOW == GROUP(SUM_OF_KNOWN) ||                    \
-                       (HOW != GROUP(IN_TURN) && n >= VERY_LONG_ROW)) {                                      \
+            } else if (n < LONG_ROW || HOW == GROUP(SUM) || (HOW != GROUP(IN_TURN) && n >= VERY_LONG_ROW)) { \
                 b = JOIN(row_##NAME, TAG)(x, n, FEW_LANES, qs[k], p);                                        \
             } else {                                                                                         \
                 b = JOIN(row_##NAME, TAG)(x, n, LANES, qs[k], p);                                            \
@@ -206,15 +195,14 @@ enum JOIN(group, TAG) {
             out[j * out_stride] = (OUT)(FINISH);                                                             \
         }                                                                                                    \
     }
-#define IF_WIDENED(how)                (FLOATING && sizeof(SRC) < sizeof(WIDE) ? GROUP(how) : GROUP(IN_TURN))
-#define REDUCE(...)                    KERNEL(GROUP(IN_TURN), __VA_ARGS__)
-#define REDUCE_SUM(NAME, ...)          KERNEL(IF_WIDENED(SUM), NAME, __VA_ARGS__)
-#define REDUCE_SUM_OF_KNOWN(NAME, ...) KERNEL(IF_WIDENED(SUM_OF_KNOWN), NAME, __VA_ARGS__)
-#define REDUCE_LARGEST(NAME, ...)      KERNEL(GROUP(LARGEST), NAME, __VA_ARGS__)
-#define REDUCE_SMALLEST(NAME, ...)     KERNEL(GROUP(SMALLEST), NAME, __VA_ARGS__)
+#define SUM_GROUP                  (FLOATING && sizeof(SRC) < sizeof(WIDE) ? GROUP(SUM) : GROUP(IN_TURN))
+#define REDUCE(...)                KERNEL(GROUP(IN_TURN), __VA_ARGS__)
+#define REDUCE_SUM(NAME, ...)      KERNEL(SUM_GROUP, NAME, __VA_ARGS__)
+#define REDUCE_LARGEST(NAME, ...)  KERNEL(GROUP(LARGEST), NAME, __VA_ARGS__)
+#define REDUCE_SMALLEST(NAME, ...) KERNEL(GROUP(SMALLEST), NAME, __VA_ARGS__)
 #if FLOATING
 #define REDUCE_FLOAT(...)     KERNEL(GROUP(IN_TURN), __VA_ARGS__)
-#define REDUCE_FLOAT_SUM(...) KERNEL(IF_WIDENED(SUM), __VA_ARGS__)
+#define REDUCE_FLOAT_SUM(...) KERNEL(SUM_GROUP, __VA_ARGS__)
 #else
 #define REDUCE_FLOAT(...)
 #define REDUCE_FLOAT_SUM(...)
@@ -222,7 +210,7 @@ enum JOIN(group, TAG) {
 #include "ops/reduce.def"
 #undef KERNEL
 #undef FOUR_STEPS
-#undef IF_WIDENED
+#undef SUM_GROUP
 #undef UNORDERED
 #undef GROUP
 

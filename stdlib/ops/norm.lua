@@ -225,9 +225,14 @@ define("instance_norm", function(x, running_mean, running_var, weight, bias, use
       arguments.fail("instance_norm: expected floating running_mean and running_var, got %s and %s", running_mean.dtype,
         running_var.dtype)
     end
-    if running_mean:numel() ~= channels or running_var:numel() ~= channels then
-      arguments.fail("instance_norm: expected running_mean and running_var of %d elements, got %s and %s", channels,
-        arguments.shape(running_mean), arguments.shape(running_var))
+    for _, t in ipairs {running_mean, running_var} do
+      if t.ndim ~= 1 or t:numel() ~= channels then
+        arguments.fail("instance_norm: expected running_mean and running_var of shape (%d), got %s and %s", channels,
+          arguments.shape(running_mean), arguments.shape(running_var))
+      end
+      if channels > 1 and t:stride(1) == 0 then
+        arguments.fail("instance_norm: elements of running_mean or running_var share memory (it was expanded)")
+      end
     end
   end
   local y = core.group_norm(x, x:size(2), weight, bias, eps)
