@@ -66,3 +66,8 @@ test("cat, stack, split: errors say what does not fit", function()
   raises("split: argument 2", function() ap.ones(7):split(0) end)
   raises("chunk: argument 2", function() ap.ones(7):chunk(0) end)
 end)
+
+test("chunk: of nothing there are as many parts as are asked for", function()
+  equal(#ap.zeros(0, 3):chunk(4), 4)
+  equal(ap.zeros(2, 0):chunk(3, 2)[3].shape, {2, 0})
+end)

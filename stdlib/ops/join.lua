@@ -76,6 +76,9 @@ define("split", function(x, sizes, dim)
   return parts
 end)
 
+-- More are a mistake that would fill the memory.
+local MOST_PARTS = 1 << 20
+
 --- chunk: about equal parts of a dimension, as views; fewer than n where it cannot be cut so often.
 ---@param x Tensor
 ---@param n integer
@@ -87,8 +90,14 @@ define("chunk", function(x, n, dim)
   if math.type(n) ~= "integer" or n < 1 then
     arguments.fail("chunk: argument 2: expected an integer of at least 1, got %s", n)
   end
+  if n > MOST_PARTS then arguments.fail("chunk: argument 2: expected at most %d, got %d", MOST_PARTS, n) end
   local size = x:size(dim or 1)
-  return x:split(math.max((size + n - 1) // n, 1), dim)
+  if size == 0 then -- n of them, as in PyTorch
+    local parts = {}
+    for i = 1, n do parts[i] = x:narrow(dim or 1, 1, 0) end
+    return parts
+  end
+  return x:split((size + n - 1) // n, dim)
 end)
 
 --- unbind: the positions of a dimension, each without it, as views.
