@@ -162,3 +162,14 @@ test("out: on another device", function()
   equal(ap.exp(x * 0, {out = t}):to("cpu"):totable(), {1.0, 1, 1, 1})
   raises("add: tensors on", ap.add, x, 1, {out = ap.zeros(4):to "cpu"})
 end)
+
+test("out: distributions write there too", function()
+  for _, name in ipairs {"poisson", "standard_gamma", "dirichlet"} do
+    local x, t = ap.full({2, 3}, 1.5), ap.zeros(2, 3)
+    ap.manual_seed(3)
+    local expected = ap[name](x)
+    ap.manual_seed(3)
+    truth(rawequal(ap[name](x, {out = t}), t), name)
+    close(t, expected, {rtol = 0, atol = 0})
+  end
+end)

@@ -55,11 +55,12 @@ static void make_entry(lua_State *L, const char *name, bool takes_out) {
     lua_pushcclosure(L, call_entry, 3);
 }
 
-/* entry(name, f) -> f behind an entry; what it is given as `out` is left to f */
+/* entry(name, f, takes_out) -> f behind an entry; takes_out: what it is given as `out` is left to f */
 static int l_entry(lua_State *L) {
     luaL_checktype(L, 2, LUA_TFUNCTION);
+    bool takes_out = lua_toboolean(L, 3);
     lua_settop(L, 2);
-    make_entry(L, luaL_checkstring(L, 1), true);
+    make_entry(L, luaL_checkstring(L, 1), takes_out);
     return 1;
 }
 

@@ -241,7 +241,7 @@ core.as_tensor = core.entry("as_tensor", function(x, options)
   options = options and arguments.options("as_tensor", 2, options)
   if not core.is_tensor(x) then return core.tensor(x, options) end
   return options and x:to(options) or x
-end)
+end, true)
 core.asarray = core.as_tensor
 
 --- scalar_tensor: a 0-dim tensor of a number, f32 unless options say otherwise.

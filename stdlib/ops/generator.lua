@@ -77,8 +77,9 @@ local generators = {}
 --- wrap: f, which also takes {generator = g} as (or in) its last argument.
 ---@param name string for errors
 ---@param f function
+---@param takes_out boolean|nil whether f does what {out = t} asks for
 ---@return function
-function generators.wrap(name, f)
+function generators.wrap(name, f, takes_out)
   return core.entry(name, function(...)
     local n = select("#", ...)
     if n > 0 then
@@ -86,7 +87,7 @@ function generators.wrap(name, f)
       if type(last) == "table" and rawget(last, "generator") ~= nil then return drawn(name, f, n, ...) end
     end
     return f(...)
-  end)
+  end, takes_out)
 end
 
 --- fork_rng: what is drawn inside does not move the common generator.

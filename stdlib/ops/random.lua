@@ -162,8 +162,8 @@ end)
 
 local wrap = require "apsis.ops.generator".wrap
 for _, name in ipairs {"rand", "randn", "rand_like", "randn_like", "randint", "randint_like", "randperm"} do
-  core[name] = wrap(name, core[name])
+  core[name] = wrap(name, core[name], true)
 end
 for _, name in ipairs {"uniform_", "normal_", "exponential_", "random_", "bernoulli", "bernoulli_", "multinomial"} do
-  core.define(name, wrap(name, core[name]))
+  core.define(name, wrap(name, core[name], true))
 end
