@@ -96,3 +96,152 @@ for _, name in ipairs(hostile.order) do
     end
   end))
 end
+
+-- --- operands that share memory with what is written ---------------------------------------------------------------
+
+-- What may come of such a call: the result that separate memory gives, or an error with nothing written.
+local function agrees(name, what, apart, shared, expected, written)
+  if not shared[1] then
+    local fault = hostile.message_fault(name, hostile.functions_by_name[name], shared[2])
+    truth(not fault, ("%s, %s: %s: %s"):format(name, what, fault, tostring(shared[2])))
+    return
+  end
+  truth(apart[1], ("%s, %s: gives a result where separate memory gives an error: %s"):format(name, what,
+    tostring(apart[2])))
+  truth(ap.bytes(expected) == ap.bytes(written), ("%s, %s: %s, separate memory gives %s"):format(name, what,
+    tostring(written), tostring(expected)))
+end
+
+local function same_place(a, b)
+  return ap.is_tensor(a) and ap.is_tensor(b) and a.dtype == b.dtype and a.ndim > 0 and a:numel() > 1 and
+    table.concat(a:size(), "x") == table.concat(b:size(), "x")
+end
+
+-- a and b in one memory, b `shift` elements after a; their values are a's where they overlap.
+local function overlapping(a, b, shift)
+  local n = a:numel()
+  local memory = ap.cat({a:reshape(-1), b:reshape(-1):narrow(1, n - shift + 1, shift)}, 1)
+  return memory:narrow(1, 1, n):view(a:size()), memory:narrow(1, shift + 1, n):view(a:size())
+end
+
+-- The ways in which the arguments i and j of a right call may share memory: name -> function of both.
+local WAYS = {
+  ["the second starts later"] = function(a, b) return overlapping(a, b, 1) end,
+  ["the first starts later"] = function(a, b)
+    local x, y = overlapping(b, a, 1)
+    return y, x
+  end,
+  ["one tensor"] = function(a) return a, a end,
+  ["one transposed"] = function(a)
+    if a.ndim < 2 or a:size(1) ~= a:size(-1) then return nil end
+    return a, a:transpose(1, -1)
+  end,
+}
+
+-- Calls f with arguments i and j sharing memory, and with copies of the same values. i is the one that is written.
+local function with_shared(name, f, make, i, j)
+  for what, share in pairs(WAYS) do
+    local given = make()
+    local a, b = share(given[i], given[j])
+    if a then
+      local copies = table.move(given, 1, given.n, 1, {})
+      copies[i], copies[j] = a:clone(), b:clone()
+      given[i], given[j] = a, b
+      ap.manual_seed(5)
+      local apart = table.pack(pcall(f, table.unpack(copies, 1, given.n)))
+      ap.manual_seed(5)
+      local shared = table.pack(pcall(f, table.unpack(given, 1, given.n)))
+      hostile.calls = hostile.calls + 2
+      agrees(name, ("arguments %d and %d share memory, %s"):format(i, j, what), apart, shared, copies[i], given[i])
+    end
+  end
+end
+
+-- Names that end in _ and write nothing; one that writes to a part, which may be sound where the whole is not.
+local WRITES_NOTHING = {repeat_ = true, requires_grad_ = true, setitem_ = true}
+
+for _, name in ipairs(hostile.order) do
+  local list = hostile.right[name]
+  if list and name:find "_$" and not name:find "^nn%." and not WRITES_NOTHING[name] then
+    test(name .. ": what is written may overlap an operand, or be an error", bounded(function()
+      local f = hostile.functions_by_name[name]
+      for _, make in ipairs(list) do
+        local given = make()
+        for j = 2, given.n do
+          if same_place(given[1], given[j]) then with_shared(name, f, make, 1, j) end
+        end
+        -- No two elements of what is written may share memory.
+        local x = given[1]
+        if ap.is_tensor(x) and x.ndim > 0 and x:size(1) > 1 then
+          given[1] = x:narrow(1, 1, 1):expand(x:size())
+          local results = try(name, table.unpack(given, 1, given.n))
+          truth(not results[1], name .. " writes to an expanded tensor")
+        end
+      end
+    end))
+  end
+end
+
+-- out = an operand, or what overlaps it.
+local function with_out(name, f, make, expected)
+  local given = make()
+  for i = 1, given.n do
+    for what, share in pairs(WAYS) do
+      given = make()
+      if same_place(given[i], expected) then
+        local out, x = share(expected:clone(), given[i])
+        if out then
+          given[i] = x
+          local n = given.n + 1
+          ap.manual_seed(5)
+          local apart = table.pack(pcall(f, table.unpack(given, 1, n - 1)))
+          local result = apart[1] and apart[2]:clone()
+          given[n] = {out = out}
+          ap.manual_seed(5)
+          local shared = table.pack(pcall(f, table.unpack(given, 1, n)))
+          hostile.calls = hostile.calls + 2
+          truth(not shared[1] or rawequal(shared[2], out), name .. ": takes no notice of out")
+          agrees(name, ("out and argument %d share memory, %s"):format(i, what), apart, shared, result, out)
+        end
+      end
+    end
+  end
+end
+
+-- Memory as it is; parts of other functions, which take no out.
+local NO_OUT = {empty_like = true, repeat_positions = true, softmax_grad = true, log_softmax_grad = true}
+
+for _, name in ipairs(hostile.order) do
+  local list = hostile.right[name]
+  if list and not name:find "_$" and not name:find "^nn%." and not NO_OUT[name] then
+    test(name .. ": out may overlap an operand, or be an error", bounded(function()
+      local f = hostile.functions_by_name[name]
+      for _, make in ipairs(list) do
+        local given = make()
+        ap.manual_seed(5)
+        local results = table.pack(pcall(f, table.unpack(given, 1, given.n)))
+        local last = given[given.n]
+        if results[1] and results.n == 2 and ap.is_tensor(results[2]) and
+          not (type(last) == "table" and not ap.is_tensor(last)) then
+          with_out(name, f, make, results[2]:clone())
+        end
+      end
+    end))
+  end
+end
+
+test("copy_: overlapping ranges of one tensor, both ways", function()
+  for _, dtype in ipairs {"f32", "f64", "f16", "i64", "u8"} do
+    local function fresh() return ap.arange(1, 200, 1, {dtype = "i64"}):to(dtype) end
+    local x, y = fresh(), fresh()
+    x:narrow(1, 1, 190):copy_(x:narrow(1, 11, 190))
+    equal(x:narrow(1, 1, 190):totable(), y:narrow(1, 11, 190):totable())
+    x = fresh()
+    x:narrow(1, 11, 190):copy_(x:narrow(1, 1, 190))
+    equal(x:narrow(1, 11, 190):totable(), y:narrow(1, 1, 190):totable())
+    x = fresh():narrow(1, 1, 196):view(14, 14)
+    local t = x:t():clone()
+    x:copy_(x:t())
+    equal(x:totable(), t:totable())
+  end
+end)

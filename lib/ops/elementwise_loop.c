@@ -16,12 +16,9 @@ enum {
     CHUNK = ELEMENTWISE_CHUNK,
     VECTOR = 16,
     COMPUTE_BYTES = 8,
-    REPEATED = CHUNK / 2,  /* times that one element is repeated for them */
-    SHORT_RUN = CHUNK / 2, /* inner runs above this are worth kernel calls of their own, */
-    LEAST_RUN = 32,        /* and from here on where all operands would be gathered */
-    CROSSING_SIDE = 16,    /* sides, and elements, of a crossing operand that is worth a copy by tiles */
-    CROSSING_FROM = 1 << 10,
-    CROSSING_TO = 1 << 24
+    REPEATED = CHUNK / 2, /* times that one element is repeated for them */
+    LEAST_RUN = 32,
+    SHORT_RUN = CHUNK / 2 /* inner runs from here on are worth kernel calls of their own */
 };
 
 static const struct ElementwiseKernels *kernels(void) {
@@ -169,7 +166,6 @@ static void run_rows(const Run *r, int64_t begin, int64_t end) {
     for (int k = 0; k < l->operands; k++) {
         offset[k] = loop_offset(l, k, begin, at);
         if (k > 0) step[k - 1] = l->stride[k][inner] * bytes;
-        if (r->stream[k].constant) r->load[k](REPEATED, buffer[k - 1], r->stream[k].base, 0);
     }
     while (begin < end) {
         const int64_t n = l->size[inner] - at[inner] < end - begin ? l->size[inner] - at[inner] : end - begin;
@@ -177,12 +173,18 @@ static void run_rows(const Run *r, int64_t begin, int64_t end) {
         for (int k = 1; k < l->operands; k++) {
             const char *from = r->stream[k].base + offset[k] * r->stream[k].bytes;
             in[k - 1] = step[k - 1] ? from : buffer[k - 1];
-            if (step[k - 1] || r->stream[k].constant) continue;
+            if (step[k - 1]) continue;
             r->load[k](n < REPEATED ? n : REPEATED, buffer[k - 1], from, 0);
         }
         run_row(r, n, r->stream[0].base + offset[0] * r->stream[0].bytes, in, step);
         begin += n;
-        loop_step(l, n, at, offset);
+        at[inner] += n;
+        for (int k = 0; k < l->operands; k++) offset[k] += n * l->stride[k][inner];
+        for (int d = inner; d > 0 && at[d] == l->size[d]; d--) {
+            for (int k = 0; k < l->operands; k++) offset[k] += l->stride[k][d - 1] - at[d] * l->stride[k][d];
+            at[d] = 0;
+            at[d - 1]++;
+        }
     }
 }
 
@@ -191,8 +193,11 @@ static int64_t cost(ElementwiseOp op) {
     return elementwise_info[op].rule == FLOATING && op != EW_div ? 8 : 1;
 }
 
-static bool run_on_cpu(Ctx *c, int operands, const Tensor *const *t, Compute compute, int op,
-                       const double *p) {
+bool elementwise_loop(Ctx *c, int operands, const Tensor *const *t, Compute compute, int op,
+                      const double *p) {
+    if (t[0]->device != CPU)
+        return cl_elementwise(c, op < 0 ? "copy" : elementwise_info[op].name, operands, t,
+                              dtype_of_compute(compute), p);
     Loop loop;
     loop_build(&loop, operands, t);
     if (loop.numel == 0) return true;
@@ -237,36 +242,6 @@ static bool run_on_cpu(Ctx *c, int operands, const Tensor *const *t, Compute com
         run(&r, begin, end < loop.numel ? end : loop.numel);
     });
     return true;
-}
-
-/* x crosses the result: it is dense along another dimension, as a transposed matrix is. Its elements come
- * faster by way of a copy, which goes by tiles: 0.3 beside 0.75 ns, 3.5 where the side is a power of two. */
-static bool crosses(const Tensor *out, const Tensor *x) {
-    const int64_t numel = tensor_numel(out);
-    if (numel < CROSSING_FROM || numel > CROSSING_TO || !tensor_is_contiguous(out)) return false;
-    int last = out->ndim - 1;
-    while (last > 0 && out->size[last] == 1) last--;
-    bool dense = false;
-    for (int d = 0; d < last; d++) dense |= x->stride[d] == 1 && x->size[d] >= CROSSING_SIDE;
-    return dense && x->size[last] >= CROSSING_SIDE && x->stride[last] > 1;
-}
-
-bool elementwise_loop(Ctx *c, int operands, const Tensor *const *t, Compute compute, int op,
-                      const double *p) {
-    if (t[0]->device != CPU)
-        return cl_elementwise(c, op < 0 ? "copy" : elementwise_info[op].name, operands, t,
-                              dtype_of_compute(compute), p);
-    const Tensor *near[LOOP_OPERANDS] = {t[0]};
-    Tensor copy[LOOP_OPERANDS] = {{0}};
-    bool ok = true;
-    for (int k = 1; k < operands && ok; k++) {
-        const bool across = crosses(t[0], t[k]);
-        near[k] = across ? &copy[k] : t[k];
-        if (across) ok = op_to_dtype(c, &copy[k], t[k], (DType)t[k]->dtype);
-    }
-    ok = ok && run_on_cpu(c, operands, near, compute, op, p);
-    for (int k = 1; k < operands; k++) tensor_release(&copy[k]);
-    return ok;
 }
 
 void elementwise_chunk(ElementwiseOp op, Compute compute, int64_t n, char *y, const char *a, const char *b,

@@ -14,7 +14,6 @@ enum { DENSE, INDEX, ADDRESSED, SIDES };
 enum {
     ELEMENT_COST = 4,     /* of reading one element through a position, in adds */
     STOP_CHECK = 1 << 20, /* elements between looks at ctx_stopping */
-    DENSE_SIDE = 16,      /* of the tiles by which copies go across */
     LINE_BYTES = 64       /* threads that write share no cache line where that can be helped */
 };
 
@@ -117,30 +116,7 @@ typedef struct Walk {
     int64_t scale;
     IndexRead read; /* one of the two */
     IndexWrite write;
-    bool copies; /* reads without positions */
 } Walk;
-
-/* For a copy the kernel wants the dimension along which x is dense among the last two, and ascending. */
-static void suit_copy(Walk *w, Loop *l) {
-    const int last = l->ndim - 1;
-    int dense = -1;
-    for (int d = 0; d < last; d++) {
-        if (l->stride[ADDRESSED][d] < 0)
-            for (int k = 0; k < SIDES; k++) {
-                w->base[k] += (l->size[d] - 1) * l->stride[k][d] * w->bytes;
-                l->stride[k][d] = -l->stride[k][d];
-            }
-        if (l->stride[ADDRESSED][d] == 1 && l->size[d] >= DENSE_SIDE) dense = d;
-    }
-    const int64_t inner = l->stride[ADDRESSED][last];
-    if (dense < 0 || inner == 1 || inner == -1 || inner == 0) return;
-    for (int d = dense; d < last - 1; d++)
-        for (int k = -1; k < SIDES; k++) {
-            int64_t *of = k < 0 ? l->size : l->stride[k], swap = of[d];
-            of[d] = of[d + 1];
-            of[d + 1] = swap;
-        }
-}
 
 static void run_block(const Walk *w, const Loop *l, const int64_t *offset, int64_t rows) {
     int last = l->ndim - 1, above = l->ndim > 1 ? last - 1 : -1;
@@ -213,7 +189,6 @@ static bool walk(Ctx *c, Walk *w, const Tensor *dense, const Tensor *index, cons
     w->c = c;
     w->bytes = (int64_t)dtype_size((DType)x->dtype);
     for (int k = 0; k < SIDES; k++) w->base[k] = tensor_data(sides[k]);
-    if (w->copies) suit_copy(w, &l);
     bool whole_rows = l.stride[INDEX][l.ndim - 1] == 0;
     int threads = ctx_threads(c, l.numel * (whole_rows ? 1 : ELEMENT_COST));
     int d = threads > 1 ? divided(&l, w->write != NULL, threads, w->bytes) : -1;
@@ -246,7 +221,7 @@ bool strided_copy(Ctx *c, Tensor *dst, const Tensor *x) {
     static const int64_t still[MAX_DIMS] = {0};
     Storage storage = {.data = &first};
     Tensor place = index_view(x, x->ndim, x->size, still);
-    Walk w = {.read = cpu_index_kernels()->copy[size_class((DType)x->dtype)], .copies = true};
+    Walk w = {.read = cpu_index_kernels()->copy[size_class((DType)x->dtype)]};
     place.storage = &storage;
     place.offset = 0;
     place.dtype = I64;

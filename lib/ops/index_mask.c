@@ -37,8 +37,8 @@ enum { OUT, MASK, YES, NO, SIDES };
 static void choose_range(const Loop *l, Choose choose, char *const *base, int64_t bytes, int64_t begin,
                          int64_t end) {
     int64_t at[MAX_DIMS], offset[SIDES], inner = l->ndim - 1;
-    for (int k = 0; k < SIDES; k++) offset[k] = loop_offset(l, k, begin, at);
     while (begin < end) {
+        for (int k = 0; k < SIDES; k++) offset[k] = loop_offset(l, k, begin, at);
         int64_t n = l->size[inner] - at[inner];
         if (n > end - begin) n = end - begin;
         choose(n, base[OUT] + offset[OUT] * bytes, l->stride[OUT][inner],
@@ -46,7 +46,6 @@ static void choose_range(const Loop *l, Choose choose, char *const *base, int64_
                base[YES] + offset[YES] * bytes, l->stride[YES][inner], base[NO] + offset[NO] * bytes,
                l->stride[NO][inner]);
         begin += n;
-        loop_step(l, n, at, offset);
     }
 }
 

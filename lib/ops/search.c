@@ -11,7 +11,6 @@
 
 enum {
     SEARCH_COST = 32,      /* of one binary search, in adds */
-    COUNT_COST = 8,        /* of counting one value */
     SEARCH_PIECE = 1 << 12 /* values that one task looks up */
 };
 
@@ -285,23 +284,6 @@ static bool largest(Ctx *c, const char *name, const Tensor *held, int64_t *most)
     return ok;
 }
 
-/* count (size) of v, whose n values lie in 1..size. Threads after the first have counters of their own. */
-static bool count_values(Ctx *c, int64_t *count, int64_t size, const int64_t *v, int64_t n) {
-    int threads = ctx_threads(c, n * COUNT_COST);
-    if (size > n / threads) threads = 1;
-    int64_t *more = threads > 1 ? ctx_scratch(c, (threads - 1) * size * (int64_t)sizeof *more) : NULL;
-    if (threads > 1 && !more) return false;
-    PARALLEL_FOR(threads, part, threads, {
-        int64_t *own = part ? more + (part - 1) * size : count;
-        const int64_t end = n * (part + 1) / threads;
-        memset(own, 0, (size_t)size * sizeof *own);
-        for (int64_t i = n * part / threads; i < end; i++) own[v[i] - 1]++;
-    });
-    for (int64_t i = 0; i < (threads - 1) * size; i++) count[i % size] += more[i];
-    ctx_scratch_free(c, more);
-    return true;
-}
-
 bool op_bincount(Ctx *c, Tensor *out, const Tensor *x, const Tensor *weights, int64_t minlength) {
     Tensor held, add;
     int64_t bad, size;
@@ -323,10 +305,7 @@ bool op_bincount(Ctx *c, Tensor *out, const Tensor *x, const Tensor *weights, in
     ok = ok && largest(c, "bincount", &held, &size);
     if (ok && size < minlength) size = minlength;
     ok = ok && tensor_new_on(c, out, x->device, dtype, 1, &size);
-    if (ok && !weights && x->device == CPU) {
-        ok = count_values(c, tensor_data(out), size, tensor_data(&held), tensor_numel(&held));
-        if (!ok) tensor_release(out);
-    } else if (ok) {
+    if (ok) {
         const Operand one = {.tensor = weights, .is_integer = true, .integer = 1};
         ok = op_fill_int_(c, out, 0) && operand_as(c, &add, &one, dtype, x->device);
         if (ok) {
