@@ -157,8 +157,8 @@ local function with_shared(name, f, make, i, j)
   end
 end
 
--- Names that end in _ and write nothing; one that writes to a part, which may be sound where the whole is not.
-local WRITES_NOTHING = {repeat_ = true, requires_grad_ = true, setitem_ = true}
+-- Names that end in _ and write nothing; those that write to a part, which may be sound where the whole is not.
+local WRITES_NOTHING = {repeat_ = true, requires_grad_ = true, setitem_ = true, fill_diagonal_ = true}
 
 for _, name in ipairs(hostile.order) do
   local list = hostile.right[name]

@@ -38,8 +38,6 @@ local EDGES = {
   {'"F.batch_norm",n(x{0,1}', "training on no values is an error here"},
   {'"mode",n(x{3,3,3}', "of values that are equally frequent PyTorch takes nan, where it sorts it first"},
   {'"bincount",n(i{0},i{0}', "PyTorch forgets the weights' dtype where nothing is counted"},
-  {'"round",n(x{5},3)', "round has no decimals yet"}, {'"round",n(x{},3)', "the same"},
-  {'"round",n(x{5},-3)', "the same"}, {'"round",n(x{},-3)', "the same"}, {'"logit",n(x{3,3,3},0.2)', "nor logit eps"},
   {'"linalg.qr"', "LAPACK's R of a matrix with nan: numbers or nan, as its blocks fall"},
   {'"linalg.slogdet"', "the sign of nan: nan here, 0 there"},
 }
