@@ -15,6 +15,7 @@ enum {
     HUGE_FROM = 2 * HUGE_PAGE /* blocks that are worth them */
 };
 static const int64_t CACHE_FLOOR = 64 << 20; /* always worth keeping */
+static const int64_t CREST_MOST = 1 << 30;   /* worth keeping for a loop; the system may want the rest */
 
 _Static_assert(sizeof(Storage) <= HEADER, "the storage header must fit before the data");
 
@@ -45,6 +46,7 @@ int64_t storage_class_bytes(int class) {
  * the process has had that much memory already. */
 static int64_t cache_cap(const Memory *m) {
     int64_t quarter = m->live_bytes / 4, crest = m->crest_bytes - m->live_bytes;
+    if (crest > CREST_MOST) crest = CREST_MOST;
     int64_t most = quarter > crest ? quarter : crest;
     return most > CACHE_FLOOR ? most : CACHE_FLOOR;
 }
@@ -66,6 +68,7 @@ void memory_settle(Ctx *c) {
     Memory *m = &c->mem;
     m->crest_bytes -= m->bytes_since_gc / CREST_DECAY;
     if (m->crest_bytes < m->live_bytes) m->crest_bytes = m->live_bytes;
+    if (m->crest_bytes > m->live_bytes + CREST_MOST) m->crest_bytes = m->live_bytes + CREST_MOST;
     m->bytes_since_gc = 0;
     if (m->cached_bytes > CACHE_FLOOR) shrink_cache(m, cache_cap(m), UNCACHED);
 }
