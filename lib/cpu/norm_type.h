@@ -18,12 +18,18 @@ static inline FN(Mean) FN(mean_of)(double mean) {
 /* A vector of elements, anywhere in memory. */
 typedef T FN(Lanes) __attribute__((vector_size(LANE_BYTES), aligned(sizeof(T)), may_alias));
 
+/* Constant widths keep the lanes in registers. */
 static inline T FN(sum_lanes)(const FN(Lanes) * v) {
-    T s[LANE_BYTES / sizeof(T)];
+    enum { LANES = LANE_BYTES / sizeof(T) };
+    T s[LANES];
     __builtin_memcpy(s, v, sizeof s);
-    for (size_t width = LANE_BYTES / sizeof(T) / 2; width > 0; width /= 2)
-        for (size_t j = 0; j < width; j++) s[j] += s[j + width];
-    return s[0];
+#define HALVE(width)                                                                                         \
+    if (LANES > width) _Pragma("omp simd") for (int j = 0; j < width; j++) s[j] += s[j + width];
+    HALVE(8)
+    HALVE(4)
+    HALVE(2)
+#undef HALVE
+    return s[0] + s[1];
 }
 
 /* s[0], s[1] += the sums of two terms over n elements. `loads` takes what the terms see from AT(array), once
