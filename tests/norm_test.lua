@@ -375,3 +375,25 @@ test("layer_norm, rms_norm, batch_norm: nan and inf in a row do not look like a 
     equal(ap.rms_norm(inf, 4):narrow(2, 2, 3):totable(), {{0.0, 0, 0}})
   end
 end)
+
+test("softmax of masked rows: zeros at the mask, the rest as without it; a row that is masked whole is NaN", function()
+  for _, dtype in ipairs {"f32", "f64"} do
+    for _, n in ipairs {5, 40, 100, 200, 1000} do
+      for _, mask in ipairs {-1 / 0, -1e9, -1e4} do
+        local kept = n // 2 + 1
+        local x = ap.randn(7, n):to(dtype) * 3
+        x:narrow(2, kept + 1, n - kept):fill_(mask)
+        local y, free = x:softmax(2), x:narrow(2, 1, kept)
+        equal(y:narrow(2, kept + 1, n - kept):ne(0):sum():item(), 0)
+        close(y:narrow(2, 1, kept), free:softmax(2), {rtol = 1e-6})
+        close(x:log_softmax(2):narrow(2, 1, kept), free:log_softmax(2), {rtol = 1e-5, atol = 1e-6})
+        close(x:t():contiguous():softmax(1), y:t(), {rtol = 1e-6})
+      end
+      truth(ap.full({2, n}, -1 / 0, {dtype = dtype}):softmax(2):isnan():all():item())
+      local holed = ap.zeros({2, n}, {dtype = dtype})
+      holed[1][n] = 0 / 0
+      equal(holed:softmax(2):isnan():sum(2):totable(), {n, 0})
+      equal(holed:log_softmax(2):isnan():sum(2):totable(), {n, 0})
+    end
+  end
+end)

@@ -20,14 +20,20 @@ static inline int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
-#define T     float
-#define FN(f) f##_f32
+#define T              float
+#define FN(f)          f##_f32
+#define LEAST_EXPONENT (-87.3f)
+#define LEAST_EXP      1.3e-38f /* a little more than its exp */
 #include "cpu/softmax_type.h"
 #undef T
 #undef FN
+#undef LEAST_EXPONENT
+#undef LEAST_EXP
 
-#define T     double
-#define FN(f) f##_f64
+#define T              double
+#define FN(f)          f##_f64
+#define LEAST_EXPONENT (-708.3)
+#define LEAST_EXP      2.6e-308
 #include "cpu/softmax_type.h"
 
 extern const SoftmaxKernels ISA_NAME(softmax_kernels);

@@ -1,16 +1,24 @@
 /* The softmax kernels of one element type: included by kernels_softmax.c with T and FN defined. No include
  * guard: it is included once a type. */
 
-/* NaN is passed over here: it reaches every result of the row through the sum. The last vector overlaps the
- * one before it. */
-static inline T FN(largest)(const T *x, int64_t n) {
+/* The largest element and the smallest. NaN is passed over here: it reaches every result of the row through
+ * the sum. The last vector overlaps the one before it. */
+static inline T FN(largest)(const T *x, int64_t n, T *smallest) {
     const int64_t whole = n < VECTOR ? n : n - n % VECTOR;
-    T m = -INFINITY;
-#pragma omp simd reduction(max : m)
-    for (int64_t i = 0; i < whole; i++) m = x[i] > m ? x[i] : m;
-    if (whole == n) return m;
-#pragma omp simd reduction(max : m)
-    for (int64_t i = n - VECTOR; i < n; i++) m = x[i] > m ? x[i] : m;
+    T m = -INFINITY, l = INFINITY;
+#pragma omp simd reduction(max : m) reduction(min : l)
+    for (int64_t i = 0; i < whole; i++) {
+        m = x[i] > m ? x[i] : m;
+        l = x[i] < l ? x[i] : l;
+    }
+    if (whole < n) {
+#pragma omp simd reduction(max : m) reduction(min : l)
+        for (int64_t i = n - VECTOR; i < n; i++) {
+            m = x[i] > m ? x[i] : m;
+            l = x[i] < l ? x[i] : l;
+        }
+    }
+    *smallest = l;
     return m;
 }
 
@@ -39,42 +47,67 @@ static inline double FN(dot)(const T *a, const T *b, int64_t n) {
     return s;
 }
 
-/* y = exp(x - m); y may be x. The last few elements go through a full vector too: once more with those before
- * them, or beside zeros where those are overwritten. */
-static inline void FN(exp_all)(T *y, const T *x, int64_t n, T m) {
+/* exp of what is not above 0; where it is `low`, with 0 for what would have no normal value. Masks are full
+ * of -inf, and at all such the vector function leaves its fast path, four times as slow. `least` is
+ * LEAST_EXPONENT, read from where the compiler cannot know it: it passes d on as it is where it can tell that
+ * nothing hangs on it.
+ */
+static const volatile T FN(least_exponent) = LEAST_EXPONENT;
+static inline __attribute__((always_inline)) T FN(exp_below)(T d, T least, bool low) {
+    const T e = exp(low && d < least ? least : d);
+    return low && e < LEAST_EXP ? 0 : e;
+}
+
+static inline __attribute__((always_inline)) void FN(exp_all_of)(T *y, const T *x, int64_t n, T m, bool low) {
     const int64_t whole = n - n % VECTOR;
+    const T least = FN(least_exponent);
 #pragma omp simd
-    for (int64_t i = 0; i < whole; i++) y[i] = exp(x[i] - m);
+    for (int64_t i = 0; i < whole; i++) y[i] = FN(exp_below)(x[i] - m, least, low);
     if (whole == n) return;
     if (whole && x != y) {
 #pragma omp simd
-        for (int64_t i = n - VECTOR; i < n; i++) y[i] = exp(x[i] - m);
+        for (int64_t i = n - VECTOR; i < n; i++) y[i] = FN(exp_below)(x[i] - m, least, low);
         return;
     }
     T last[VECTOR] = {0};
     for (int64_t i = whole; i < n; i++) last[i - whole] = x[i] - m;
-    for (int i = 0; i < VECTOR; i++) last[i] = exp(last[i]);
+    for (int i = 0; i < VECTOR; i++) last[i] = FN(exp_below)(last[i], least, low);
     for (int64_t i = whole; i < n; i++) y[i] = last[i - whole];
 }
 
-/* The sum of exp(x - m), which is stored nowhere; n is at least VECTOR. */
-static inline double FN(exp_total)(const T *x, int64_t n, T m) {
+/* y = exp(x - m); y may be x. The last few elements go through a full vector too: once more with those before
+ * them, or beside zeros where those are overwritten. low: some x - m may be below LEAST_EXPONENT. */
+static inline void FN(exp_all)(T *y, const T *x, int64_t n, T m, bool low) {
+    if (low)
+        FN(exp_all_of)(y, x, n, m, true);
+    else
+        FN(exp_all_of)(y, x, n, m, false);
+}
+
+static inline __attribute__((always_inline)) double FN(exp_total_of)(const T *x, int64_t n, T m, bool low) {
     const int64_t part = n / (4 * VECTOR) * VECTOR, whole = n - n % VECTOR;
+    const T least = FN(least_exponent);
     double s = 0;
 #pragma omp simd reduction(+ : s)
     for (int64_t i = 0; i < part; i++) {
-        const T a = exp(x[i] - m), b = exp(x[i + part] - m);
-        const T c = exp(x[i + 2 * part] - m), d = exp(x[i + 3 * part] - m);
+        const T a = FN(exp_below)(x[i] - m, least, low), b = FN(exp_below)(x[i + part] - m, least, low);
+        const T c = FN(exp_below)(x[i + 2 * part] - m, least, low),
+                d = FN(exp_below)(x[i + 3 * part] - m, least, low);
         s += (double)((a + b) + (c + d));
     }
 #pragma omp simd reduction(+ : s)
-    for (int64_t i = 4 * part; i < whole; i++) s += (double)exp(x[i] - m);
+    for (int64_t i = 4 * part; i < whole; i++) s += (double)FN(exp_below)(x[i] - m, least, low);
     if (whole == n) return s;
     T last[VECTOR];
 #pragma omp simd
-    for (int i = 0; i < VECTOR; i++) last[i] = exp(x[n - VECTOR + i] - m);
+    for (int i = 0; i < VECTOR; i++) last[i] = FN(exp_below)(x[n - VECTOR + i] - m, least, low);
     for (int64_t i = whole; i < n; i++) s += (double)last[i - n + VECTOR];
     return s;
+}
+
+/* The sum of exp(x - m), which is stored nowhere; n is at least VECTOR. */
+static inline double FN(exp_total)(const T *x, int64_t n, T m, bool low) {
+    return low ? FN(exp_total_of)(x, n, m, true) : FN(exp_total_of)(x, n, m, false);
 }
 
 static inline void FN(subtract)(T *restrict e, const T *restrict x, int64_t n, T m) {
@@ -87,11 +120,14 @@ static inline void FN(multiply)(T *e, int64_t n, T factor) {
 
 /* e = exp(x - m) of k rows, m and s: the largest of each row and the sum of its exp. */
 static void FN(exp_tile)(T *e, const T *x, int64_t k, int64_t n, T *m, double *s) {
+    bool low = false;
     for (int64_t j = 0; j < k; j++) {
-        m[j] = FN(largest)(x + j * n, n);
+        T smallest;
+        m[j] = FN(largest)(x + j * n, n, &smallest);
+        low |= smallest - m[j] < LEAST_EXPONENT;
         FN(subtract)(e + j * n, x + j * n, n, m[j]);
     }
-    FN(exp_all)(e, e, k * n, 0);
+    FN(exp_all)(e, e, k * n, 0, low);
     for (int64_t j = 0; j < k; j++) s[j] = FN(total)(e + j * n, n);
 }
 
@@ -112,9 +148,9 @@ static inline __attribute__((always_inline)) void FN(columns_body)(void *y_, con
         for (int64_t i = 0; i < k; i++)
             for (int64_t j = 0; j < w; j++) e[i * line + j] = x[(r + i) * stride + j] - m[j];
         if (line == w)
-            FN(exp_all)(e, e, k * w, 0);
+            FN(exp_all)(e, e, k * w, 0, true);
         else
-            for (int64_t i = 0; i < k; i++) FN(exp_all)(e + i * line, e + i * line, w, 0);
+            for (int64_t i = 0; i < k; i++) FN(exp_all)(e + i * line, e + i * line, w, 0, true);
         for (int64_t i = 0; i < k; i++)
             for (int64_t j = 0; j < w; j++) s[j] += (double)e[i * line + j];
     }
@@ -167,12 +203,14 @@ static void FN(sums)(T *e, const T *x, int64_t k, int64_t n, T *m, double *s) {
         return;
     }
     for (int64_t j = 0; j < k; j++) {
-        m[j] = FN(largest)(x + j * n, n);
+        T smallest;
+        m[j] = FN(largest)(x + j * n, n, &smallest);
+        const bool low = smallest - m[j] < LEAST_EXPONENT;
         if (e) {
-            FN(exp_all)(e + j * n, x + j * n, n, m[j]);
+            FN(exp_all)(e + j * n, x + j * n, n, m[j], low);
             s[j] = FN(long_total)(e + j * n, n);
         } else {
-            s[j] = FN(exp_total)(x + j * n, n, m[j]);
+            s[j] = FN(exp_total)(x + j * n, n, m[j], low);
         }
     }
 }
@@ -220,7 +258,7 @@ static void FN(grad_rows)(void *gx_, const void *g_, const void *y_, int64_t row
     const int64_t step = n < MIDDLE_ROW ? TILE / n : 1;
     for (int64_t r = 0; r < rows; r += step) {
         const int64_t k = least(step, rows - r);
-        FN(exp_all)(gx, y, k * n, 0);
+        FN(exp_all)(gx, y, k * n, 0, true);
         for (int64_t j = 0; j < k; j++, gx += n, g += n, y += n) {
             const T s = (T)FN(total)(g, n);
             for (int64_t i = 0; i < n; i++) gx[i] = g[i] - gx[i] * s;
