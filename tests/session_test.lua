@@ -78,7 +78,7 @@ end)
 test("frames of the library are folded", function()
   local text = talk [[
     print(failed(session:execute "local m = nn.Sequential(nn.Linear(2, 3), nn.Linear(5, 1))\n\nm(ap.ones(4, 2))"))]]
-  truth(text:find("\n  ... %d frames of the library %(nn/Linear%)\n  prompt:3: in the main chunk\n    m%("), text)
+  truth(text:find("\n  ... %d frames of the library %(nn%.Linear%)\n  prompt:3: in the main chunk\n    m%("), text)
   truth(not text:find "apsis/", text)
 end)
 

@@ -39,6 +39,7 @@ function commands.summary()
     lines[#lines + 1] = ("%-24s %s"):format("%" .. e[1] .. (e[2] ~= "" and " " .. e[2] or ""), e[3])
   end
   lines[#lines + 1] = ("%-24s %s"):format("!COMMAND", "run COMMAND in a shell")
+  lines[#lines + 1] = ("%-24s %s"):format("?NAME, ??NAME", "help on NAME; its source")
   lines[#lines + 1] = ("%-24s %s"):format("_, _1 ... _9", "the last result, and the ones before it")
   return table.concat(lines, "\n")
 end

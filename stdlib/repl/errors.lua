@@ -64,6 +64,9 @@ local function last_level()
   return low - 1
 end
 
+-- "nn.Linear" of "=apsis/nn/Linear.lua"
+local function module_of(source) return (source:gsub("^=apsis/", ""):gsub("%.lua$", ""):gsub("/", ".")) end
+
 -- Adds what stands at `level` of the caller: a frame, or one more of the library's.
 local function add(frames, info, level, callee)
   if info.what == "C" or info.source:find "^=apsis/repl/" then return end
@@ -72,7 +75,7 @@ local function add(frames, info, level, callee)
     if last and last.folded then
       last.folded = last.folded + 1
     else
-      frames[#frames + 1] = {folded = 1, where = info.source:match "^=apsis/(.-)%.lua$"}
+      frames[#frames + 1] = {folded = 1, where = module_of(info.source)}
     end
     return
   end
