@@ -232,7 +232,7 @@ test("?name, name?, ??name and name?? ask; ? in code and strings does not", func
     "function double(a) return", "", "> ", "double?\n", "double(a)\n\n  twice a\n", "", "> ",
     "?\n", 'apropos "WORDS"', "", "> ", "help(double)\n", "double(a)\n", "", "> ", "?doubel\n", "did you mean",
     "", "> ", "'?'\n", '"?"', "", "> ", "#'a?b'\n", "3\n", "", "> ", "1 +\n", ">> ", "2?\n",
-    "unexpected symbol"}, PLAIN)
+    "unexpected symbol", "", "> "}, PLAIN)
   lacks(output, "\27[3")
 end)
 

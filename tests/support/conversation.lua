@@ -6,7 +6,7 @@ local quote, sh = program.quote, program.sh
 
 local conversation = {}
 
-local SECONDS = 8 -- that a conversation may take, where nothing else is said
+local SECONDS = program.sanitize and 100 or 20 -- that a conversation may take, where nothing else is said
 local pty         -- the helper's binary, built once
 
 --- The path of the program that runs others on a terminal of their own (pty.c), built at the first call.
