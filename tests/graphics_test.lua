@@ -202,7 +202,7 @@ local ASKED = "\27_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\27\\\27[16t\27[c"
 
 -- A conversation without the variables that say what the terminal is.
 local function talk(turns, environment, term)
-  local clear = "env -u TMUX -u STY -u KITTY_WINDOW_ID -u APSIS_GRAPHICS "
+  local clear = "env -u TMUX -u STY -u KITTY_WINDOW_ID -u APSIS_GRAPHICS -u TERM_PROGRAM -u INSIDE_EMACS "
   return conversation.run(turns, {term = term or "xterm-256color", before = clear,
     environment = "NO_COLOR=1 " .. (environment or "")})
 end
@@ -241,6 +241,8 @@ test("settings choose without a question; in tmux Kitty is not asked about", fun
     "plot.protocol: expected 'kitty', 'sixel' or 'text', got jpeg", "", "> "})
   local output = talk({"> ", "plot{1, 2}\n", "\27[16t\27[c", "\27[?1;2;4c", "\27P0;1q", "", "\27\\\n", "", "> "},
     "TMUX=x", "screen-256color")
+  truth(not output:find("\27_G", 1, true))
+  output = talk({"> ", "plot{1, 2}\n", "\27[16t\27[c", "\27[?1;2c", "┬", "", "> "}, "TERM_PROGRAM=Apple_Terminal")
   truth(not output:find("\27_G", 1, true))
   output = talk({"> ", "plot{1, 2}\n", "┬", "", "> "}, "", "linux")
   truth(not output:find("\27[c", 1, true))

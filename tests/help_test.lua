@@ -75,6 +75,12 @@ test("help: tensors tell shape, dtype, device, memory and gradient", function()
   contains(page(ap.tensor(1)), "0-dim")
 end)
 
+test("help: tensors in general: how they are made, fields, methods by family", function()
+  local text = page "Tensor"
+  contains(text, "ap.randn(2, 3)", "Fields\n", " requires_grad ", "Methods\n", "reduce ", "logsumexp")
+  truth(not text:find "[ ,]randn," and not text:find "_grad,", text)
+end)
+
 test("help: modules list what they hold, by value and by name", function()
   contains(page(nn), "nn: ", "  Linear             A fully connected layer: maps", 'more functions: help "nn.init"')
   equal(page "nn", page(nn))
@@ -162,6 +168,7 @@ test("apropos: all words, in names first, then in summaries, then in the rest", 
   for i, entry in ipairs(help.search "gradient norm") do names[entry.qualified] = i end
   truth(names["nn.utils.clip_grad_norm_"])
   equal(help.apropos_text "qqqqqq", "Nothing has qqqqqq in its help.")
+  contains(help.apropos_text "dynamic library", "package.loadlib  a C function of a dynamic library")
   contains(help.apropos_text "fully connected", "nn.Linear  A fully connected layer")
   raises("apropos: argument 1: expected words", function() help.apropos(3) end)
 end)

@@ -1,5 +1,6 @@
 -- The prompt, on a terminal of its own (tests/support/pty.c).
 
+local ap = require "apsis"
 local program = require "support.program"
 local conversation = require "support.conversation"
 local quote, sh = program.quote, program.sh
@@ -205,6 +206,38 @@ test("Tab completes the keys of options from the documentation, and words that a
   equal(completions("local absent = 1", "ap.sum(x, {absen"), "absent")
   equal(completions("local dimension = 1", "t = {dimensio"), "dimension")
   equal(completions("local keeper = 1", "function f(x, {keep"), "keeper")
+end)
+
+test("Tab and questions survive whatever is typed", function()
+  local complete, question = require "apsis.repl.complete", require "apsis.repl.question"
+  local help = require "apsis.help"
+  local seeds = {"ap.sum(x, {keepdim = true})", "nn.Conv2d(3, 8, 3, {stride = 2, padding = {1, 1}})", "x:sum{dim = -1}",
+    "for i = 1, 10 do print(t[i].name) end", "local t = {a = {b = 'c'}, [1] = \"d\"}", "F.pad(x, {1, 1}, 'reflect')",
+    "?nn.Linear", "??x:sum", "help 'conv2d'", "require 'apsis.nn'", "%timeit ap.ones(2)", "!ls -l", "s = [[long",
+    "t['k'].x:y(z, \"", "function a.b:c(d, ...) return end", "1e5 // 0x1p4 .. 'x' -- comment", "x.y.z = -#t ^ 2"}
+  local env = {ap = ap, nn = ap.nn, F = require "apsis.nn.functional", x = ap.ones(2), t = {a = {b = 1}}, s = "text"}
+  local state = 12345
+  local function random(n)
+    state = (state * 1103515245 + 12345) & 0x7fffffff
+    return (state >> 8) % n + 1
+  end
+  for i = 1, 2000 do
+    local line = seeds[random(#seeds)]
+    if random(2) == 1 then line = line .. seeds[random(#seeds)] end
+    for _ = 1, random(4) - 1 do
+      local at = random(#line)
+      line = line:sub(1, at - 1) .. ("(){}[].:,='\"?%! \\a1-"):sub(random(20)):sub(1, 1) .. line:sub(at + random(2) - 1)
+    end
+    line = line:sub(1, random(#line))
+    local pending = random(3) == 1 and seeds[random(#seeds)] or nil
+    local ok, e = pcall(complete, line, pending, env)
+    truth(ok, ("%q, %q: %s"):format(line, tostring(pending), tostring(e)))
+    local name = question.parse(line) or line
+    if i % 40 == 0 then -- looking for the nearest of all names takes its time
+      ok, e = pcall(help.text, name, nil, {env = env, sources = {}})
+      truth(ok, ("help %q: %s"):format(name, tostring(e)))
+    end
+  end
 end)
 
 test("Tab completes what help can be asked about", function()

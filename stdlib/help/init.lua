@@ -60,6 +60,7 @@ local function of_name(name, options, session)
   local value, entry = names.of_text(name, session.env)
   if value ~= nil then return pages.of_value(value, options, name, session.sources) end
   if entry then return pages.of_entry(entry, options) end
+  if name == "Tensor" then return pages.of_tensors(options) end
   if docs.is_module(name) then return pages.of_module(name, options) end
   local builtin = require("apsis.help.lua").by_name(name)
   return builtin and pages.of_builtin(builtin, options) or nil
@@ -188,11 +189,12 @@ end
 function help.apropos_text(words, options)
   options = options or {colours = 0, columns = 80}
   local found = help.search(words)
-  if #found == 0 then return ("Nothing has %s in its help."):format(words) end
   local page, rows = require("apsis.help.layout").page(options), {}
   for i = 1, math.min(#found, MOST_FOUND) do
     rows[i] = {found[i].qualified, require("apsis.help.pages").brief(found[i])}
   end
+  for _, entry in ipairs(require("apsis.help.lua").search(words)) do rows[#rows + 1] = {entry.name, entry.text} end
+  if #rows == 0 then return ("Nothing has %s in its help."):format(words) end
   page.rows(rows, 0)
   if #found > MOST_FOUND then page.paragraph(("... and %d more: give another word"):format(#found - MOST_FOUND)) end
   return page.text()

@@ -208,4 +208,19 @@ function lua.library(library)
   return list
 end
 
+--- The functions whose names or texts have all the words, sorted by name.
+---@param words string
+---@return table[]
+function lua.search(words)
+  load_all()
+  local list = {}
+  for _, entry in next, functions do
+    local text, fits = (entry.signature .. " " .. entry.text):lower(), words:find "%S" ~= nil
+    for word in words:lower():gmatch "%S+" do fits = fits and text:find(word, 1, true) ~= nil end
+    if fits then list[#list + 1] = entry end
+  end
+  table.sort(list, function(a, b) return a.name < b.name end)
+  return list
+end
+
 return lua

@@ -258,6 +258,56 @@ local function tensor_page(page, x, name)
     .. "Indexing: `?ap.Indexing`."):format(count))
 end
 
+-- Is a function a method of tensors that users call so?
+local function is_method(f, entry)
+  local found = false
+  if not entry.params[1] or not entry.params[1].type:find "^Tensor%f[^%w%[]" then return false end
+  peek.each_tensor_field(function(_, method) found = found or rawequal(method, f) end)
+  return found
+end
+
+-- Tensors in general: their fields, and their methods by the file that documents them.
+local function tensors_page(page)
+  local fields, families, order = {}, {}, {}
+  peek.each_tensor_field(function(name, f)
+    if f == nil and not name:find "^_" then fields[#fields + 1] = name end
+  end)
+  for _, entry in ipairs(docs.load().entries) do
+    local f = entry.module == "ap" and rawget(core, entry.name)
+    local is_inner = entry.name:find "_grad$" or entry.name:find "_train$" or entry.name:find "_eval$"
+    if f and not entry.class and not is_inner and is_method(f, entry) then
+      local family = entry.file:match "([%w_]+)%.lua$"
+      if not families[family] then
+        families[family] = {}
+        order[#order + 1] = family
+      end
+      table.insert(families[family], entry.name)
+    end
+  end
+  table.sort(fields)
+  page.paragraph(page.paint("name", "Tensor") .. ": an array of numbers of one dtype in up to eight dimensions")
+  page.blank()
+  page.paragraph("Made by `ap.tensor{...}`, `ap.zeros(2, 3)`, `ap.randn(2, 3)` and others (`help \"ap\"`). "
+    .. "Operators + - * / // % ^ work with numbers and broadcast; x[i], x[{1, 3}] and x[\"1:3, :\"] are views "
+    .. "(`?ap.Indexing`). A name that ends in _ changes the tensor itself.", 2, "  ")
+  section(page, "Fields", {{table.concat(fields, " "), ""}})
+  local rows = {}
+  for i, family in ipairs(order) do
+    table.sort(families[family])
+    rows[i] = {family, table.concat(families[family], ", ")}
+  end
+  section(page, "Methods", rows)
+end
+
+--- The page on tensors.
+---@param look {colours: integer, columns: integer}
+---@return string
+function pages.of_tensors(look)
+  local page = layout.page(look)
+  tensors_page(page)
+  return page.text()
+end
+
 local function module_page(page, title)
   local rows, seen = {}, {}
   local all = docs.load()
@@ -285,14 +335,6 @@ local function plain_page(page, value, name, look)
   for line in (require("apsis.repl.show").text(value, look) .. "\n"):gmatch "(.-)\n" do
     page.lines[#page.lines + 1] = line
   end
-end
-
--- Is a function a method of tensors that users call so?
-local function is_method(f, entry)
-  local found = false
-  if not entry.params[1] or not entry.params[1].type:find "^Tensor%f[^%w%[]" then return false end
-  peek.each_tensor_field(function(_, method) found = found or rawequal(method, f) end)
-  return found
 end
 
 -- Which module a table is, as users call it.

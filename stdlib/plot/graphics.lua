@@ -29,6 +29,11 @@ local function is_multiplexed()
   return variable "TMUX" ~= nil or variable "STY" ~= nil or term:find "^screen" ~= nil or term:find "^tmux" ~= nil
 end
 
+-- Terminals that print a sequence that they do not know.
+local function prints_sequences()
+  return variable "TERM_PROGRAM" == "Apple_Terminal" or variable "INSIDE_EMACS" ~= nil
+end
+
 local function is_kitty()
   local term = variable "TERM" or ""
   return variable "KITTY_WINDOW_ID" ~= nil or term:find("kitty", 1, true) ~= nil or term:find("ghostty", 1, true) ~= nil
@@ -62,7 +67,7 @@ end
 local function ask()
   local term = variable "TERM"
   if known.asked or not term or term == "dumb" or term == "linux" then return end
-  local query = (is_multiplexed() and "" or KITTY_QUERY) .. CELL_QUERY .. ATTRIBUTES_QUERY
+  local query = ((is_multiplexed() or prints_sequences()) and "" or KITTY_QUERY) .. CELL_QUERY .. ATTRIBUTES_QUERY
   local text = core.ask_terminal(query, WAIT)
   if not text then return end
   local typed
