@@ -142,6 +142,12 @@ local function agrees_in(op, dtype, kinds)
         if not FLOATS[dtype] and dtype ~= "bool" then y = y:abs() + 1 end
         here[2], there[2] = y, same_layout(y)
       end
+      if op.arity == 3 then
+        for k = 2, 3 do
+          local y = rolled(here[k - 1])
+          here[k], there[k] = y, same_layout(y)
+        end
+      end
       local ok, expected = call(op, here)
       local good, got = call(op, there)
       equal(good, ok)

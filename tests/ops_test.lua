@@ -95,7 +95,7 @@ for _, op in ipairs(ap.elementwise_ops()) do
   for _, dtype in ipairs(dtypes_of(op)) do
     local found = cases(op.name, dtype)
     local gradient = op.name:match("_grad$") and not dtype:match("^f")
-    if not gradient then
+    if not gradient and op.arity < 3 then
       test(("%s of %s agrees with PyTorch in every layout"):format(op.name, dtype), function()
         truth(#found > 0 or integers_as_floats[op.name] and not dtype:match("^f"),
           "no golden values: add the op to tests/golden/elementwise.py")
@@ -117,6 +117,71 @@ for _, op in ipairs(ap.elementwise_ops()) do
     end
   end
 end
+
+-- --- three operands: what the ops of two say ------------------------------------------------------------------------
+
+local TERNARY = {
+  addcmul = {function(a, b, c, value) return ap.add(a, ap.mul(b, c), value) end, {1, -3}},
+  addcdiv = {function(a, b, c, value) return ap.add(a, ap.div(b, c), value) end, {1, 0.5}},
+  clamp_tensor = {function(a, b, c) return ap.minimum(ap.maximum(a, b), c) end, {false}},
+  lerp_tensor = {function(a, b, c) return ap.where(c:abs():lt(0.5), a + (b - a) * c, b - (b - a) * (1 - c)) end,
+    {false}},
+}
+
+local function check_ternary(op, dtype, reference, value)
+  local a, b, c = values["a." .. dtype], values["p." .. dtype], values["b." .. dtype]
+  local n, m, k = a:numel(), b:numel(), c:numel()
+  a, b, c = a:view(n, 1, 1), b:view(1, m, 1), c:view(1, 1, k)
+  if op.name == "lerp_tensor" then a = a:masked_fill(~a:isfinite(), 2):to(a.dtype) end
+  local function both(what, x, y, z)
+    local given = {x, y, z}
+    if value then given[4] = value end
+    local got, expected = ap[op.name](table.unpack(given)), reference(x, y, z, value or nil)
+    if got.dtype ~= expected.dtype then expected = expected:to(got.dtype) end
+    local size = {f32 = 2.0 ^ -20, f64 = 2.0 ^ -49}
+    close(got, expected, {ulp = 4, atol = size[dtype] or size.f32, rtol = 0, what = what})
+  end
+  both("broadcast", a, b, c)
+  local x, y, z = a:expand(n, m, k):contiguous(), b:expand(n, m, k):contiguous(), c:expand(n, m, k):contiguous()
+  both("contiguous", x, y, z)
+  both("rows", x, b, c)
+  both("transposed", x:transpose(1, 3), y:transpose(1, 3), z:transpose(1, 3))
+  both("strided", x:select(2, 1), y:select(2, 2), z:select(2, 1))
+  both("small", x[1][1], y[1][1], z[1][1])
+  both("0-dim", a[n][1][1], b[1][m][1], c)
+  both("zero-size", x:narrow(1, 1, 0), b, c)
+end
+
+for _, op in ipairs(ap.elementwise_ops()) do
+  if op.arity == 3 then
+    for _, dtype in ipairs {"f32", "f64", "i64", "u8"} do
+      test(("%s of %s gives what the ops of two give, in every layout"):format(op.name, dtype), function()
+        local reference, calls = table.unpack(TERNARY[op.name])
+        local floating = dtype:find "^f"
+        for _, value in ipairs(calls) do
+          if floating or op.rule ~= "floating" and value ~= 0.5 and not (dtype == "u8" and value == -3) then
+            check_ternary(op, dtype, reference, value)
+          end
+        end
+      end)
+    end
+    test(op.name .. " takes numbers, and writes in place", function()
+      local x, y = values["a.f64"]:clamp(-5, 5):nan_to_num(1), ap.tensor(0.75, {dtype = "f64"})
+      local reference = TERNARY[op.name][1]
+      local expected = reference(x, ap.full_like(x, 0.25), y:expand(x:size()))
+      close(ap[op.name](x, 0.25, y), expected, {rtol = 1e-15})
+      if op.name ~= "lerp_tensor" then close(ap[op.name](x, 0.25, 0.75), expected, {rtol = 1e-15}) end
+      local target = x:clone()
+      truth(rawequal(ap[op.name .. "_"](target, 0.25, y), target), "returns its tensor")
+      close(target, expected, {rtol = 1e-15})
+      raises(op.name .. ".*4 and 3", ap[op.name], ap.ones(4), ap.ones(3), 1.5)
+      raises(op.name, ap[op.name .. "_"], ap.ones(1), ap.ones(3), 1.5)
+      if op.rule == "floating" then raises(op.name, ap[op.name .. "_"], ap.tensor {1, 2}, 1, ap.tensor {1.5, 2}) end
+    end)
+  end
+end
+
+-- --- in place ----------------------------------------------------------------------------------------------------
 
 -- In place: the same values where the result's kind fits the tensor, an error where it does not.
 local kind = {f32 = 2, f64 = 2, i64 = 1, i32 = 1, u8 = 1, bool = 0}

@@ -23,11 +23,11 @@ static Operand check_operand(lua_State *L, int arg) {
     return (Operand){0};
 }
 
-static int call(lua_State *L, ElementwiseOp op, bool in_place, const Operand *a, const Operand *b,
+static int call(lua_State *L, ElementwiseOp op, bool in_place, const Operand *const *operands,
                 const double *p) {
-    if (!in_place) return result(L, op_elementwise(ctx(L), new_tensor(L), op, a, b, p, false));
+    if (!in_place) return result(L, op_elementwise_of(ctx(L), new_tensor(L), op, operands, p, false));
     Tensor *dst = check_tensor(L, 1);
-    if (!op_elementwise(ctx(L), dst, op, a, b, p, true)) return raise_error(L);
+    if (!op_elementwise_of(ctx(L), dst, op, operands, p, true)) return raise_error(L);
     lua_pushvalue(L, 1);
     return 1;
 }
@@ -45,7 +45,7 @@ static int l_unary(lua_State *L) {
     double p[2];
     Operand x = {.tensor = check_tensor(L, 1)};
     check_params(L, 2, &elementwise_info[op], p);
-    return call(L, op, in_place, &x, NULL, p);
+    return call(L, op, in_place, (const Operand *const[]){&x}, p);
 }
 
 static int l_binary(lua_State *L) {
@@ -55,7 +55,17 @@ static int l_binary(lua_State *L) {
     Operand a = check_operand(L, 1), b = check_operand(L, 2);
     if (!a.tensor && !b.tensor) bad_argument(L, 2, "at least one tensor");
     check_params(L, 3, &elementwise_info[op], p);
-    return call(L, op, in_place, &a, &b, p);
+    return call(L, op, in_place, (const Operand *const[]){&a, &b}, p);
+}
+
+static int l_ternary(lua_State *L) {
+    bool in_place;
+    ElementwiseOp op = running_op(L, &in_place);
+    double p[2];
+    Operand a = check_operand(L, 1), b = check_operand(L, 2), c = check_operand(L, 3);
+    if (!a.tensor && !b.tensor && !c.tensor) bad_argument(L, 1, "at least one tensor");
+    check_params(L, 4, &elementwise_info[op], p);
+    return call(L, op, in_place, (const Operand *const[]){&a, &b, &c}, p);
 }
 
 /* elementwise_ops() -> {{name =, arity =, rule =, params = {{name, default}, ...}}, ...} */
@@ -114,14 +124,15 @@ static void set_data(lua_State *L, const char *name, int data) {
 }
 
 void open_elementwise(lua_State *L) {
-#define UNARY(name, ...)  #name "_",
-#define BINARY(name, ...) #name "_",
+#define UNARY(name, ...)   #name "_",
+#define BINARY(name, ...)  #name "_",
+#define TERNARY(name, ...) #name "_",
     static const char *const in_place_names[EW_COUNT] = {
 #include "ops/elementwise.def"
     };
     for (int op = 0; op < EW_COUNT; op++) {
         const ElementwiseInfo *info = &elementwise_info[op];
-        lua_CFunction f = info->arity == 1 ? l_unary : l_binary;
+        lua_CFunction f = info->arity == 1 ? l_unary : info->arity == 2 ? l_binary : l_ternary;
         register_ops(L, (const OpReg[]){{info->name, f}, {in_place_names[op], f}, {NULL, NULL}});
         set_data(L, info->name, op);
         set_data(L, in_place_names[op], op);

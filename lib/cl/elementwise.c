@@ -8,16 +8,16 @@
 
 enum { VECTOR = 4, ANY_DIMS = 3 /* STRIDED in the kernel: not for a fixed number of dimensions */ };
 
-static const ClSpec elementwise = {
-    "elementwise.cl",
-    "elementwise",
-    4,
-    {"Y", "A", "B", "COMPUTE", "INPUTS", "A_NUMBER", "B_NUMBER", "STRIDED", "WIDE", "VECTOR"}};
+static const ClSpec elementwise = {"elementwise.cl",
+                                   "elementwise",
+                                   5,
+                                   {"Y", "A", "B", "C", "COMPUTE", "INPUTS", "A_NUMBER", "B_NUMBER",
+                                    "C_NUMBER", "STRIDED", "WIDE", "VECTOR"}};
 static const ClSpec range = {"range.cl", "range", 2, {"Y", "COMPUTE"}};
 
 /* As in kernels_cl/elementwise.cl. */
 typedef struct Walk {
-    int64_t ndim, size[MAX_DIMS], stride[3][MAX_DIMS];
+    int64_t ndim, size[MAX_DIMS], stride[4][MAX_DIMS];
 } Walk;
 
 /* The last position of an operand, for the choice of 32 or 64 bits. */
@@ -60,24 +60,25 @@ bool cl_elementwise(Ctx *c, const char *op, int operands, const Tensor *const *t
         wide |= reach(&loop, k) >= INT32_MAX;
     }
     int vector = !strided && queue->device->as_gpu && is_aligned(operands, t) ? VECTOR : 1;
-    const Tensor *a = t[1], *b = operands > 2 ? t[2] : NULL;
-    bool a_number = a->device == CPU, b_number = b && b->device == CPU;
     /* The dtype of what is not in memory does not matter: one value keeps the variants few. */
-    DType a_type = a_number ? (DType)t[0]->dtype : (DType)a->dtype;
-    DType b_type = !b || b_number ? a_type : (DType)b->dtype;
-    ClKernel *k = cl_get_kernel(c, op, t[0]->device, &elementwise, op,
-                                (int[]){t[0]->dtype, (int)a_type, (int)b_type, (int)compute, operands - 1,
-                                        a_number, b_number, strided_dims(queue->device, strided, loop.ndim),
-                                        strided && wide, vector});
+    int type[LOOP_OPERANDS] = {t[0]->dtype}, is_number[LOOP_OPERANDS] = {0};
+    for (int i = 1; i < LOOP_OPERANDS; i++) {
+        is_number[i] = i < operands && t[i]->device == CPU;
+        type[i] = i >= operands || is_number[i] ? type[i - 1] : t[i]->dtype;
+    }
+    ClKernel *k = cl_get_kernel(
+        c, op, t[0]->device, &elementwise, op,
+        (int[]){type[0], type[1], type[2], type[3], (int)compute, operands - 1, is_number[1], is_number[2],
+                is_number[3], strided_dims(queue->device, strided, loop.ndim), strided && wide, vector});
     if (!k) return false;
 
     Walk walk = {.ndim = loop.ndim};
-    ClArg args[8];
+    ClArg args[9];
     int n = 0;
     args[n++] = arg_int64(loop.numel);
     args[n++] = arg_tensor(t[0]);
-    args[n++] = a_number ? number_argument(a, compute) : arg_tensor(a);
-    if (b) args[n++] = b_number ? number_argument(b, compute) : arg_tensor(b);
+    for (int i = 1; i < operands; i++)
+        args[n++] = is_number[i] ? number_argument(t[i], compute) : arg_tensor(t[i]);
     args[n++] = arg_number(compute, p ? p[0] : 0);
     args[n++] = arg_number(compute, p ? p[1] : 0);
     if (strided) {

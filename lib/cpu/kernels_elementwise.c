@@ -17,10 +17,9 @@
 #define RESULT_BITWISE    T
 
 #define UNARY_LOOP(name, rule, expression)                                                                   \
-    static void FN(name##_loop)(int64_t n, void *yp, const void *ap, const void *bp, const double *ps) {     \
+    static void FN(name##_loop)(int64_t n, void *yp, const void *const *ops, const double *ps) {             \
         RESULT_##rule *restrict y = yp;                                                                      \
-        const T *restrict in = ap;                                                                           \
-        (void)bp;                                                                                            \
+        const T *restrict in = ops[0];                                                                       \
         PARAMETERS;                                                                                          \
         for (int64_t i = 0; i < n; i++) {                                                                    \
             const T x = in[i];                                                                               \
@@ -29,12 +28,22 @@
         }                                                                                                    \
     }
 #define BINARY_LOOP(name, rule, expression)                                                                  \
-    static void FN(name##_loop)(int64_t n, void *yp, const void *ap, const void *bp, const double *ps) {     \
+    static void FN(name##_loop)(int64_t n, void *yp, const void *const *ops, const double *ps) {             \
         RESULT_##rule *restrict y = yp;                                                                      \
-        const T *restrict left = ap, *restrict right = bp;                                                   \
+        const T *restrict left = ops[0], *restrict right = ops[1];                                           \
         PARAMETERS;                                                                                          \
         for (int64_t i = 0; i < n; i++) {                                                                    \
             const T a = left[i], b = right[i];                                                               \
+            y[i] = (RESULT_##rule)(expression);                                                              \
+        }                                                                                                    \
+    }
+#define TERNARY_LOOP(name, rule, expression)                                                                 \
+    static void FN(name##_loop)(int64_t n, void *yp, const void *const *ops, const double *ps) {             \
+        RESULT_##rule *restrict y = yp;                                                                      \
+        const T *restrict first = ops[0], *restrict second = ops[1], *restrict third = ops[2];               \
+        PARAMETERS;                                                                                          \
+        for (int64_t i = 0; i < n; i++) {                                                                    \
+            const T a = first[i], b = second[i], c = third[i];                                               \
             y[i] = (RESULT_##rule)(expression);                                                              \
         }                                                                                                    \
     }
@@ -53,8 +62,11 @@
 #define FLOAT_BINARY_ARITHMETIC BINARY_LOOP
 #define FLOAT_BINARY_PREDICATE  BINARY_LOOP
 #define FLOAT_BINARY_BITWISE(...)
-#define UNARY(name, rule, fx, ix, params)  FLOAT_UNARY_##rule(name, rule, fx)
-#define BINARY(name, rule, fx, ix, params) FLOAT_BINARY_##rule(name, rule, fx)
+#define FLOAT_TERNARY_FLOATING              TERNARY_LOOP
+#define FLOAT_TERNARY_ARITHMETIC            TERNARY_LOOP
+#define TERNARY(name, rule, fx, ix, params) FLOAT_TERNARY_##rule(name, rule, fx)
+#define UNARY(name, rule, fx, ix, params)   FLOAT_UNARY_##rule(name, rule, fx)
+#define BINARY(name, rule, fx, ix, params)  FLOAT_BINARY_##rule(name, rule, fx)
 
 /* In double the quotient of two floats, as long as it is below 2^28, has the right whole part, and its
  * product with b, and the difference, are exact. */
@@ -87,6 +99,7 @@ static inline float fmod_of_floats(float a, float b) {
 
 #undef UNARY
 #undef BINARY
+#undef TERNARY
 #undef FLOATING_TYPE
 #undef PARAMETER
 
@@ -100,11 +113,14 @@ static inline float fmod_of_floats(float a, float b) {
 #define INT_UNARY_PREDICATE  UNARY_LOOP
 #define INT_UNARY_BITWISE    UNARY_LOOP
 #define INT_BINARY_FLOATING(...)
-#define INT_BINARY_ARITHMETIC              BINARY_LOOP
-#define INT_BINARY_PREDICATE               BINARY_LOOP
-#define INT_BINARY_BITWISE                 BINARY_LOOP
-#define UNARY(name, rule, fx, ix, params)  INT_UNARY_##rule(name, rule, ix)
-#define BINARY(name, rule, fx, ix, params) INT_BINARY_##rule(name, rule, ix)
+#define INT_BINARY_ARITHMETIC BINARY_LOOP
+#define INT_BINARY_PREDICATE  BINARY_LOOP
+#define INT_BINARY_BITWISE    BINARY_LOOP
+#define INT_TERNARY_FLOATING(...)
+#define INT_TERNARY_ARITHMETIC              TERNARY_LOOP
+#define TERNARY(name, rule, fx, ix, params) INT_TERNARY_##rule(name, rule, ix)
+#define UNARY(name, rule, fx, ix, params)   INT_UNARY_##rule(name, rule, ix)
+#define BINARY(name, rule, fx, ix, params)  INT_BINARY_##rule(name, rule, ix)
 
 #define T     int64_t
 #define FN(f) f##_i64
@@ -114,6 +130,7 @@ static inline float fmod_of_floats(float a, float b) {
 #undef FN
 #undef UNARY
 #undef BINARY
+#undef TERNARY
 
 /* --- loads and stores
  * -------------------------------------------------------------------------------------------------- */
@@ -170,9 +187,10 @@ LOAD_STORE_DTYPES(i64, int64_t, SAME)
 #define TABLE_PREDICATE(name)  TABLE_NUMERIC(name)
 #define TABLE_BITWISE(name)                                                                                  \
     { 0, 0, name##_loop_i64 }
-#define UNARY(name, rule, fx, ix, params)  [EW_##name] = TABLE_##rule(name),
-#define BINARY(name, rule, fx, ix, params) [EW_##name] = TABLE_##rule(name),
-#define EACH(prefix, dtype)                [dtype] = {prefix##_##dtype##_f32, prefix##_##dtype##_f64, prefix##_##dtype##_i64}
+#define UNARY(name, rule, fx, ix, params)   [EW_##name] = TABLE_##rule(name),
+#define BINARY(name, rule, fx, ix, params)  [EW_##name] = TABLE_##rule(name),
+#define TERNARY(name, rule, fx, ix, params) [EW_##name] = TABLE_##rule(name),
+#define EACH(prefix, dtype)                 [dtype] = {prefix##_##dtype##_f32, prefix##_##dtype##_f64, prefix##_##dtype##_i64}
 #define EACH_DTYPE(prefix)                                                                                   \
     EACH (prefix, F32)                                                                                       \
     , EACH (prefix, F64), EACH (prefix, F16), EACH (prefix, BF16), EACH (prefix, I8), EACH (prefix, U8),     \

@@ -9,18 +9,22 @@
 
 typedef enum { COMPUTE_F32, COMPUTE_F64, COMPUTE_I64, COMPUTE_COUNT } Compute;
 
-#define UNARY(name, ...)  EW_##name,
-#define BINARY(name, ...) EW_##name,
+#define UNARY(name, ...)   EW_##name,
+#define BINARY(name, ...)  EW_##name,
+#define TERNARY(name, ...) EW_##name,
 typedef enum ElementwiseOp {
 #include "ops/elementwise.def"
     EW_COUNT
 } ElementwiseOp;
 #undef UNARY
 #undef BINARY
+#undef TERNARY
 
-/* y[i] = op(a[i], b[i]; p[0], p[1]). y has the compute type, or is bytes (0, 1) for PREDICATE ops. Unary: b
- * unused. */
-typedef void (*ElementwiseKernel)(int64_t n, void *y, const void *a, const void *b, const double *p);
+enum { MOST_OPERANDS = 3 };
+
+/* y[i] = op(in[0][i], in[1][i], ...; p[0], p[1]). y has the compute type, or is bytes (0, 1) for PREDICATE
+ * ops. */
+typedef void (*ElementwiseKernel)(int64_t n, void *y, const void *const *in, const double *p);
 /* dst[i] = (compute type) src[i * stride] */
 typedef void (*LoadKernel)(int64_t n, void *dst, const void *src, int64_t stride);
 /* dst[i * stride] = (dtype) src[i]; bool gets src[i] != 0, integers wrap */

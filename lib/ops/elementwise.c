@@ -12,17 +12,19 @@
      .arity = op_arity,                                                                                      \
      .params = !!(p1) + !!(p2),                                                                              \
      .param = {{p1, v1}, {p2, v2}}},
-#define EXPAND(...)                      INFO(__VA_ARGS__)
-#define UNARY(op, rule, fx, ix, params)  EXPAND(op, rule, 1, ROW_##params)
-#define BINARY(op, rule, fx, ix, params) EXPAND(op, rule, 2, ROW_##params)
-#define ROW_NONE                         NULL, 0, NULL, 0
-#define ROW_P1(name, value)              name, value, NULL, 0
-#define ROW_P2(n1, v1, n2, v2)           n1, v1, n2, v2
+#define EXPAND(...)                       INFO(__VA_ARGS__)
+#define UNARY(op, rule, fx, ix, params)   EXPAND(op, rule, 1, ROW_##params)
+#define BINARY(op, rule, fx, ix, params)  EXPAND(op, rule, 2, ROW_##params)
+#define TERNARY(op, rule, fx, ix, params) EXPAND(op, rule, 3, ROW_##params)
+#define ROW_NONE                          NULL, 0, NULL, 0
+#define ROW_P1(name, value)               name, value, NULL, 0
+#define ROW_P2(n1, v1, n2, v2)            n1, v1, n2, v2
 const ElementwiseInfo elementwise_info[EW_COUNT] = {
 #include "ops/elementwise.def"
 };
 #undef UNARY
 #undef BINARY
+#undef TERNARY
 
 /* --- dtype rules
  * --------------------------------------------------------------------------------------------------- */
@@ -144,28 +146,48 @@ static bool check_in_place(Ctx *c, const ElementwiseInfo *info, const Tensor *ds
     return true;
 }
 
-/* The device that an op on a and b (NULL where they are numbers) runs on. As in PyTorch a 0-dim tensor on the
- * CPU goes with tensors elsewhere: it is as good as a number. */
-static bool choose_device(Ctx *c, const char *op, const Tensor *a, const Tensor *b, Device *device) {
-    if (a && b && a->device == CPU && a->ndim == 0)
-        a = NULL;
-    else if (a && b && b->device == CPU && b->ndim == 0)
-        b = NULL;
-    *device = a ? a->device : b->device;
-    return !a || !b || require_same_device(c, op, a, b);
+/* The device that the op runs on. As in PyTorch a 0-dim tensor on the CPU goes with tensors elsewhere: it is
+ * as good as a number. */
+static bool choose_device(Ctx *c, const char *op, int n, const Operand *const *operands, Device *device) {
+    const Tensor *first = NULL;
+    for (int pass = 0; pass < 2 && !first; pass++)
+        for (int k = 0; k < n && !first; k++) {
+            const Tensor *t = operands[k]->tensor;
+            if (t && (pass == 1 || t->ndim > 0 || t->device != CPU)) first = t;
+        }
+    *device = first->device;
+    for (int k = 0; k < n; k++) {
+        const Tensor *t = operands[k]->tensor;
+        if (!t || (t->ndim == 0 && t->device == CPU) || t == first) continue;
+        if (!require_same_device(c, op, first, t)) return false;
+    }
+    return true;
 }
 
-/* Same dtype, shape and density: no loop to build, no broadcasting to work out. */
-static bool is_plain(const Tensor *a, const Tensor *b, DType dtype) {
-    return a->dtype == dtype && tensor_is_contiguous(a) &&
-           (!b || (b->dtype == dtype && tensor_same_shape(a, b) && tensor_is_contiguous(b)));
+/* Tensors of the same dtype, shape and density: no loop to build, no broadcasting to work out. */
+static bool are_plain(int n, const Operand *const *operands, DType dtype) {
+    const Tensor *first = operands[0]->tensor;
+    for (int k = 0; k < n; k++) {
+        const Tensor *t = operands[k]->tensor;
+        if (!t || t->dtype != dtype || !tensor_is_contiguous(t)) return false;
+        if (k && !tensor_same_shape(first, t)) return false;
+    }
+    return true;
 }
 
-bool op_elementwise(Ctx *c, Tensor *out, ElementwiseOp op, const Operand *a, const Operand *b,
-                    const double *p, bool in_place) {
+static bool op_small(Ctx *c, Tensor *out, ElementwiseOp op, Compute compute, DType result, int inputs,
+                     const Tensor *const *in, const double *p) {
+    if (!tensor_new_like(c, out, result, in[0])) return false;
+    const char *data[MOST_OPERANDS] = {NULL};
+    for (int k = 0; k < inputs; k++) data[k] = tensor_data(in[k]);
+    elementwise_chunk(op, compute, tensor_numel(in[0]), tensor_data(out), inputs, data, p);
+    return true;
+}
+
+bool op_elementwise_of(Ctx *c, Tensor *out, ElementwiseOp op, const Operand *const *operands, const double *p,
+                       bool in_place) {
     const ElementwiseInfo *info = &elementwise_info[op];
-    const Operand *const operands[2] = {a, b};
-    int inputs = b ? 2 : 1;
+    const int inputs = info->arity;
     DType dtype = F32;
     if (!input_dtype(c, info, inputs, operands, p, &dtype)) return false;
     /* Bools compute as integers, and ~1 is not 0. */
@@ -173,33 +195,35 @@ bool op_elementwise(Ctx *c, Tensor *out, ElementwiseOp op, const Operand *a, con
     DType result = info->rule == PREDICATE ? BOOL : dtype;
     Compute compute = compute_of(dtype);
 
-    Tensor number[2];
-    NumberRoom room[2];
-    const Tensor *in[2] = {a->tensor, b ? b->tensor : NULL};
+    Tensor number[MOST_OPERANDS];
+    NumberRoom room[MOST_OPERANDS];
+    const Tensor *in[MOST_OPERANDS] = {NULL};
     for (int k = 0; k < inputs; k++) {
+        in[k] = operands[k]->tensor;
         if (in[k]) continue;
         number_tensor(&number[k], &room[k], operands[k]);
         in[k] = &number[k];
     }
     Device device;
-    if (!choose_device(c, info->name, a->tensor, b ? b->tensor : NULL, &device)) return false;
-    if (b && compute == COMPUTE_I64 && !refuse_integers(c, op, in[1])) return false;
+    if (!choose_device(c, info->name, inputs, operands, &device)) return false;
+    if (inputs == 2 && compute == COMPUTE_I64 && !refuse_integers(c, op, in[1])) return false;
 
-    if (!in_place && device == CPU && dtype == dtype_of_compute(compute) && is_plain(in[0], in[1], dtype) &&
-        !(b && (!a->tensor || !b->tensor)) && tensor_numel(in[0]) <= ELEMENTWISE_CHUNK) {
-        if (!tensor_new_like(c, out, result, in[0])) return false;
-        elementwise_chunk(op, compute, tensor_numel(in[0]), tensor_data(out), tensor_data(in[0]),
-                          in[1] ? tensor_data(in[1]) : NULL, p);
-        return true;
-    }
+    if (!in_place && device == CPU && dtype == dtype_of_compute(compute) &&
+        are_plain(inputs, operands, dtype) && tensor_numel(in[0]) <= ELEMENTWISE_CHUNK)
+        return op_small(c, out, op, compute, result, inputs, in, p);
 
     int ndim = in[0]->ndim;
     int64_t size[MAX_DIMS];
     memcpy(size, in[0]->size, sizeof size);
-    if (b && !broadcast_shape(c, info->name, in[0], in[1], &ndim, size)) return false;
+    for (int k = 1; k < inputs; k++) {
+        /* What the ones before it broadcast to. */
+        Tensor before = {.ndim = (uint8_t)ndim};
+        memcpy(before.size, size, sizeof size);
+        if (!broadcast_shape(c, info->name, k == 1 ? in[0] : &before, in[k], &ndim, size)) return false;
+    }
 
-    Tensor expanded[2], copies[2] = {{0}, {0}}, dense = {0};
-    const Tensor *operand[3] = {out};
+    Tensor expanded[MOST_OPERANDS], copies[MOST_OPERANDS] = {{0}}, dense = {0};
+    const Tensor *operand[MOST_OPERANDS + 1] = {out};
     if (in_place) {
         if (!check_in_place(c, info, out, result, ndim, size)) return false;
         REQUIRE(c, out->device == device, "%s_: the tensor in place is on the CPU, the other one is not",
@@ -224,10 +248,15 @@ bool op_elementwise(Ctx *c, Tensor *out, ElementwiseOp op, const Operand *a, con
     }
     if (ok) ok = elementwise_loop(c, inputs + 1, operand, compute, op, p);
     if (ok && dense.storage) ok = op_copy_(c, out, &dense);
-    for (int k = 0; k < 2; k++) tensor_release(&copies[k]);
+    for (int k = 0; k < inputs; k++) tensor_release(&copies[k]);
     tensor_release(&dense);
     if (!ok && !in_place) tensor_release(out);
     return ok;
+}
+
+bool op_elementwise(Ctx *c, Tensor *out, ElementwiseOp op, const Operand *a, const Operand *b,
+                    const double *p, bool in_place) {
+    return op_elementwise_of(c, out, op, (const Operand *const[]){a, b}, p, in_place);
 }
 
 bool op_unary(Ctx *c, Tensor *out, ElementwiseOp op, const Tensor *x) {

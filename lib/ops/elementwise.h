@@ -11,7 +11,7 @@ typedef enum { FLOATING, NUMERIC, ARITHMETIC, PREDICATE, BITWISE } Rule;
 typedef struct ElementwiseInfo {
     const char *name;
     Rule rule;
-    int arity;  /* tensors: 1 or 2 */
+    int arity;  /* tensors: 1 to MOST_OPERANDS */
     int params; /* numbers after them: 0 to 2 */
     struct {
         const char *name;
@@ -21,7 +21,7 @@ typedef struct ElementwiseInfo {
 
 extern const ElementwiseInfo elementwise_info[EW_COUNT];
 
-/* An argument of a binary op: a tensor, or a Lua number, which never widens a tensor of its own kind. */
+/* An argument of an op of several: a tensor, or a Lua number, which never widens a tensor of its own kind. */
 typedef struct Operand {
     const Tensor *tensor; /* NULL: a number */
     double number;
@@ -32,6 +32,9 @@ typedef struct Operand {
 /* out = op(a, b; p). For a unary op, b is NULL. in_place: out is a's tensor and keeps its dtype and shape. */
 bool op_elementwise(Ctx *c, Tensor *out, ElementwiseOp op, const Operand *a, const Operand *b,
                     const double *p, bool in_place);
+/* The same for an op of any arity. */
+bool op_elementwise_of(Ctx *c, Tensor *out, ElementwiseOp op, const Operand *const *operands, const double *p,
+                       bool in_place);
 /* The same over tensors, for other ops in C. */
 bool op_unary(Ctx *c, Tensor *out, ElementwiseOp op, const Tensor *x);
 bool op_binary(Ctx *c, Tensor *out, ElementwiseOp op, const Tensor *a, const Tensor *b);

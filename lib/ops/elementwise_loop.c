@@ -80,19 +80,23 @@ static void gather(const Run *r, int k, int64_t position, int64_t n, char *buffe
     }
 }
 
-static void call_kernel(const Run *r, int64_t n, char *y, int64_t y_bytes, const char *a, const char *b) {
+/* y from `inputs` operands, all dense. */
+static void call_kernel(const Run *r, int64_t n, char *y, int64_t y_bytes, int inputs,
+                        const char *const *in) {
     int64_t whole = r->pad ? n / VECTOR * VECTOR : n, rest = n - whole;
     int64_t bytes = (int64_t)dtype_size(dtype_of_compute(r->compute));
-    if (whole) r->kernel(whole, y, a, b, r->p);
+    if (whole) r->kernel(whole, y, (const void *const *)in, r->p);
     if (!rest) return;
-    _Alignas(64) char a_tail[VECTOR * COMPUTE_BYTES], b_tail[VECTOR * COMPUTE_BYTES],
-        y_tail[VECTOR * COMPUTE_BYTES];
-    for (int64_t i = 0; i < VECTOR; i++) {
-        int64_t from = whole + (i < rest ? i : rest - 1);
-        memcpy(a_tail + i * bytes, a + from * bytes, (size_t)bytes);
-        if (b) memcpy(b_tail + i * bytes, b + from * bytes, (size_t)bytes);
+    _Alignas(64) char tail[MOST_OPERANDS][VECTOR * COMPUTE_BYTES], y_tail[VECTOR * COMPUTE_BYTES];
+    const void *tails[MOST_OPERANDS] = {NULL};
+    for (int k = 0; k < inputs; k++) {
+        for (int64_t i = 0; i < VECTOR; i++) {
+            int64_t from = whole + (i < rest ? i : rest - 1);
+            memcpy(tail[k] + i * bytes, in[k] + from * bytes, (size_t)bytes);
+        }
+        tails[k] = tail[k];
     }
-    r->kernel(VECTOR, y_tail, a_tail, b ? b_tail : NULL, r->p);
+    r->kernel(VECTOR, y_tail, tails, r->p);
     memcpy(y + whole * y_bytes, y_tail, (size_t)(rest * y_bytes));
 }
 
@@ -103,7 +107,7 @@ static bool all_direct(const Run *r) {
 }
 
 static void run_range(const Run *r, int64_t begin, int64_t end) {
-    _Alignas(64) char buffer[3][CHUNK * COMPUTE_BYTES];
+    _Alignas(64) char buffer[LOOP_OPERANDS][CHUNK * COMPUTE_BYTES];
     int operands = r->loop->operands;
     int64_t compute_bytes = (int64_t)dtype_size(dtype_of_compute(r->compute));
     const bool whole = all_direct(r);
@@ -114,7 +118,7 @@ static void run_range(const Run *r, int64_t begin, int64_t end) {
     }
     for (int64_t at = begin; at < end;) {
         int64_t n = whole || end - at < r->chunk ? end - at : r->chunk;
-        const char *in[3] = {NULL, NULL, NULL};
+        const char *in[LOOP_OPERANDS] = {NULL};
         for (int k = 1; k < operands; k++) {
             const Stream *s = &r->stream[k];
             in[k] = s->direct ? s->base + at * s->bytes : buffer[k];
@@ -123,7 +127,7 @@ static void run_range(const Run *r, int64_t begin, int64_t end) {
         const Stream *y = &r->stream[0];
         char *out = y->direct ? y->base + at * y->bytes : buffer[0];
         if (r->kernel)
-            call_kernel(r, n, out, y->direct ? y->bytes : compute_bytes, in[1], in[2]);
+            call_kernel(r, n, out, y->direct ? y->bytes : compute_bytes, operands - 1, in + 1);
         else
             out = (char *)in[1];
         if (!y->direct) gather(r, 0, at, n, out, compute_bytes);
@@ -146,30 +150,33 @@ static bool has_long_runs(const Run *r) {
     return l->size[inner] > least;
 }
 
-/* One inner run of n elements: y from a and b, which step by so many bytes an element, 0 where they repeat.
- */
-static void run_row(const Run *r, int64_t n, char *y, const char *const in[2], const int64_t step[2]) {
-    const int64_t most = step[0] && step[1] ? n : REPEATED, y_bytes = r->stream[0].bytes;
+/* One inner run of n elements: y from operands that step by so many bytes an element, 0 where they repeat. */
+static void run_row(const Run *r, int64_t n, char *y, const char *const *in, const int64_t *step) {
+    const int inputs = r->loop->operands - 1;
+    const int64_t y_bytes = r->stream[0].bytes;
+    int64_t most = n;
+    for (int k = 0; k < inputs; k++)
+        if (!step[k]) most = REPEATED;
     for (int64_t i = 0; i < n; i += most) {
-        const int64_t length = n - i < most ? n - i : most;
-        call_kernel(r, length, y + i * y_bytes, y_bytes, in[0] + i * step[0],
-                    in[1] ? in[1] + i * step[1] : NULL);
+        const char *at[MOST_OPERANDS];
+        for (int k = 0; k < inputs; k++) at[k] = in[k] + i * step[k];
+        call_kernel(r, n - i < most ? n - i : most, y + i * y_bytes, y_bytes, inputs, at);
     }
 }
 
 static void run_rows(const Run *r, int64_t begin, int64_t end) {
-    _Alignas(64) char buffer[2][REPEATED * COMPUTE_BYTES];
+    _Alignas(64) char buffer[MOST_OPERANDS][REPEATED * COMPUTE_BYTES];
     const Loop *l = r->loop;
     const int inner = l->ndim - 1;
     const int64_t bytes = (int64_t)dtype_size(dtype_of_compute(r->compute));
-    int64_t at[MAX_DIMS], offset[LOOP_OPERANDS], step[2] = {bytes, bytes};
+    int64_t at[MAX_DIMS], offset[LOOP_OPERANDS], step[MOST_OPERANDS] = {0};
     for (int k = 0; k < l->operands; k++) {
         offset[k] = loop_offset(l, k, begin, at);
         if (k > 0) step[k - 1] = l->stride[k][inner] * bytes;
     }
     while (begin < end) {
         const int64_t n = l->size[inner] - at[inner] < end - begin ? l->size[inner] - at[inner] : end - begin;
-        const char *in[2] = {NULL, NULL};
+        const char *in[MOST_OPERANDS] = {NULL};
         for (int k = 1; k < l->operands; k++) {
             const char *from = r->stream[k].base + offset[k] * r->stream[k].bytes;
             in[k - 1] = step[k - 1] ? from : buffer[k - 1];
@@ -190,7 +197,8 @@ static void run_rows(const Run *r, int64_t begin, int64_t end) {
 
 /* Work of one element relative to an add: transcendental functions cost about ten. */
 static int64_t cost(ElementwiseOp op) {
-    return elementwise_info[op].rule == FLOATING && op != EW_div ? 8 : 1;
+    const bool is_plain = op == EW_div || op == EW_addcdiv || op == EW_lerp || op == EW_lerp_tensor;
+    return elementwise_info[op].rule == FLOATING && !is_plain ? 8 : 1;
 }
 
 bool elementwise_loop(Ctx *c, int operands, const Tensor *const *t, Compute compute, int op,
@@ -244,14 +252,14 @@ bool elementwise_loop(Ctx *c, int operands, const Tensor *const *t, Compute comp
     return true;
 }
 
-void elementwise_chunk(ElementwiseOp op, Compute compute, int64_t n, char *y, const char *a, const char *b,
-                       const double *p) {
+void elementwise_chunk(ElementwiseOp op, Compute compute, int64_t n, char *y, int inputs,
+                       const char *const *in, const double *p) {
     const bool predicate = elementwise_info[op].rule == PREDICATE;
     Run r = {.kernel = kernels()->op[op][compute],
              .p = p,
              .compute = compute,
              .pad = elementwise_info[op].rule == FLOATING};
-    call_kernel(&r, n, y, (int64_t)dtype_size(predicate ? BOOL : dtype_of_compute(compute)), a, b);
+    call_kernel(&r, n, y, (int64_t)dtype_size(predicate ? BOOL : dtype_of_compute(compute)), inputs, in);
 }
 
 /* --- operands ------------------------------------------------------------------------------------------- */

@@ -14,10 +14,9 @@ DType dtype_of_compute(Compute k);
 /* Runs the op (-1: a copy) over operands of one shape; t[0] is the result. On a device, operands that lie on
  * the CPU are numbers. */
 bool elementwise_loop(Ctx *c, int operands, const Tensor *const *t, Compute compute, int op, const double *p);
-/* The op over n elements, at most ELEMENTWISE_CHUNK, that lie dense and in the compute dtype. b: NULL for a
- * unary op. */
-void elementwise_chunk(ElementwiseOp op, Compute compute, int64_t n, char *y, const char *a, const char *b,
-                       const double *p);
+/* The op over n elements, at most ELEMENTWISE_CHUNK, that lie dense and in the compute dtype. */
+void elementwise_chunk(ElementwiseOp op, Compute compute, int64_t n, char *y, int inputs,
+                       const char *const *in, const double *p);
 
 /* A number as a 0-dim tensor whose storage lives in `room`. */
 typedef struct NumberRoom {

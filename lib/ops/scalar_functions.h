@@ -11,6 +11,13 @@
 #define FMOD fmod
 #endif
 
+/* minimum(maximum(x, low), high): nan where one of them is. In four selections, which compilers vectorise. */
+static inline T FN(clamp)(T x, T low, T high) {
+    const T above = x > low ? x : low, y = x != x ? x : above;
+    const T below = y < high ? y : high;
+    return y != y ? y : below;
+}
+
 /* Python's floor division: the quotient that goes with a remainder of b's sign. */
 static inline T FN(floor_divide)(T a, T b) {
     T r = FMOD(a, b), q = (a - r) / b;
@@ -73,6 +80,11 @@ static inline T FN(ldexp)(T a, T b) {
 }
 
 #else
+
+static inline T FN(clamp)(T x, T low, T high) {
+    const T y = x > low ? x : low;
+    return y < high ? y : high;
+}
 
 /* Division by zero is refused before the kernel runs; -1 is apart because the least integer has no negative.
  */

@@ -91,11 +91,26 @@ in_place "nan_to_num"
 
 local clamp_numbers, clamp_numbers_ = core.clamp, core.clamp_
 
+-- Whose gradient it is where the larger of a and b was taken: 1 where a is larger, half where both are equal.
+local function share(g, a, b)
+  return g * core.gt(a, b):to(g.dtype) + g * (core.eq(a, b):to(g.dtype) * 0.5)
+end
+
+--- clamp_tensor: clamp with both limits, of which at least one is a tensor. What clamp calls.
+---@param x Tensor
+---@param min number|Tensor
+---@param max number|Tensor
+---@return Tensor the broadcast shape
+rule("clamp_tensor", "123",
+  function(g, _, x, low, high) return share(share(g, high, core.maximum(x, low)), x, low) end,
+  function(g, _, x, low, high) return share(share(g, high, core.maximum(x, low)), low, x) end,
+  function(g, _, x, low, high) return share(g, core.maximum(x, low), high) end)
+
 local function clamp_tensors(x, min, max)
   arguments.tensor("clamp", 1, x)
-  arguments.broadcast("clamp", x, min or 0, max or 0)
-  if min ~= nil then x = core.maximum(x, min) end
-  return max == nil and x or core.minimum(x, max)
+  if min == nil then return core.minimum(x, max) end
+  if max == nil then return core.maximum(x, min) end
+  return core.clamp_tensor(x, min, max)
 end
 
 -- The limits, by position or by name, and whether one of them is a tensor.
@@ -121,10 +136,10 @@ define("clamp", function(x, min, max)
   return clamp_numbers(x, low, high)
 end)
 in_place("clamp", clamp_tensors)
-local clamp_tensors_ = core.clamp_
+local clamp_one_ = core.clamp_
 define("clamp_", function(x, min, max)
   local low, high, tensors = limits("clamp_", min, max)
-  if tensors then return clamp_tensors_(x, low, high) end
+  if tensors then return (low ~= nil and high ~= nil and core.clamp_tensor_ or clamp_one_)(x, low, high) end
   return clamp_numbers_(x, low, high)
 end)
 
@@ -315,27 +330,33 @@ end)
 rule("lerp", "", function(g, _, _, _, weight) return g * (1 - weight) end,
   function(g, _, _, _, weight) return g * weight end)
 
-local function lerp_tensor(a, b, weight)
-  arguments.broadcast("lerp", a, b, weight)
-  for i, x in ipairs {a, b, weight} do
-    if is_tensor(x) then arguments.floating("lerp", x, i) end
-  end
-  local apart = b - a
-  return core.where(weight:abs():lt(0.5), a + weight * apart, b - apart * (1 - weight))
-end
+--- lerp_tensor: lerp with a tensor of weights. What lerp calls.
+---@param a Tensor floating
+---@param b Tensor
+---@param weight Tensor
+---@return Tensor the broadcast shape
+rule("lerp_tensor", {"3", "3", "12"}, function(g, _, _, _, weight) return g * (1 - weight) end,
+  function(g, _, _, _, weight) return g * weight end, function(g, _, a, b) return g * (b - a) end)
 
 local lerp_number, lerp_number_ = core.lerp, core.lerp_
-in_place("lerp", lerp_tensor)
-local lerp_tensor_ = core.lerp_
+local function by_tensor(lerp)
+  return function(a, b, weight)
+    for i, x in ipairs {a, b, weight} do
+      if is_tensor(x) then arguments.floating("lerp", x, i) end
+    end
+    return lerp(a, b, weight)
+  end
+end
+local lerp_tensor, lerp_tensor_ = by_tensor(core.lerp_tensor), by_tensor(core.lerp_tensor_)
 
-local function mixer(name, by_number, by_tensor)
+local function mixer(name, by_number, of_tensor)
   return function(a, b, ...)
     local weight = arguments.named(name, {"weight"}, ...)
     if type(weight) == "number" then return by_number(a, b, weight) end
     if not is_tensor(weight) then
       arguments.fail("%s: argument 3: expected a number or a tensor, got %s", name, arguments.got(weight))
     end
-    return by_tensor(a, b, weight)
+    return of_tensor(a, b, weight)
   end
 end
 
@@ -348,31 +369,24 @@ end
 define("lerp", mixer("lerp", lerp_number, lerp_tensor))
 define("lerp_", mixer("lerp_", lerp_number_, lerp_tensor_))
 
--- x + value * f(a, b)
-local function adder(name, add, f)
-  return function(x, a, b, ...)
-    arguments.tensor(name, 1, x)
-    arguments.broadcast(name, x, a, b)
-    return add(x, f(a, b), (arguments.named(name, {"value"}, ...)))
-  end
-end
-
 --- addcmul: x + value * a * b.
 ---@param x Tensor
 ---@param a Tensor|number broadcasts with b and x
 ---@param b Tensor|number
 ---@param value number|nil default 1
 ---@return Tensor the broadcast shape
---- Source: torch.addcmul.
-define("addcmul", adder("addcmul", core.add, core.mul))
-define("addcmul_", adder("addcmul_", core.add_, core.mul))
+--- Source: torch.addcmul.  Example: square_average:mul_(0.9):addcmul_(gradient, gradient, {value = 0.1})
+rule("addcmul", {"", "3", "2"}, function(g) return g end,
+  function(g, _, _, _, b, value) return g * b * (value or 1) end,
+  function(g, _, _, a, _, value) return g * a * (value or 1) end)
 
 --- addcdiv: x + value * a / b.
 ---@param x Tensor
 ---@param a Tensor|number broadcasts with b and x
 ---@param b Tensor|number
 ---@param value number|nil default 1
----@return Tensor the broadcast shape
---- Source: torch.addcdiv.
-define("addcdiv", adder("addcdiv", core.add, true_divide))
-define("addcdiv_", adder("addcdiv_", core.add_, true_divide))
+---@return Tensor the broadcast shape, floating
+--- Source: torch.addcdiv.  Example: parameter:addcdiv_(average, deviation, {value = -0.01})
+rule("addcdiv", {"", "3", "23"}, function(g) return g end,
+  function(g, _, _, _, b, value) return g * (value or 1) / b end,
+  function(g, _, _, a, b, value) return g * -(value or 1) * a / (b * b) end)

@@ -40,6 +40,7 @@ function device.install(name)
       end
     end
   end
+  for alias, of in pairs(require "apsis.ops.alias") do core[alias] = core[of] end
   install_modules(name)
   device.name = name
 end
