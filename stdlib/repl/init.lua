@@ -30,7 +30,7 @@ function repl.open(options)
   session = Session {terminal = not piped}
   repl.session = session
   if not piped and not options:find("quiet", 1, true) then
-    print("Apsis, " .. _VERSION .. ". ap, nn, F, optim and data are loaded; help() tells more, Ctrl-D leaves.")
+    print("Apsis, " .. _VERSION .. ", with ap, nn, F, optim, data. help() tells more, Ctrl-D leaves.")
   end
   if not options:find("no-init", 1, true) then tell(session:read_init()) end
   return PROMPT
