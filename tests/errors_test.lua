@@ -201,6 +201,7 @@ test("views of more elements than can be counted are refused, as are places outs
   raises("as_strided: argument 4", ap.as_strided, x, {0}, {1}, huge)
   raises("as_strided: the shape .* has too many", ap.as_strided, x, {1 << 40, 1 << 40}, {0, 0})
   equal(ap.arange(1, 5):unfold(1, 3, huge):totable(), {{1, 2, 3}})
+  equal(ap.ones(5, 5)[{ {1, 5, huge} }].shape, {1, 5})
   raises("im2col: kernel_size", ap.im2col, ap.ones(2, 3, 3), 1 << 50)
   raises("avg_pool2d_grad: images are at most", ap.avg_pool2d_grad, ap.ones(1, 1, 2, 3), huge, 3, 2, 1)
   raises("adaptive_avg_pool2d: images are at most", ap.adaptive_avg_pool2d, ap.ones(1, 0, 2, 3), 1 << 40)

@@ -50,7 +50,7 @@ static void apply_range(lua_State *L, int item, Tensor *t, int d) {
     int64_t length = last >= first ? (last - first) / step + 1 : 0;
     if (length > 0) t->offset += (first - 1) * t->stride[d];
     t->size[d] = length;
-    t->stride[d] *= step;
+    if (length > 1) t->stride[d] *= step;
 }
 
 static bool is_text(lua_State *L, int index, const char *text) {

@@ -222,7 +222,7 @@ void tensor_narrow(Tensor *out, const Tensor *x, int dim, int64_t start, int64_t
     tensor_alias(out, x);
     if (length > 0) out->offset = x->offset + start * x->stride[dim];
     out->size[dim] = length;
-    out->stride[dim] = x->stride[dim] * step;
+    if (length > 1) out->stride[dim] = x->stride[dim] * step;
 }
 
 void tensor_unsqueeze(Tensor *out, const Tensor *x, int dim) {

@@ -78,6 +78,7 @@ local UPDATES = {batch_norm = true, instance_norm = true, put_at_key = true}
 
 -- What may have written when it fails, and why.
 local PARTIAL = {["nn.init.default_"] = "fills two tensors, one after the other",
+  ["nn.utils.vector_to_parameters"] = "fills a list of tensors, of which one may be expanded",
   sgd_steps_ = "a part of SGD, which checks its lists", adam_steps_ = "a part of Adam, which checks its lists"}
 
 local INTERNAL = {"attempt to ", "bad argument", "stack overflow", "stack index", "table index is",
