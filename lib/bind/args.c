@@ -36,7 +36,8 @@ static bool is_class(lua_State *L) {
     return named;
 }
 
-/* Pushes the name of a function of the library (ap.NAME, F.NAME, ...), or nil where it has none. */
+/* Pushes the name of a function of the library (ap.NAME, F.NAME, ...) or of the class that it makes an object
+ * of, or nil where it has none. */
 static void push_library_name(lua_State *L, lua_Debug *frame) {
     lua_getinfo(L, "f", frame);
     int function = lua_gettop(L);
@@ -53,6 +54,15 @@ static void push_library_name(lua_State *L, lua_Debug *frame) {
             }
             lua_pop(L, 1);
         }
+        if (lua_gettop(L) == function + 2) lua_pushnil(L);
+    }
+    if (lua_isnil(L, -1) && lua_getlocal(L, frame, 1)) { /* construct(class, ...) of stdlib/class.lua */
+        lua_pushnil(L);
+        if (lua_istable(L, -2)) {
+            lua_pushliteral(L, "__name");
+            lua_rawget(L, -3);
+        }
+        if (lua_type(L, -1) != LUA_TSTRING) lua_pushnil(L);
     }
     lua_replace(L, function);
     lua_settop(L, function);

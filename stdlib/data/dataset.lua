@@ -117,6 +117,9 @@ local Subset = Dataset:extend "Subset"
 ---@param positions integer[]|Tensor 1-based
 --- Source: torch.utils.data.Subset.  Example: data.Subset(set, {1, 3, 5})
 function Subset:init(dataset, positions)
+  if type(positions) ~= "table" and not (is_tensor(positions) and positions.ndim == 1) then
+    arguments.fail("Subset: argument 2: expected a table of positions or a vector, got %s", arguments.got(positions))
+  end
   if not is_tensor(positions) then positions = ap.tensor(positions, {dtype = "i64"}) end
   self.dataset, self.positions = dataset, positions
 end
@@ -142,9 +145,15 @@ local ConcatDataset = Dataset:extend "ConcatDataset"
 --- data.ConcatDataset{a, b, ...}: the samples of several sets, one set after the other.
 ---@param datasets table[]
 function ConcatDataset:init(datasets)
+  if type(datasets) ~= "table" then
+    arguments.fail("ConcatDataset: expected a table of data sets, got %s", arguments.got(datasets))
+  end
   self.datasets, self.ends = datasets, {}
   local n = 0
   for i, set in ipairs(datasets) do
+    if type(set) ~= "table" or not set.length then
+      arguments.fail("ConcatDataset: item %d: expected a data set, got %s", i, arguments.got(set))
+    end
     n = n + #set
     self.ends[i] = n
   end

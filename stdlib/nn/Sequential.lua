@@ -10,7 +10,7 @@ local Sequential = Module:extend "Sequential"
 --- Source: torch.nn.Sequential.  Example: nn.Sequential(nn.Linear(10, 50), nn.ReLU(), nn.Linear(50, 10))
 function Sequential:init(...)
   local modules = {...}
-  if #modules == 1 and not modules[1].is_module then modules = modules[1] end
+  if #modules == 1 and type(modules[1]) == "table" and not modules[1].is_module then modules = modules[1] end
   for i, module in ipairs(modules) do
     if type(module) ~= "table" or not module.is_module then
       arguments.fail("Sequential: argument %d: expected a module, got %s", i, type(module))

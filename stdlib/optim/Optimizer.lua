@@ -58,6 +58,10 @@ function Optimizer:add_param_group(group, seen)
       for _, p in ipairs(other.params) do seen[p] = true end
     end
   end
+  if type(group) ~= "table" then
+    arguments.fail("%s: expected a tensor or a group {params = {tensors}, ...}, got %s", self:class_name(),
+      arguments.got(group))
+  end
   local new = {}
   for name, value in pairs(self.defaults) do new[name] = value end
   for name, value in pairs(group) do new[name] = value end

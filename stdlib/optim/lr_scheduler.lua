@@ -70,6 +70,11 @@ local function schedule(name, prepare, lr_at)
   return Schedule
 end
 
+-- Fails unless each of the named fields is a number.
+local function numbers(schedule, ...)
+  for _, name in ipairs {...} do arguments.number(schedule:class_name(), name, schedule[name]) end
+end
+
 local function option(value, name, default)
   if type(value) == "table" then value = value[name] end
   if value == nil then return default end
@@ -82,6 +87,7 @@ end
 schedule("StepLR", function(self, options, gamma)
   self.step_size = option(options, "step_size") or arguments.fail("StepLR: step_size: expected an integer, got nil")
   self.gamma = type(options) == "table" and option(options, "gamma", 0.1) or gamma or 0.1
+  numbers(self, "step_size", "gamma")
 end, function(self, t, base)
   return base * self.gamma ^ (t // self.step_size)
 end)
@@ -90,8 +96,13 @@ end)
 ---@param optimizer Optimizer
 ---@param options {milestones: integer[], gamma: number} gamma: default 0.1
 schedule("MultiStepLR", function(self, options)
+  options = arguments.options("MultiStepLR", 2, options)
   self.milestones = options.milestones or arguments.fail("MultiStepLR: milestones: expected a table, got nil")
   self.gamma = options.gamma or 0.1
+  numbers(self, "gamma")
+  for i, milestone in ipairs(arguments.options("MultiStepLR", 2, self.milestones)) do
+    arguments.number("MultiStepLR", "milestone " .. i, milestone)
+  end
 end, function(self, t, base)
   local reached = 0
   for _, milestone in ipairs(self.milestones) do
@@ -105,6 +116,7 @@ end)
 ---@param options {gamma: number}|number
 schedule("ExponentialLR", function(self, options)
   self.gamma = option(options, "gamma") or arguments.fail("ExponentialLR: gamma: expected a number, got nil")
+  numbers(self, "gamma")
 end, function(self, t, base)
   return base * self.gamma ^ t
 end)
@@ -116,6 +128,7 @@ end)
 schedule("CosineAnnealingLR", function(self, options)
   self.T_max = option(options, "T_max") or arguments.fail("CosineAnnealingLR: T_max: expected an integer, got nil")
   self.eta_min = type(options) == "table" and options.eta_min or 0
+  numbers(self, "T_max", "eta_min")
 end, function(self, t, base)
   return self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * t / self.T_max)) / 2
 end)
@@ -125,6 +138,9 @@ end)
 ---@param f (fun(t: integer): number)|function[]
 schedule("LambdaLR", function(self, f)
   if type(f) == "table" then f = f.lr_lambda or f end
+  if type(f) ~= "function" and type(f) ~= "table" then
+    arguments.fail("LambdaLR: argument 2: expected a function or a table of them, got %s", arguments.got(f))
+  end
   self.lr_lambda = f
 end, function(self, t, base, _, i)
   local f = self.lr_lambda
@@ -137,9 +153,10 @@ end)
 ---@param optimizer Optimizer
 ---@param options {start_factor: number, end_factor: number, total_iters: integer}
 schedule("LinearLR", function(self, options)
-  options = options or {}
+  options = arguments.options("LinearLR", 2, options)
   self.start_factor, self.end_factor = options.start_factor or 1 / 3, options.end_factor or 1
   self.total_iters = options.total_iters or 5
+  numbers(self, "start_factor", "end_factor", "total_iters")
 end, function(self, t, base)
   local share = math.min(t, self.total_iters) / self.total_iters
   return base * (self.start_factor + (self.end_factor - self.start_factor) * share)
@@ -150,9 +167,10 @@ end)
 ---@param optimizer Optimizer
 ---@param options {warmup: integer, total: integer, eta_min: number}
 schedule("WarmupCosineLR", function(self, options)
+  options = arguments.options("WarmupCosineLR", 2, options)
   self.warmup, self.total = options.warmup or 0, options.total
   self.eta_min = options.eta_min or 0
-  if not self.total then arguments.fail("WarmupCosineLR: total: expected an integer, got nil") end
+  numbers(self, "warmup", "total", "eta_min")
 end, function(self, t, base)
   if t < self.warmup then return base * (t + 1) / self.warmup end
   local share = math.min((t - self.warmup) / math.max(self.total - self.warmup, 1), 1)
@@ -170,6 +188,7 @@ end
 --- number}
 --- Source: Smith, Topin 2018; torch.optim.lr_scheduler.OneCycleLR with cycle_momentum = False.
 schedule("OneCycleLR", function(self, options)
+  options = arguments.options("OneCycleLR", 2, options)
   self.max_lr = options.max_lr or arguments.fail("OneCycleLR: max_lr: expected a number, got nil")
   self.total_steps = options.total_steps or arguments.fail("OneCycleLR: total_steps: expected an integer, got nil")
   self.pct_start = options.pct_start or 0.3

@@ -57,10 +57,26 @@ local function add(prefix, from)
     end
   end
 end
+-- Classes are called through functions of their own, so that an error's position is that of a caller.
+local function add_classes(prefix, from)
+  for name, class in pairs(from) do
+    if type(class) == "table" and rawget(class, "__name") then
+      local function make(...)
+        local object = class(...)
+        return object
+      end
+      hostile.functions_by_name[prefix .. name], hostile.names[make] = make, {name}
+      hostile.order[#hostile.order + 1] = prefix .. name
+    end
+  end
+end
+
 add("", ap)
 for _, module in ipairs {"linalg", "fft", "special"} do add(module .. ".", ap[module]) end
 add("F.", F)
 for _, module in ipairs {"init", "utils"} do add("nn." .. module .. ".", ap.nn[module]) end
+for _, module in ipairs {"nn", "optim", "data"} do add_classes(module .. ".", ap[module]) end
+add_classes("optim.lr_scheduler.", ap.optim.lr_scheduler)
 table.sort(hostile.order)
 -- APSIS_HOSTILE_FROM=NAME goes on behind a function at which an earlier run died.
 local behind = os.getenv "APSIS_HOSTILE_FROM"
@@ -412,6 +428,27 @@ end
 
 -- What neither samples nor examples nor guesses call right.
 local BY_HAND = {
+  ["nn.Sequential"] = function() return ap.nn.Linear(2, 3), ap.nn.ReLU() end,
+  ["nn.ModuleList"] = function() return {ap.nn.Linear(2, 3), ap.nn.ReLU()} end,
+  ["nn.GroupNorm"] = function() return 2, 4, {affine = true} end,
+  ["nn.Conv2d"] = function() return 2, 4, 3, {stride = 1, padding = 1, groups = 2} end,
+  ["nn.Linear"] = function() return 2, 3, {bias = true} end,
+  ["optim.SGD"] = function() return {ap.ones({2}, {requires_grad = true})}, {lr = 0.1, momentum = 0.9} end,
+  ["optim.Adam"] = function() return {ap.ones({2}, {requires_grad = true})}, {lr = 0.1, betas = {0.9, 0.99}} end,
+  ["optim.AdamW"] = function() return {ap.ones({2}, {requires_grad = true})}, {lr = 0.1} end,
+  ["optim.lr_scheduler.StepLR"] = function()
+    return ap.optim.SGD({ap.ones({2}, {requires_grad = true})}, {lr = 0.1}), {step_size = 3, gamma = 0.5}
+  end,
+  ["optim.lr_scheduler.CosineAnnealingLR"] = function()
+    return ap.optim.SGD({ap.ones({2}, {requires_grad = true})}, {lr = 0.1}), {T_max = 3}
+  end,
+  ["optim.lr_scheduler.OneCycleLR"] = function()
+    return ap.optim.SGD({ap.ones({2}, {requires_grad = true})}, {lr = 0.1}), {max_lr = 3, total_steps = 10}
+  end,
+  ["data.TensorDataset"] = function() return ap.ones(3, 2), ap.ones(3) end,
+  ["data.Subset"] = function() return ap.data.TensorDataset(ap.ones(3, 2)), {1, 3} end,
+  ["data.ConcatDataset"] = function() return {ap.data.TensorDataset(ap.ones(3, 2))} end,
+  ["data.DataLoader"] = function() return ap.data.TensorDataset(ap.ones(3, 2)), {batch_size = 2, shuffle = true} end,
   adam_steps_ = function()
     return {ap.ones(3)}, {ap.ones(3)}, {ap.zeros(3)}, {ap.zeros(3)}, nil, 1, 0.1, 0.9, 0.99, 1e-8
   end,
