@@ -206,3 +206,25 @@ test("views of more elements than can be counted are refused, as are places outs
   raises("avg_pool2d_grad: images are at most", ap.avg_pool2d_grad, ap.ones(1, 1, 2, 3), huge, 3, 2, 1)
   raises("adaptive_avg_pool2d: images are at most", ap.adaptive_avg_pool2d, ap.ones(1, 0, 2, 3), 1 << 40)
 end)
+
+test("constructors of layers, optimisers and schedules name the class, also for what fails inside of them", function()
+  local nn, optim = ap.nn, ap.optim
+  local function of(class, ...)
+    local given = table.pack(...)
+    return raises("errors_test.lua:%d+: ", function()
+      local object = class(table.unpack(given, 1, given.n))
+      return object
+    end)
+  end
+  truth(of(nn.Linear, math.maxinteger, 3):find ": Linear: empty: out of memory")
+  truth(of(nn.LayerNorm, 2, 3):find ": LayerNorm: argument 2: expected a table of options")
+  truth(of(nn.Sequential, 0):find ": Sequential: argument 1: expected a module")
+  truth(of(nn.ModuleList, {3}):find ": ModuleList: item 1: expected a module")
+  truth(of(optim.SGD, {1, 2}):find ": SGD: expected a tensor or a group")
+  truth(of(optim.Adam, {ap.ones(2)}, {lr = 1, betas = {}}):find ": Adam: betas")
+  local sgd = optim.SGD({ap.ones({2}, {requires_grad = true})}, {lr = 0.1})
+  truth(of(optim.lr_scheduler.StepLR, sgd, true):find ": StepLR: step_size: expected a number")
+  truth(of(optim.lr_scheduler.OneCycleLR, sgd):find ": OneCycleLR: max_lr")
+  truth(of(ap.data.Subset, sgd):find ": Subset: argument 2")
+  raises("glu: dimension", ap.glu, ap.ones {}, print)
+end)

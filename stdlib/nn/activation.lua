@@ -103,7 +103,8 @@ local PReLU = Module:extend "PReLU"
 --- Source: He et al. 2015; torch.nn.PReLU.
 function PReLU:init(num_parameters, options)
   self.num_parameters = num_parameters or 1
-  self.weight = Parameter.new(ap.full({self.num_parameters}, options and options.init or 0.25))
+  options = arguments.options("PReLU", 2, options)
+  self.weight = Parameter.new(ap.full({self.num_parameters}, options.init or 0.25))
 end
 
 function PReLU:forward(x) return F.prelu(x, self.weight) end

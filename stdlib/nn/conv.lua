@@ -12,6 +12,9 @@ local check = require "apsis.nn.check"
 local conv2d = F.conv2d
 
 local function require_divisible(layer, name, channels, groups)
+  if math.type(groups) ~= "integer" then
+    arguments.fail("%s: groups: expected an integer, got %s", layer, arguments.got(groups))
+  end
   if groups < 1 or channels % groups ~= 0 then
     arguments.fail("%s: %s: expected a multiple of groups (%d), got %d", layer, name, groups, channels)
   end

@@ -22,7 +22,8 @@ function Adam:init(params, options)
   self:start(params, options, self.DEFAULTS)
   for _, group in ipairs(self.param_groups) do
     local betas = group.betas
-    if type(betas) ~= "table" or not (betas[1] >= 0 and betas[1] < 1 and betas[2] >= 0 and betas[2] < 1) then
+    local numbers = type(betas) == "table" and type(betas[1]) == "number" and type(betas[2]) == "number"
+    if not numbers or not (betas[1] >= 0 and betas[1] < 1 and betas[2] >= 0 and betas[2] < 1) then
       arguments.fail("%s: betas: expected two numbers in [0, 1)", self:class_name())
     end
   end

@@ -71,8 +71,8 @@ local function schedule(name, prepare, lr_at)
 end
 
 -- Fails unless each of the named fields is a number.
-local function numbers(schedule, ...)
-  for _, name in ipairs {...} do arguments.number(schedule:class_name(), name, schedule[name]) end
+local function numbers(self, ...)
+  for _, name in ipairs {...} do arguments.number(self:class_name(), name, self[name]) end
 end
 
 local function option(value, name, default)
@@ -88,6 +88,7 @@ schedule("StepLR", function(self, options, gamma)
   self.step_size = option(options, "step_size") or arguments.fail("StepLR: step_size: expected an integer, got nil")
   self.gamma = type(options) == "table" and option(options, "gamma", 0.1) or gamma or 0.1
   numbers(self, "step_size", "gamma")
+  if self.step_size == 0 then arguments.fail("StepLR: step_size: expected a number other than 0") end
 end, function(self, t, base)
   return base * self.gamma ^ (t // self.step_size)
 end)
@@ -192,8 +193,10 @@ schedule("OneCycleLR", function(self, options)
   self.max_lr = options.max_lr or arguments.fail("OneCycleLR: max_lr: expected a number, got nil")
   self.total_steps = options.total_steps or arguments.fail("OneCycleLR: total_steps: expected an integer, got nil")
   self.pct_start = options.pct_start or 0.3
-  self.start_lr = self.max_lr / (options.div_factor or 25)
-  self.end_lr = self.start_lr / (options.final_div_factor or 1e4)
+  self.div_factor, self.final_div_factor = options.div_factor or 25, options.final_div_factor or 1e4
+  numbers(self, "max_lr", "total_steps", "pct_start", "div_factor", "final_div_factor")
+  self.start_lr = self.max_lr / self.div_factor
+  self.end_lr = self.start_lr / self.final_div_factor
 end, function(self, t)
   local peak = self.pct_start * self.total_steps - 1
   if t <= peak then return cosine_between(self.start_lr, self.max_lr, t / peak) end
