@@ -261,3 +261,12 @@ test("sort is stable over long rows of every dtype, and topk takes the first amo
   end
   raises("topk: expected k from 0 to the dimension's size 3, got 4", function() ap.ones(3):topk(4) end)
 end)
+
+test("cumsum_ and cumprod_ write over their tensor", function()
+  local x = ap.tensor {{1, 2}, {3, 4.5}}
+  close(x:clone():cumsum_(2), {{1, 3}, {3, 7.5}})
+  close(x:clone():cumprod_(1), {{1, 2}, {3, 9}})
+  local leaf = ap.tensor({1.0, 2}, {requires_grad = true});
+  (leaf * 1):cumsum_(1):sum():backward()
+  close(leaf.grad, {2, 1})
+end)

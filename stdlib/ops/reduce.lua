@@ -388,3 +388,7 @@ rule("logcumsumexp", "1y", function(g, y, x, dim, reverse)
   end
   return part(g) - part(-g)
 end)
+
+local in_place = require "apsis.ops.in_place"
+in_place "cumsum"
+in_place "cumprod"

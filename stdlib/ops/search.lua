@@ -28,7 +28,8 @@ no_gradient("bucketize")
 --- Source: torch.isin.  Example: ap.tensor{1, 2, 3}:isin(ap.tensor{3, 1}) --> [true, false, true]
 no_gradient("isin")
 
---- unique: the different elements of x, in ascending order. Each nan counts as different.
+--- unique: the different elements of x, in ascending order. Each nan counts as different. CPU only: how many there are
+--- must be known before memory is taken, so a device would have to be waited for twice.
 ---@param x Tensor
 ---@param sorted? boolean accepted for PyTorch's sake: they always come sorted
 ---@param return_inverse? boolean also which of them (from 1) each element is

@@ -41,7 +41,8 @@ local function check_bins(op, bins)
   end
 end
 
---- histc: how many elements fall into each of some bins of equal width. Elements outside, and NaN, count nowhere.
+--- histc: how many elements fall into each of some bins of equal width. Elements outside, and NaN, count nowhere. One
+--- pass on the CPU; on a device it is composed of ops (some eight passes, with scatter_add for the counts).
 ---@param x Tensor any shape, floating
 ---@param bins? integer default 100
 ---@param min? number where the first bin starts; min = max (default, 0): the smallest and the largest element
