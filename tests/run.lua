@@ -14,7 +14,7 @@ local clock = require "apsis.core".clock
 local ON_CL = {
   {"ops", "special", "optim", "nn", "norm", "loss", "arithmetic", "shape",
     "distributions", "autograd", "index"},
-  {"dtypes", "conv", "reduce", "statistics", "join", "matmul", "linalg", "einsum", "random", "fft", "opinfo"},
+  {"conv", "reduce", "statistics", "join", "matmul", "linalg", "einsum", "random", "fft", "opinfo"},
 }
 
 local function usage(message)
