@@ -250,3 +250,10 @@ test("an in-place op whose input is another view of the same memory gives what a
   y:narrow(1, 2, 7):mul_(y:narrow(1, 1, 7))
   close(y:narrow(1, 2, 7), shifted)
 end)
+
+test("an argument too many is an error; nil is none", function()
+  local x = ap.ones(2)
+  raises("exp: expected at most 1 argument, got 2$", ap.exp, x, 3)
+  raises("add: expected at most 3 arguments, got 4$", ap.add, x, 1, 2, 3)
+  equal(ap.exp(x, nil):size(), {2})
+end)

@@ -37,6 +37,10 @@ static void check_params(lua_State *L, int first, const ElementwiseInfo *info, d
     if (lua_gettop(L) >= first) options(L, first, info->param[0].name, info->param[1].name, NULL);
     for (int i = 0; i < 2; i++)
         p[i] = i < info->params ? opt_number(L, first + i, info->param[i].otherwise) : 0;
+    for (int i = first + info->params; i <= lua_gettop(L); i++)
+        if (!lua_isnil(L, i))
+            raise(L, "%s: expected at most %d argument%s, got %d", info->name, i - 1, i == 2 ? "" : "s",
+                  lua_gettop(L));
 }
 
 static int l_unary(lua_State *L) {
