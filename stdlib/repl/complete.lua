@@ -5,7 +5,7 @@ local compile = require "apsis.repl.compile"
 local lexer = require "apsis.repl.lexer"
 local peek = require "apsis.repl.peek"
 
-local next, type = next, type
+local next = next
 local each_field, is_callable, is_tensor, value_of = peek.each_field, peek.is_callable, peek.is_tensor, peek.value_of
 
 local CODE_BREAKS = " \t\n\"'`@$><=;|&{(:.,+-*/%^#~[])}!?\\"
@@ -39,22 +39,6 @@ local function names_in_scope(env, prefix)
   return table.concat(list, "\n")
 end
 
-local function modules(prefix)
-  local list, seen = {}, {}
-  local function add(name)
-    if type(name) == "string" and not seen[name] and name:sub(1, #prefix) == prefix and not name:find "[^%w._]" then
-      seen[name] = true
-      list[#list + 1] = name
-    end
-  end
-  for _, name in ipairs(peek.MODULES) do add(name) end
-  for name in next, package.loaded do
-    if type(name) == "string" and not name:find "^apsis" then add(name) end
-  end
-  for name in next, package.preload do add(name) end
-  return table.concat(list, "\n")
-end
-
 -- --- where the cursor is -----------------------------------------------------------------------------------------
 
 -- The names that help knows.
@@ -71,7 +55,7 @@ local function in_string(tokens, env)
   local before, further = tokens[n - 1], tokens[n - 2]
   if quote == "[" then return CODE_BREAKS end
   local called = before and (before.text == "(" and further or before)
-  if called and called.text == "require" then return quote, modules(prefix), quote end
+  if called and called.text == "require" then return quote, require "apsis.repl.modules"(prefix), quote end
   if called and HELP[called.text] then return quote, help_names(), quote end
   if before and before.text == "[" and n > 2 then
     local owner, known = value_of(tokens, n - 2, env)
