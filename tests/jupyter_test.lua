@@ -272,7 +272,7 @@ test("jupyter: completion, inspection, is_complete and history", function()
     ask("history_request", {hist_access_type = "range", session = 0, start = 2, stop = 3, output = false, raw = true}),
     ask("history_request", {hist_access_type = "range", output = false, raw = true, session = 7})}
   local c = of(messages, "complete_reply")
-  equal(c[1], {status = "ok", matches = {"cumsum"}, cursor_start = 14, cursor_end = 18, metadata = {}})
+  equal(c[1], {status = "ok", matches = {"cumsum", "cumsum_"}, cursor_start = 14, cursor_end = 18, metadata = {}})
   equal(c[2].matches, {"print"})
   equal(c[2].cursor_start, 18)
   truth(table.concat(c[3].matches, " "):find("/etc/hosts", 1, true) ~= nil, table.concat(c[3].matches, " "))
