@@ -72,7 +72,8 @@ end
 --- Source: Dauphin et al. 2016; torch.nn.functional.glu.
 define("glu", function(x, ...)
   arguments.tensor("glu", 1, x)
-  local dim = arguments.dim("glu", x.ndim, arguments.named("glu", {"dim"}, ...) or -1)
+  local dim = arguments.named("glu", {"dim"}, ...) or -1
+  arguments.dim("glu", x.ndim, dim)
   local n = x.ndim > 0 and x:size(dim) or 1
   if n % 2 ~= 0 then
     arguments.fail("glu: expected an even size along dimension %d, got %s", dim, arguments.shape(x))
