@@ -28,7 +28,7 @@ class Kernel(jupyter_kernel_test.KernelTests):
     code_hello_world = "print 'hello, world'"
     code_stderr = "io.stderr:write 'a warning\\n'"
     completion_samples = [
-        {"text": "ap.cums", "matches": {"cumsum"}},
+        {"text": "ap.cums", "matches": {"cumsum", "cumsum_"}},
         {"text": "string.rep", "matches": {"rep"}},
         {"text": "local x = ap.ones(2) x:matm", "matches": set()},
         {"text": "for i = 1, 2 do pri", "matches": {"print"}},
