@@ -370,12 +370,9 @@ void open_tensor(lua_State *L) {
     lua_pop(L, 1);
     register_functions(L, methods);
 
-    static const luaL_Reg functions[] = {{"is_tensor", l_is_tensor},
-                                         {"storage_refs", l_storage_refs},
-                                         {"version", l_version},
-                                         {"memory", l_memory},
-                                         {"set_memory_limit", l_set_memory_limit},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"is_tensor", l_is_tensor}, {"storage_refs", l_storage_refs},         {"version", l_version},
+        {"memory", l_memory},       {"set_memory_limit", l_set_memory_limit}, {NULL, NULL}};
     register_functions(L, functions);
     lua_rawgeti(L, LUA_REGISTRYINDEX, b->core);
     lua_rawgeti(L, LUA_REGISTRYINDEX, b->tensor_meta);

@@ -1,6 +1,6 @@
-/* What CLBlast gives: clblast LARGEST prints "sgemm_N SECONDS WORK" for N = 256, 512, ... LARGEST, as cl.lua does, on
- * the first GPU, or the first device where there is none. tests/bench/run_cl builds and runs it where CLBlast is
- * (libclblast-dev). */
+/* What CLBlast gives: clblast LARGEST prints "sgemm_N SECONDS WORK" for N = 256, 512, ... LARGEST, as cl.lua
+ * does, on the first GPU, or the first device where there is none. tests/bench/run_cl builds and runs it
+ * where CLBlast is (libclblast-dev). */
 #define CL_TARGET_OPENCL_VERSION 120
 #define CL_USE_DEPRECATED_OPENCL_1_2_APIS
 #include "timing.h"
@@ -27,8 +27,8 @@ static cl_device_id first_device(void) {
 static double seconds(cl_command_queue queue, size_t n, cl_mem a, cl_mem b, cl_mem c, int times) {
     double start = now();
     for (int i = 0; i < times; i++)
-        if (CLBlastSgemm(CLBlastLayoutRowMajor, CLBlastTransposeNo, CLBlastTransposeNo, n, n, n, 1, a, 0, n, b, 0,
-                         n, 0, c, 0, n, &queue, NULL) != CLBlastSuccess) {
+        if (CLBlastSgemm(CLBlastLayoutRowMajor, CLBlastTransposeNo, CLBlastTransposeNo, n, n, n, 1, a, 0, n,
+                         b, 0, n, 0, c, 0, n, &queue, NULL) != CLBlastSuccess) {
             fprintf(stderr, "CLBlastSgemm failed at %zu\n", n);
             exit(1);
         }
