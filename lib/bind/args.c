@@ -12,60 +12,18 @@
 /* --- errors ------------------------------------------------------------------------------------------------
  */
 
-/* The table on top holds the function below it: pushes the name, or nil; takes the table. */
-static void push_name_in(lua_State *L, int function) {
+/* Pushes the name of the class that the frame makes an object of (construct(class, ...) of
+ * stdlib/class.lua), or nil. */
+static void push_class_name(lua_State *L, lua_Debug *frame) {
     lua_pushnil(L);
-    while (lua_next(L, -2)) {
-        bool same = lua_rawequal(L, -1, function);
+    if (!lua_getlocal(L, frame, 1)) return;
+    if (lua_istable(L, -1)) {
+        lua_pushliteral(L, "__name");
+        lua_rawget(L, -2);
+        if (lua_type(L, -1) == LUA_TSTRING) lua_copy(L, -1, -3);
         lua_pop(L, 1);
-        if (same && lua_type(L, -1) == LUA_TSTRING) {
-            lua_remove(L, -2);
-            return;
-        }
     }
     lua_pop(L, 1);
-    lua_pushnil(L);
-}
-
-/* A class: what raises an error in its methods says whose it is, and users do not call them by name. */
-static bool is_class(lua_State *L) {
-    lua_pushliteral(L, "__name");
-    lua_rawget(L, -2);
-    bool named = lua_isstring(L, -1);
-    lua_pop(L, 1);
-    return named;
-}
-
-/* Pushes the name of a function of the library (ap.NAME, F.NAME, ...) or of the class that it makes an object
- * of, or nil where it has none. */
-static void push_library_name(lua_State *L, lua_Debug *frame) {
-    lua_getinfo(L, "f", frame);
-    int function = lua_gettop(L);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, bind_state(L)->core);
-    push_name_in(L, function);
-    if (lua_isnil(L, -1)) {
-        lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-        lua_pushnil(L);
-        while (lua_next(L, function + 2)) {
-            const char *module = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
-            if (strncmp(module, "apsis.", 6) == 0 && lua_istable(L, -1) && !is_class(L)) {
-                push_name_in(L, function);
-                if (!lua_isnil(L, -1)) break;
-            }
-            lua_pop(L, 1);
-        }
-        if (lua_gettop(L) == function + 2) lua_pushnil(L);
-    }
-    if (lua_isnil(L, -1) && lua_getlocal(L, frame, 1)) { /* construct(class, ...) of stdlib/class.lua */
-        lua_pushnil(L);
-        if (lua_istable(L, -2)) {
-            lua_pushliteral(L, "__name");
-            lua_rawget(L, -3);
-        }
-        if (lua_type(L, -1) != LUA_TSTRING) lua_pushnil(L);
-    }
-    lua_replace(L, function);
-    lua_settop(L, function);
 }
 
 /* Does the text say whose error it is: "NAME: ..." or "io.NAME: ..."? */
@@ -97,7 +55,7 @@ static const char *push_called(lua_State *L, const char **where) {
     if (entry)
         lua_pushstring(L, entry);
     else if (lua_frame.source)
-        push_library_name(L, &lua_frame);
+        push_class_name(L, &lua_frame);
     else
         lua_pushnil(L);
     return lua_tostring(L, -1);
