@@ -110,4 +110,23 @@ function terminal.width(text)
   return width
 end
 
+--- The text cut so that it takes at most `room` columns, with a mark where something is left out. Bytes that are no
+--- UTF-8 become question marks then.
+---@param text string
+---@param room integer
+---@param mark string "…" or "..."
+---@return string
+function terminal.cut(text, room, mark)
+  local width = terminal.width
+  if width(text) <= room then return text end
+  local parts, used = {}, width(mark)
+  for _, code in utf8.codes(utf8.len(text) and text or text:gsub("[\128-\255]", "?")) do
+    local c = utf8.char(code)
+    used = used + width(c)
+    if used > room then break end
+    parts[#parts + 1] = c
+  end
+  return table.concat(parts) .. mark
+end
+
 return terminal

@@ -180,11 +180,8 @@ end
 ---@param name? string
 ---@return string
 function pages.signature(f, name)
-  local info = debug.getinfo(f, "u")
-  local parameters = {}
-  for i = 1, info.nparams do parameters[i] = debug.getlocal(f, i) end
+  local parameters = require("apsis.repl.show").parameters(f)
   if parameters[1] == "self" then table.remove(parameters, 1) end
-  if info.isvararg then parameters[#parameters + 1] = "..." end
   return ("%s(%s)"):format(name or "function", table.concat(parameters, ", "))
 end
 
@@ -234,11 +231,6 @@ local function field_rows(value)
   return rows
 end
 
-local function bytes_text(n)
-  if n < 1024 then return n .. " bytes" end
-  return n < 1 << 20 and ("%.1f KiB"):format(n / 1024) or ("%.1f MiB"):format(n / (1 << 20))
-end
-
 local function tensor_page(page, x, name)
   local size = x:size()
   page.paragraph(page.paint("name", name or "tensor") .. (name and ": a tensor" or ""))
@@ -246,7 +238,7 @@ local function tensor_page(page, x, name)
   page.rows(field_rows {
     {"shape", #size == 0 and "0-dim: a single number" or table.concat(size, "x")},
     {"dtype", x.dtype}, {"device", x.device},
-    {"memory", ("%s, %s"):format(bytes_text(x:numel() * x:element_size()),
+    {"memory", ("%s, %s"):format(require("apsis.repl.show").bytes(x:numel() * x:element_size()),
       x:is_contiguous() and "contiguous" or "a view with strides " .. table.concat(x:stride(), ", "))},
     {"gradient", core.node_of(x) and "computed by " .. tostring(core.node_of(x))
       or x.requires_grad and "wanted: requires_grad" or nil},

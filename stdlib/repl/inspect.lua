@@ -8,14 +8,7 @@ local inspect = {}
 
 -- --- %mem --------------------------------------------------------------------------------------------------------
 
-local UNITS = {"KiB", "MiB", "GiB", "TiB"}
-
-local function size(bytes)
-  if bytes < 1024 then return ("%d B"):format(bytes) end
-  local unit = 0
-  while bytes >= 1024 and unit < #UNITS do bytes, unit = bytes / 1024, unit + 1 end
-  return ("%.1f %s"):format(bytes, UNITS[unit])
-end
+local function size(bytes) return bytes < 1024 and ("%d B"):format(bytes) or show.bytes(bytes) end
 
 local function account(name, m)
   local count = m.tensors and (" in %d tensor%s"):format(m.tensors, m.tensors == 1 and "" or "s") or " in tensors"
@@ -53,18 +46,6 @@ local function about(value, look)
   return line or (show.text(value, {columns = look.columns}):gsub("\n.*", "..."))
 end
 
--- The line, cut where it is wider than the terminal.
-local function cut(line, columns)
-  if terminal.width(line) <= columns then return line end
-  local length = utf8.len(line)
-  if not length then return line:sub(1, columns - 3) .. "..." end
-  repeat
-    length = length - 1
-    line = line:sub(1, utf8.offset(line, length + 1) - 1)
-  until terminal.width(line) <= columns - 3
-  return line .. "..."
-end
-
 --- %who [PATTERN]
 ---@param session Session
 ---@param pattern string of Lua; "" for all
@@ -80,7 +61,7 @@ function inspect.who(session, pattern)
   end
   if #names == 0 then return print(pattern == "" and "no variables" or "no variables of that name") end
   for _, name in ipairs(names) do
-    print(cut(("%-" .. wide .. "s  %s"):format(name, about(session.env[name], look)), look.columns))
+    print(terminal.cut(("%-" .. wide .. "s  %s"):format(name, about(session.env[name], look)), look.columns, "..."))
   end
 end
 

@@ -20,18 +20,7 @@ local function with_commas(n)
   return (text:gsub("^,", ""))
 end
 
--- The text cut so that it takes at most `room` columns.
-local function cut(text, room)
-  if width(text) <= room then return text end
-  local parts, used = {}, 1
-  for _, code in utf8.codes(utf8.len(text) and text or text:gsub("[\128-\255]", "?")) do
-    local c = utf8.char(code)
-    local w = width(c)
-    if used + w > room then break end
-    parts[#parts + 1], used = c, used + w
-  end
-  return concat(parts) .. "…"
-end
+local function cut(text, room) return terminal.cut(text, room, "…") end
 
 local function shape_of(t)
   local size = t:size()
@@ -83,15 +72,6 @@ local function add_rows(rows, module, label, head, below, seen)
   end
 end
 
-local UNITS = {"KiB", "MiB", "GiB", "TiB"}
-
-local function bytes_text(n)
-  if n < 1024 then return n .. " bytes" end
-  local unit = 0
-  while n >= 1024 and unit < #UNITS do n, unit = n / 1024, unit + 1 end
-  return ("%.1f %s"):format(n, UNITS[unit])
-end
-
 local function sorted_keys(set)
   local list = {}
   for key in next, set do list[#list + 1] = key end
@@ -110,8 +90,8 @@ local function sum_of(module)
   end
   if n == 0 then return nil end
   return ("%s parameter%s%s, %s, %s, %s"):format(with_commas(n), n == 1 and "" or "s",
-    frozen > 0 and (" (%s frozen)"):format(frozen == n and "all" or with_commas(frozen)) or "", bytes_text(bytes),
-    sorted_keys(dtypes), sorted_keys(devices))
+    frozen > 0 and (" (%s frozen)"):format(frozen == n and "all" or with_commas(frozen)) or "",
+    require("apsis.repl.show").bytes(bytes), sorted_keys(dtypes), sorted_keys(devices))
 end
 
 local function row_text(row, wide, most, shapes_room, paint)

@@ -38,13 +38,32 @@ function show.quote(text)
   return '"' .. text .. '"'
 end
 
+--- The names of a Lua function's parameters, and "..." where it takes more.
+---@param f function
+---@return string[]
+function show.parameters(f)
+  local info, names = debug.getinfo(f, "u"), {}
+  for i = 1, info.nparams do names[i] = debug.getlocal(f, i) end
+  if info.isvararg then names[#names + 1] = "..." end
+  return names
+end
+
+local UNITS = {"KiB", "MiB", "GiB", "TiB"}
+
+--- A number of bytes as a text: "132 bytes", "2.2 KiB".
+---@param n integer
+---@return string
+function show.bytes(n)
+  if n < 1024 then return n .. " bytes" end
+  local unit = 0
+  while n >= 1024 and unit < #UNITS do n, unit = n / 1024, unit + 1 end
+  return ("%.1f %s"):format(n, UNITS[unit])
+end
+
 local function function_text(f)
-  local info = debug.getinfo(f, "Su")
+  local info = debug.getinfo(f, "S")
   if info.what == "C" then return "<built-in function>" end
-  local parameters = {}
-  for i = 1, info.nparams do parameters[i] = debug.getlocal(f, i) end
-  if info.isvararg then parameters[#parameters + 1] = "..." end
-  return ("<function (%s), %s:%d>"):format(concat(parameters, ", "), info.short_src, info.linedefined)
+  return ("<function (%s), %s:%d>"):format(concat(show.parameters(f), ", "), info.short_src, info.linedefined)
 end
 
 local function tensor_text(x)
