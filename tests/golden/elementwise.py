@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from common import save
+from polynomials import RECURRENCES
 
 inf, nan = float("inf"), float("nan")
 FLOATS = [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 0.25, 2.0, -2.75, 3.0, -3.0, 6.5, 0.9375, -0.96875, 25.0, -25.0, 90.0, -110.0,
@@ -166,15 +167,7 @@ def recurrence(first, step):
     return f
 
 
-POLYNOMIALS = {"hermite_polynomial_h": (lambda x: 2 * x, lambda k, x, p, q: 2 * (x * q - k * p)),
-               "hermite_polynomial_he": (lambda x: x, lambda k, x, p, q: x * q - k * p),
-               "laguerre_polynomial_l": (lambda x: 1 - x, lambda k, x, p, q: ((2 * k + 1 - x) * q - k * p) / (k + 1)),
-               "legendre_polynomial_p": (lambda x: x, lambda k, x, p, q: ((2 * k + 1) * x * q - k * p) / (k + 1))}
-for letter, a, b in (("t", 1, 0), ("u", 2, 0), ("v", 2, -1), ("w", 2, 1)):
-    POLYNOMIALS["chebyshev_polynomial_" + letter] = (lambda x, a=a, b=b: a * x + b, lambda k, x, p, q: 2 * x * q - p)
-    POLYNOMIALS["shifted_chebyshev_polynomial_" + letter] = (
-        lambda x, a=a, b=b: a * (2 * x - 1) + b, lambda k, x, p, q: 2 * (2 * x - 1) * q - p)
-for name, (first_one, next_one) in POLYNOMIALS.items():
+for name, (first_one, next_one) in RECURRENCES.items():
     BINARY[name] = (recurrence(first_one, next_one), "n")
 BINARY["nextafter"] = (torch.nextafter, "p")
 BINARY["ldexp"] = (torch.ldexp, "e")

@@ -11,6 +11,7 @@ import mpmath as mp
 import torch
 
 from common import save
+from polynomials import RECURRENCES
 
 mp.mp.dps = 50
 random.seed(4)
@@ -100,17 +101,13 @@ def recurrence(first, step):
     return f
 
 
-POLYNOMIALS = {"hermite_polynomial_h": (lambda v: 2 * v, lambda k, v, p, q: 2 * (v * q - k * p)),
-               "hermite_polynomial_he": (lambda v: v, lambda k, v, p, q: v * q - k * p),
-               "laguerre_polynomial_l": (lambda v: 1 - v, lambda k, v, p, q: ((2 * k + 1 - v) * q - k * p) / (k + 1)),
-               "legendre_polynomial_p": (lambda v: v, lambda k, v, p, q: ((2 * k + 1) * v * q - k * p) / (k + 1))}
-for letter, c, d in (("t", 1, 0), ("u", 2, 0), ("v", 2, -1), ("w", 2, 1)):
-    POLYNOMIALS["chebyshev_polynomial_" + letter] = (lambda v, c=c, d=d: c * v + d, lambda k, v, p, q: 2 * v * q - p)
 v, n = [], []
 for x in spread(6, -1, 1) + spread(3, -8, 8) + [1.0, -1.0, 0.0, 0.9999, 1.0001, -1000.0]:
     for degree in (0, 1, 2, 5, 17, 40, 64, 65, 301):
         v, n = v + [x], n + [degree]
-for name, parts in POLYNOMIALS.items():
+for name, parts in RECURRENCES.items():
+    if name.startswith("shifted"):
+        continue  # those of t to w at 2 x - 1
     f = recurrence(*parts)
     # The largest of the degrees up to n.
     put(name, f, ("x", v), ("n", n),
