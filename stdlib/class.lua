@@ -9,9 +9,34 @@
 --
 -- Metamethods (__call, __len, __tostring, ...) are inherited: extend copies them, since Lua looks them up raw.
 
+local core = require "apsis.core"
+
+-- Of a constructor: how many arguments it takes. Lua drops what comes after them; of the library's own that is an
+-- error, as with its functions. Those of users follow Lua's rule.
+local most_of = setmetatable({}, {__mode = "k"})
+
+local function most_arguments(init)
+  local most = most_of[init]
+  if not most then
+    most = math.max((core.parameters(init) or math.huge) - 1, 0) -- but for self, where init has it
+    most_of[init] = most
+  end
+  return most
+end
+
+local function refuse_more_than(most, class, ...)
+  local given = select("#", ...)
+  while given > most and (select(given, ...)) == nil do given = given - 1 end
+  if given > most then
+    core.fail(("%s: expected at most %d argument%s, got %d"):format(rawget(class, "__name"), most,
+      most == 1 and "" or "s", given))
+  end
+end
+
 local function construct(class, ...)
-  local object = setmetatable({}, class)
-  class.init(object, ...)
+  local object, init = setmetatable({}, class), class.init
+  if select("#", ...) > most_arguments(init) then refuse_more_than(most_of[init], class, ...) end
+  init(object, ...)
   return object
 end
 

@@ -134,6 +134,37 @@ int bad_argument(lua_State *L, int arg, const char *expected) {
     return raise(L, "%s: argument %d: expected %s, got %s", op_name(L), arg, expected, got);
 }
 
+/* --- how many
+ * -------------------------------------------------------------------------------------------------- */
+
+/* The last of the arguments 1..n that is not nil. */
+static int last_given(lua_State *L, int n) {
+    while (n > 0 && lua_isnil(L, n)) n--;
+    return n;
+}
+
+static void refuse(lua_State *L, const char *name, int most, int given) {
+    if (given <= most) return;
+    if (most == 0) raise(L, "%s: expected no arguments, got %d", name, given);
+    raise(L, "%s: expected at most %d argument%s, got %d", name, most, most == 1 ? "" : "s", given);
+}
+
+void refuse_more_than(lua_State *L, const char *name, int most) {
+    refuse(L, name, most, last_given(L, lua_gettop(L)));
+}
+
+void refuse_more_arguments(lua_State *L, const OpState *op) {
+    int n = last_given(L, lua_gettop(L));
+    const bool options = op->takes_named && lua_type(L, n) == LUA_TTABLE && lua_rawlen(L, n) == 0;
+    if (options) n = last_given(L, n - 1);
+    if (!op->is_list || lua_type(L, op->most) != LUA_TNUMBER) {
+        refuse(L, op->name, op->most, n);
+        return;
+    }
+    for (int i = op->most + 1; i <= n; i++)
+        if (lua_type(L, i) != LUA_TNUMBER) bad_argument(L, i, "an integer");
+}
+
 /* --- values
  * --------------------------------------------------------------------------------------------------- */
 

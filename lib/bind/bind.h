@@ -86,17 +86,25 @@ static inline int results(lua_State *L, bool ok, int n) {
 typedef struct OpReg {
     const char *name; /* PyTorch's; a name that ends in _ works in place on its first argument */
     lua_CFunction call;
+    int takes; /* how many arguments: one more is an error, before `call` sees any of them */
 } OpReg;
-/* Puts every op of the table (ended by {NULL, NULL}) into `core.NAME` and, as a method, into the tensors'
- * methods. The op records itself on the tape where an argument needs a gradient and a rule is registered for
- * its name. */
+/* For `takes`: 4 (by position), or */
+enum {
+    NAMED = 1 << 8,    /* 4 | NAMED: a last table of options may follow them (`options`, `take_options`) */
+    LIST = 1 << 9,     /* LIST_FROM(2): from the 2nd on integers, any number of them, or one table of them */
+    ANY_NUMBER = 0x7f, /* whatever comes */
+    COUNT_MASK = 0x7f
+};
+#define LIST_FROM(first) (LIST | (first))
+/* Puts every op of the table (ended by {0}) into `core.NAME` and, as a method, into the tensors' methods. The
+ * op records itself on the tape where an argument needs a gradient and a rule is registered for its name. */
 void register_ops(lua_State *L, const OpReg *ops);
 /* Plain functions of `core` that take no part in autograd (manual_seed, save, cpu_info). */
-void register_functions(lua_State *L, const luaL_Reg *functions);
+void register_functions(lua_State *L, const OpReg *functions);
 /* Functions that make tensors from nothing and end with take_options: they take {out = t} too. */
-void register_creators(lua_State *L, const luaL_Reg *functions);
+void register_creators(lua_State *L, const OpReg *functions);
 /* The same in a table of their own, `core.NAME`. */
-void register_module(lua_State *L, const char *name, const luaL_Reg *functions);
+void register_module(lua_State *L, const char *name, const OpReg *functions);
 
 /* One opener a family, called in this order by luaopen_apsis_core (bind/core.c). */
 void open_tensor(lua_State *L);      /* the userdata: fields, methods, metamethods, indexing */

@@ -49,7 +49,7 @@ static int l_bytes(lua_State *L) {
 }
 
 void open_bytes(lua_State *L) {
-    static const luaL_Reg functions[] = {{"from_bytes", l_from_bytes}, {"bytes", l_bytes}, {NULL, NULL}};
+    static const OpReg functions[] = {{"from_bytes", l_from_bytes, 3 | NAMED}, {"bytes", l_bytes, 1}, {0}};
     register_functions(L, functions);
     lua_rawgeti(L, LUA_REGISTRYINDEX, bind_state(L)->core);
     lua_rawgeti(L, LUA_REGISTRYINDEX, bind_state(L)->methods);

@@ -112,10 +112,13 @@ static int l_synchronize(lua_State *L) {
 }
 
 void open_cl(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"devices", l_devices},           {"info", l_info}, {"memory", l_memory}, {"opened", l_opened},
-        {"is_available", l_is_available}, {NULL, NULL}};
-    static const luaL_Reg global[] = {{"synchronize", l_synchronize}, {NULL, NULL}};
+    static const OpReg functions[] = {{"devices", l_devices, 0},
+                                      {"info", l_info, 1},
+                                      {"memory", l_memory, 1},
+                                      {"opened", l_opened, 0},
+                                      {"is_available", l_is_available, 0},
+                                      {0}};
+    static const OpReg global[] = {{"synchronize", l_synchronize, 1}, {0}};
     register_functions(L, global);
     register_module(L, "cl", functions);
 }

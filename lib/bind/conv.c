@@ -47,9 +47,9 @@ static int l_conv2d_weight_grad(lua_State *L) {
 }
 
 void open_conv(lua_State *L) {
-    static const OpReg ops[] = {{"conv2d", l_conv2d},
-                                {"conv2d_input_grad", l_conv2d_input_grad},
-                                {"conv2d_weight_grad", l_conv2d_weight_grad},
-                                {NULL, NULL}};
+    static const OpReg ops[] = {{"conv2d", l_conv2d, 7 | NAMED},
+                                {"conv2d_input_grad", l_conv2d_input_grad, 7},
+                                {"conv2d_weight_grad", l_conv2d_weight_grad, 7},
+                                {0}};
     register_ops(L, ops);
 }

@@ -2,11 +2,15 @@
 #include "bind/state.h"
 #include <string.h>
 
-OpState *new_op_state(lua_State *L, const char *name, lua_CFunction call) {
+OpState *new_op_state(lua_State *L, const OpReg *reg) {
     OpState *op = lua_newuserdatauv(L, sizeof *op, 1);
-    *op = (OpState){.name = name, .call = call};
-    size_t n = strlen(name);
-    op->in_place = n > 1 && name[n - 1] == '_' && name[n - 2] != '_';
+    *op = (OpState){.name = reg->name,
+                    .call = reg->call,
+                    .most = (int8_t)(reg->takes & COUNT_MASK),
+                    .is_list = reg->takes & LIST,
+                    .takes_named = reg->takes & NAMED};
+    size_t n = strlen(op->name);
+    op->in_place = n > 1 && op->name[n - 1] == '_' && op->name[n - 2] != '_';
     return op;
 }
 
@@ -16,7 +20,7 @@ void register_ops(lua_State *L, const OpReg *list) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, b->methods);
     lua_rawgeti(L, LUA_REGISTRYINDEX, b->ops);
     for (; list->name; list++) {
-        new_op_state(L, list->name, list->call);
+        new_op_state(L, list);
         lua_pushvalue(L, -1);
         lua_setfield(L, -3, list->name);
         lua_pushcclosure(L, op_call, 1);
@@ -29,35 +33,44 @@ void register_ops(lua_State *L, const OpReg *list) {
 
 static int creator_call(lua_State *L) {
     const OpState *op = lua_touserdata(L, lua_upvalueindex(1));
-    return has_out(L) ? call_running_with_out(L, true) : op->call(L);
+    const int top = lua_gettop(L);
+    if (has_out(L, top)) return call_running_with_out(L, true);
+    check_argument_count(L, op, top);
+    return op->call(L);
 }
 
-void register_creators(lua_State *L, const luaL_Reg *functions) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, bind_state(L)->core);
+static int function_call(lua_State *L) {
+    const OpState *op = lua_touserdata(L, lua_upvalueindex(1));
+    check_argument_count(L, op, lua_gettop(L));
+    return op->call(L);
+}
+
+/* Into the table on top of the stack, each behind `call`. */
+static void set_all(lua_State *L, const OpReg *functions, lua_CFunction call) {
     for (; functions->name; functions++) {
-        new_op_state(L, functions->name, functions->func);
-        lua_pushcclosure(L, creator_call, 1);
+        new_op_state(L, functions);
+        lua_pushcclosure(L, call, 1);
         lua_setfield(L, -2, functions->name);
     }
+}
+
+void set_functions(lua_State *L, const OpReg *functions) {
+    set_all(L, functions, function_call);
+}
+
+void register_creators(lua_State *L, const OpReg *functions) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, bind_state(L)->core);
+    set_all(L, functions, creator_call);
     lua_pop(L, 1);
 }
 
-/* Into the table on top of the stack. */
-static void set_functions(lua_State *L, const luaL_Reg *functions) {
-    for (; functions->name; functions++) {
-        new_op_state(L, functions->name, functions->func);
-        lua_pushcclosure(L, functions->func, 1);
-        lua_setfield(L, -2, functions->name);
-    }
-}
-
-void register_functions(lua_State *L, const luaL_Reg *functions) {
+void register_functions(lua_State *L, const OpReg *functions) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, bind_state(L)->core);
     set_functions(L, functions);
     lua_pop(L, 1);
 }
 
-void register_module(lua_State *L, const char *name, const luaL_Reg *functions) {
+void register_module(lua_State *L, const char *name, const OpReg *functions) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, bind_state(L)->core);
     lua_newtable(L);
     set_functions(L, functions);
@@ -94,6 +107,6 @@ int luaopen_apsis_core(lua_State *L) {
         open_linalg, open_conv,        open_pool,   open_norm,     open_loss,      open_fft,    open_optim,
         open_random, open_io,          open_system, open_terminal, open_cl};
     for (size_t i = 0; i < sizeof open / sizeof *open; i++) open[i](L);
-    register_functions(L, (const luaL_Reg[]){{"fail", l_fail}, {NULL, NULL}});
+    register_functions(L, (const OpReg[]){{"fail", l_fail, 1}, {0}});
     return 1;
 }

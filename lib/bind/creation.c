@@ -221,19 +221,19 @@ static int l_tensor(lua_State *L) {
 }
 
 void open_creation(lua_State *L) {
-    static const luaL_Reg creators[] = {{"zeros", l_zeros},
-                                        {"ones", l_ones},
-                                        {"empty", l_empty},
-                                        {"full", l_full},
-                                        {"zeros_like", l_zeros_like},
-                                        {"ones_like", l_ones_like},
-                                        {"empty_like", l_empty_like},
-                                        {"full_like", l_full_like},
-                                        {"eye", l_eye},
-                                        {"arange", l_arange},
-                                        {"linspace", l_linspace},
-                                        {NULL, NULL}};
+    static const OpReg creators[] = {{"zeros", l_zeros, LIST_FROM(1) | NAMED},
+                                     {"ones", l_ones, LIST_FROM(1) | NAMED},
+                                     {"empty", l_empty, LIST_FROM(1) | NAMED},
+                                     {"full", l_full, 2 | NAMED},
+                                     {"zeros_like", l_zeros_like, 1 | NAMED},
+                                     {"ones_like", l_ones_like, 1 | NAMED},
+                                     {"empty_like", l_empty_like, 1 | NAMED},
+                                     {"full_like", l_full_like, 2 | NAMED},
+                                     {"eye", l_eye, 2 | NAMED},
+                                     {"arange", l_arange, 3 | NAMED},
+                                     {"linspace", l_linspace, 3 | NAMED},
+                                     {0}};
     register_creators(L, creators);
-    static const luaL_Reg functions[] = {{"tensor", l_tensor}, {NULL, NULL}};
+    static const OpReg functions[] = {{"tensor", l_tensor, 1 | NAMED}, {0}};
     register_functions(L, functions);
 }

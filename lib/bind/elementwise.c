@@ -37,10 +37,6 @@ static void check_params(lua_State *L, int first, const ElementwiseInfo *info, d
     if (lua_gettop(L) >= first) options(L, first, info->param[0].name, info->param[1].name, NULL);
     for (int i = 0; i < 2; i++)
         p[i] = i < info->params ? opt_number(L, first + i, info->param[i].otherwise) : 0;
-    for (int i = first + info->params; i <= lua_gettop(L); i++)
-        if (!lua_isnil(L, i))
-            raise(L, "%s: expected at most %d argument%s, got %d", info->name, i - 1, i == 2 ? "" : "s",
-                  lua_gettop(L));
 }
 
 static int l_unary(lua_State *L) {
@@ -137,14 +133,15 @@ void open_elementwise(lua_State *L) {
     for (int op = 0; op < EW_COUNT; op++) {
         const ElementwiseInfo *info = &elementwise_info[op];
         lua_CFunction f = info->arity == 1 ? l_unary : info->arity == 2 ? l_binary : l_ternary;
-        register_ops(L, (const OpReg[]){{info->name, f}, {in_place_names[op], f}, {NULL, NULL}});
+        const int takes = info->arity + info->params + (info->params ? NAMED : 0);
+        register_ops(L, (const OpReg[]){{info->name, f, takes}, {in_place_names[op], f, takes}, {0}});
         set_data(L, info->name, op);
         set_data(L, in_place_names[op], op);
     }
-    static const luaL_Reg functions[] = {{"elementwise_ops", l_elementwise_ops},
-                                         {"promote_types", l_promote_types},
-                                         {"can_cast", l_can_cast},
-                                         {"result_type", l_result_type},
-                                         {NULL, NULL}};
+    static const OpReg functions[] = {{"elementwise_ops", l_elementwise_ops, 0},
+                                      {"promote_types", l_promote_types, 2},
+                                      {"can_cast", l_can_cast, 2},
+                                      {"result_type", l_result_type, 2},
+                                      {0}};
     register_functions(L, functions);
 }

@@ -55,10 +55,10 @@ static int l_cmul(lua_State *L) {
 }
 
 void open_fft(lua_State *L) {
-    static const OpReg ops[] = {{"fft_c2c", l_fft_c2c},
-                                {"fft_r2c", l_fft_r2c},
-                                {"fft_c2r", l_fft_c2r},
-                                {"cmul", l_cmul},
-                                {NULL, NULL}};
+    static const OpReg ops[] = {{"fft_c2c", l_fft_c2c, 4},
+                                {"fft_r2c", l_fft_r2c, 4},
+                                {"fft_c2r", l_fft_c2r, 5},
+                                {"cmul", l_cmul, 3},
+                                {0}};
     register_ops(L, ops);
 }

@@ -37,7 +37,7 @@ static void make_kind(lua_State *L, const char *kind, lua_CFunction close, const
     luaL_newmetatable(L, kind);
     lua_newtable(L);
     for (; methods->name; methods++) {
-        new_op_state(L, methods->name, methods->func);
+        new_op_state(L, &(OpReg){methods->name, methods->func, ANY_NUMBER});
         lua_pushcclosure(L, methods->func, 1);
         lua_setfield(L, -2, methods->name);
     }
@@ -544,7 +544,7 @@ void open_io(lua_State *L) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, bind_state(L)->core);
     lua_newtable(L);
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-        new_op_state(L, functions[i].name, functions[i].call);
+        new_op_state(L, &(OpReg){functions[i].name, functions[i].call, ANY_NUMBER});
         lua_pushcclosure(L, functions[i].call, 1);
         lua_setfield(L, -2, functions[i].field);
     }

@@ -57,6 +57,6 @@ static int l_stack(lua_State *L) {
 }
 
 void open_join(lua_State *L) {
-    static const OpReg ops[] = {{"cat", l_cat}, {"stack", l_stack}, {NULL, NULL}};
+    static const OpReg ops[] = {{"cat", l_cat, 2 | NAMED}, {"stack", l_stack, 2 | NAMED}, {0}};
     register_ops(L, ops);
 }

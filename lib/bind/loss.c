@@ -107,18 +107,18 @@ static int l_nll_loss_grad(lua_State *L) {
 }
 
 void open_loss(lua_State *L) {
-    static const OpReg ops[] = {{"mse_loss", l_mse_loss},
-                                {"binary_cross_entropy", l_bce},
-                                {"binary_cross_entropy_with_logits", l_bce_with_logits},
-                                {"cross_entropy", l_cross_entropy},
-                                {"nll_loss", l_nll_loss},
-                                {"nll_loss_grad", l_nll_loss_grad},
-                                {NULL, NULL}};
-    static const luaL_Reg gradients[] = {{"mse_loss_grad", l_mse_loss_grad},
-                                         {"binary_cross_entropy_grad", l_bce_grad},
-                                         {"binary_cross_entropy_with_logits_grad", l_bce_with_logits_grad},
-                                         {"cross_entropy_grad", l_cross_entropy_grad},
-                                         {NULL, NULL}};
+    static const OpReg ops[] = {{"mse_loss", l_mse_loss, 3 | NAMED},
+                                {"binary_cross_entropy", l_bce, 4 | NAMED},
+                                {"binary_cross_entropy_with_logits", l_bce_with_logits, 5 | NAMED},
+                                {"cross_entropy", l_cross_entropy, 6 | NAMED},
+                                {"nll_loss", l_nll_loss, 5 | NAMED},
+                                {"nll_loss_grad", l_nll_loss_grad, 6},
+                                {0}};
+    static const OpReg gradients[] = {{"mse_loss_grad", l_mse_loss_grad, 4},
+                                      {"binary_cross_entropy_grad", l_bce_grad, 5},
+                                      {"binary_cross_entropy_with_logits_grad", l_bce_with_logits_grad, 6},
+                                      {"cross_entropy_grad", l_cross_entropy_grad, 7},
+                                      {0}};
     register_ops(L, ops);
     register_functions(L, gradients);
 }

@@ -55,11 +55,16 @@ static int l_get_precision(lua_State *L) {
 }
 
 void open_matmul(lua_State *L) {
-    static const OpReg ops[] = {{"matmul", l_matmul}, {"mm", l_mm},         {"bmm", l_bmm}, {"mv", l_mv},
-                                {"dot", l_dot},       {"linear", l_linear}, {NULL, NULL}};
-    static const luaL_Reg global[] = {{"set_float32_matmul_precision", l_set_precision},
-                                      {"get_float32_matmul_precision", l_get_precision},
-                                      {NULL, NULL}};
+    static const OpReg ops[] = {{"matmul", l_matmul, 2},
+                                {"mm", l_mm, 2},
+                                {"bmm", l_bmm, 2},
+                                {"mv", l_mv, 2},
+                                {"dot", l_dot, 2},
+                                {"linear", l_linear, 3},
+                                {0}};
+    static const OpReg global[] = {{"set_float32_matmul_precision", l_set_precision, 1},
+                                   {"get_float32_matmul_precision", l_get_precision, 0},
+                                   {0}};
     register_ops(L, ops);
     register_functions(L, global);
 }

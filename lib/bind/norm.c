@@ -138,21 +138,18 @@ static int l_group_norm_grad(lua_State *L) {
 }
 
 void open_norm(lua_State *L) {
-    static const OpReg ops[] = {{"softmax", l_softmax},
-                                {"log_softmax", l_log_softmax},
-                                {"layer_norm", l_layer_norm},
-                                {"rms_norm", l_rms_norm},
-                                {"batch_norm_train", l_batch_norm_train},
-                                {"batch_norm_eval", l_batch_norm_eval},
-                                {"group_norm", l_group_norm},
-                                {NULL, NULL}};
-    static const luaL_Reg gradients[] = {{"softmax_grad", l_softmax_grad},
-                                         {"log_softmax_grad", l_log_softmax_grad},
-                                         {"layer_norm_grad", l_layer_norm_grad},
-                                         {"rms_norm_grad", l_rms_norm_grad},
-                                         {"batch_norm_train_grad", l_batch_norm_train_grad},
-                                         {"group_norm_grad", l_group_norm_grad},
-                                         {NULL, NULL}};
+    static const OpReg ops[] = {
+        {"softmax", l_softmax, 3 | NAMED},           {"log_softmax", l_log_softmax, 3 | NAMED},
+        {"layer_norm", l_layer_norm, 5 | NAMED},     {"rms_norm", l_rms_norm, 4 | NAMED},
+        {"batch_norm_train", l_batch_norm_train, 7}, {"batch_norm_eval", l_batch_norm_eval, 6},
+        {"group_norm", l_group_norm, 5 | NAMED},     {0}};
+    static const OpReg gradients[] = {{"softmax_grad", l_softmax_grad, 3},
+                                      {"log_softmax_grad", l_log_softmax_grad, 3},
+                                      {"layer_norm_grad", l_layer_norm_grad, 7},
+                                      {"rms_norm_grad", l_rms_norm_grad, 6},
+                                      {"batch_norm_train_grad", l_batch_norm_train_grad, 6},
+                                      {"group_norm_grad", l_group_norm_grad, 7},
+                                      {0}};
     register_ops(L, ops);
     register_functions(L, gradients);
 }

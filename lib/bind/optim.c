@@ -53,7 +53,7 @@ static int l_adam_steps_(lua_State *L) {
 }
 
 void open_optim(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"sgd_steps_", l_sgd_steps_}, {"adam_steps_", l_adam_steps_}, {NULL, NULL}};
+    static const OpReg functions[] = {
+        {"sgd_steps_", l_sgd_steps_, 9}, {"adam_steps_", l_adam_steps_, 13}, {0}};
     register_functions(L, functions);
 }

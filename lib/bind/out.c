@@ -10,11 +10,9 @@
 #include "ops/ops.h"
 #include <string.h>
 
-bool has_out(lua_State *L) {
-    int top = lua_gettop(L);
-    if (top == 0 || lua_type(L, top) != LUA_TTABLE) return false;
+bool names_out(lua_State *L, int table) {
     lua_pushliteral(L, "out");
-    bool has = lua_rawget(L, top) != LUA_TNIL;
+    bool has = lua_rawget(L, table) != LUA_TNIL;
     lua_pop(L, 1);
     return has;
 }

@@ -87,14 +87,14 @@ static int l_adaptive_avg_pool2d_grad(lua_State *L) {
 }
 
 void open_pool(lua_State *L) {
-    static const OpReg ops[] = {{"max_pool2d", l_max_pool2d},
-                                {"max_pool2d_indices", l_max_pool2d_indices},
-                                {"max_pool2d_grad", l_max_pool2d_grad},
-                                {"max_pool2d_pick", l_max_pool2d_pick},
-                                {"avg_pool2d", l_avg_pool2d},
-                                {"avg_pool2d_grad", l_avg_pool2d_grad},
-                                {"adaptive_avg_pool2d", l_adaptive_avg_pool2d},
-                                {"adaptive_avg_pool2d_grad", l_adaptive_avg_pool2d_grad},
-                                {NULL, NULL}};
+    static const OpReg ops[] = {{"max_pool2d", l_max_pool2d, 6},
+                                {"max_pool2d_indices", l_max_pool2d_indices, 6},
+                                {"max_pool2d_grad", l_max_pool2d_grad, 7},
+                                {"max_pool2d_pick", l_max_pool2d_pick, 7},
+                                {"avg_pool2d", l_avg_pool2d, 7},
+                                {"avg_pool2d_grad", l_avg_pool2d_grad, 8},
+                                {"adaptive_avg_pool2d", l_adaptive_avg_pool2d, 2},
+                                {"adaptive_avg_pool2d_grad", l_adaptive_avg_pool2d_grad, 2},
+                                {0}};
     register_ops(L, ops);
 }

@@ -199,20 +199,21 @@ static int l_take_random(lua_State *L) {
 }
 
 void open_random(lua_State *L) {
-    static const OpReg ops[] = {{"uniform_", l_uniform_},         {"normal_", l_normal_},
-                                {"exponential_", l_exponential_}, {"random_", l_random_},
-                                {"bernoulli_", l_bernoulli_},     {"bernoulli", l_bernoulli},
-                                {"dropout_at", l_dropout_at},     {NULL, NULL}};
-    static const luaL_Reg creators[] = {{"rand", l_rand},           {"randn", l_randn},
-                                        {"rand_like", l_rand_like}, {"randn_like", l_randn_like},
-                                        {"randint", l_randint},     {"randint_like", l_randint_like},
-                                        {"randperm", l_randperm},   {NULL, NULL}};
+    static const OpReg ops[] = {{"uniform_", l_uniform_, 3 | NAMED}, {"normal_", l_normal_, 3 | NAMED},
+                                {"exponential_", l_exponential_, 2}, {"random_", l_random_, 3},
+                                {"bernoulli_", l_bernoulli_, 2},     {"bernoulli", l_bernoulli, 1},
+                                {"dropout_at", l_dropout_at, 4},     {0}};
+    static const OpReg creators[] = {
+        {"rand", l_rand, LIST_FROM(1) | NAMED}, {"randn", l_randn, LIST_FROM(1) | NAMED},
+        {"rand_like", l_rand_like, 1 | NAMED},  {"randn_like", l_randn_like, 1 | NAMED},
+        {"randint", l_randint, 3 | NAMED},      {"randint_like", l_randint_like, 3 | NAMED},
+        {"randperm", l_randperm, 1 | NAMED},    {0}};
     register_creators(L, creators);
-    static const luaL_Reg functions[] = {
-        {"permutation", l_permutation},     {"draw_each", l_draw_each},
-        {"manual_seed", l_manual_seed},     {"initial_seed", l_initial_seed},
-        {"get_rng_state", l_get_rng_state}, {"set_rng_state", l_set_rng_state},
-        {"take_random", l_take_random},     {NULL, NULL}};
+    static const OpReg functions[] = {
+        {"permutation", l_permutation, 3},     {"draw_each", l_draw_each, 3},
+        {"manual_seed", l_manual_seed, 1},     {"initial_seed", l_initial_seed, 0},
+        {"get_rng_state", l_get_rng_state, 0}, {"set_rng_state", l_set_rng_state, 1},
+        {"take_random", l_take_random, 1},     {0}};
     register_ops(L, ops);
     register_functions(L, functions);
 }

@@ -134,14 +134,19 @@ static int l_triu_indices(lua_State *L) {
 }
 
 void open_rearrange(lua_State *L) {
-    static const OpReg ops[] = {
-        {"flip", l_flip}, {"roll", l_roll},   {"tile", l_tile}, {"repeat_interleave", l_repeat_interleave},
-        {"tril", l_tril}, {"tril_", l_tril_}, {"triu", l_triu}, {"triu_", l_triu_},
-        {NULL, NULL}};
-    static const luaL_Reg functions[] = {{"tril_indices", l_tril_indices},
-                                         {"triu_indices", l_triu_indices},
-                                         {"repeat_positions", l_repeat_positions},
-                                         {NULL, NULL}};
+    static const OpReg ops[] = {{"flip", l_flip, LIST_FROM(2) | NAMED},
+                                {"roll", l_roll, 3 | NAMED},
+                                {"tile", l_tile, LIST_FROM(2)},
+                                {"repeat_interleave", l_repeat_interleave, 3 | NAMED},
+                                {"tril", l_tril, 2 | NAMED},
+                                {"tril_", l_tril_, 2 | NAMED},
+                                {"triu", l_triu, 2 | NAMED},
+                                {"triu_", l_triu_, 2 | NAMED},
+                                {0}};
+    static const OpReg functions[] = {{"tril_indices", l_tril_indices, 3 | NAMED},
+                                      {"triu_indices", l_triu_indices, 3 | NAMED},
+                                      {"repeat_positions", l_repeat_positions, 1},
+                                      {0}};
     register_ops(L, ops);
     register_functions(L, functions);
 }

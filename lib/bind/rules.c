@@ -92,10 +92,10 @@ static int l_ops(lua_State *L) {
 }
 
 void open_rules(lua_State *L) {
-    static const luaL_Reg functions[] = {{"rule", l_rule},
-                                         {"rule_joint", l_rule_joint},
-                                         {"no_gradient", l_no_gradient},
-                                         {"ops", l_ops},
-                                         {NULL, NULL}};
+    static const OpReg functions[] = {{"rule", l_rule, ANY_NUMBER},
+                                      {"rule_joint", l_rule_joint, ANY_NUMBER},
+                                      {"no_gradient", l_no_gradient, 1},
+                                      {"ops", l_ops, 0},
+                                      {0}};
     register_functions(L, functions);
 }

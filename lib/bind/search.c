@@ -99,14 +99,14 @@ static int l_count_bins(lua_State *L) {
 }
 
 void open_search(lua_State *L) {
-    static const OpReg ops[] = {{"searchsorted", l_searchsorted},
-                                {"bucketize", l_bucketize},
-                                {"isin", l_isin},
-                                {"unique", l_unique},
-                                {"unique_consecutive", l_unique_consecutive},
-                                {"bincount", l_bincount},
-                                {"count_bins", l_count_bins},
-                                {"one_hot", l_one_hot},
-                                {NULL, NULL}};
+    static const OpReg ops[] = {{"searchsorted", l_searchsorted, 4 | NAMED},
+                                {"bucketize", l_bucketize, 3 | NAMED},
+                                {"isin", l_isin, 3 | NAMED},
+                                {"unique", l_unique, 5 | NAMED},
+                                {"unique_consecutive", l_unique_consecutive, 4 | NAMED},
+                                {"bincount", l_bincount, 3 | NAMED},
+                                {"count_bins", l_count_bins, 4},
+                                {"one_hot", l_one_hot, 2 | NAMED},
+                                {0}};
     register_ops(L, ops);
 }

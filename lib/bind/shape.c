@@ -390,15 +390,32 @@ static int l_zero_(lua_State *L) {
 }
 
 void open_shape(lua_State *L) {
-    static const OpReg ops[] = {
-        {"view", l_view},           {"reshape", l_reshape},       {"flatten", l_flatten},
-        {"unflatten", l_unflatten}, {"transpose", l_transpose},   {"t", l_t},
-        {"permute", l_permute},     {"movedim", l_movedim},       {"squeeze", l_squeeze},
-        {"unsqueeze", l_unsqueeze}, {"expand", l_expand},         {"expand_as", l_expand_as},
-        {"select", l_select},       {"narrow", l_narrow},         {"unfold", l_unfold},
-        {"diagonal", l_diagonal},   {"as_strided", l_as_strided}, {"contiguous", l_contiguous},
-        {"clone", l_clone},         {"detach", l_detach},         {"to", l_to},
-        {"copy_", l_copy_},         {"fill_", l_fill_},           {"zero_", l_zero_},
-        {"getitem", l_getitem},     {"setitem_", l_setitem_},     {NULL, NULL}};
+    static const OpReg ops[] = {{"view", l_view, LIST_FROM(2)},
+                                {"reshape", l_reshape, LIST_FROM(2)},
+                                {"flatten", l_flatten, 3 | NAMED},
+                                {"unflatten", l_unflatten, LIST_FROM(3) | NAMED},
+                                {"transpose", l_transpose, 3},
+                                {"t", l_t, 1},
+                                {"permute", l_permute, LIST_FROM(2)},
+                                {"movedim", l_movedim, 3},
+                                {"squeeze", l_squeeze, 2 | NAMED},
+                                {"unsqueeze", l_unsqueeze, 2 | NAMED},
+                                {"expand", l_expand, LIST_FROM(2)},
+                                {"expand_as", l_expand_as, 2},
+                                {"select", l_select, 3},
+                                {"narrow", l_narrow, 4},
+                                {"unfold", l_unfold, 4},
+                                {"diagonal", l_diagonal, 4 | NAMED},
+                                {"as_strided", l_as_strided, 4},
+                                {"contiguous", l_contiguous, 1},
+                                {"clone", l_clone, 1},
+                                {"detach", l_detach, 1},
+                                {"to", l_to, 3 | NAMED},
+                                {"copy_", l_copy_, 2},
+                                {"fill_", l_fill_, 2},
+                                {"zero_", l_zero_, 1},
+                                {"getitem", l_getitem, ANY_NUMBER},
+                                {"setitem_", l_setitem_, ANY_NUMBER},
+                                {0}};
     register_ops(L, ops);
 }

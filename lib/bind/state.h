@@ -13,7 +13,9 @@ enum { MAX_RULES = 10, KEEP_OUTPUT = 1 /* bit i of a keep mask: argument i */ };
 typedef struct OpState {
     const char *name;
     lua_CFunction call;
-    int data; /* for functions that serve several ops */
+    int data;    /* for functions that serve several ops */
+    int8_t most; /* arguments; of a list the first alone, so that all else is looked at */
+    bool is_list, takes_named;
     bool in_place;
     bool documented;   /* rule() or no_gradient() named it: what it does for gradients is settled */
     bool joint;        /* one rule gives all gradients */
@@ -37,7 +39,9 @@ static inline BindState *bind_state(lua_State *L) {
     return ctx(L)->binding;
 }
 /* Pushes it. */
-OpState *new_op_state(lua_State *L, const char *name, lua_CFunction call);
+OpState *new_op_state(lua_State *L, const OpReg *op);
+/* Functions with their checks of how many arguments come, into the table on top of the stack. */
+void set_functions(lua_State *L, const OpReg *functions);
 
 /* tape.c: upvalue 1 is an OpState; calls it and records the call where a gradient is wanted. */
 int op_call(lua_State *L);
@@ -47,13 +51,25 @@ const Tensor *check_shaped(lua_State *L, int arg);
 
 /* out.c: whether the last argument is a table with a field `out`; and the running op or (`creates`) function
  * that makes tensors from nothing, with its results written there. */
-bool has_out(lua_State *L);
+bool names_out(lua_State *L, int table);
+static inline bool has_out(lua_State *L, int top) {
+    return top > 0 && lua_type(L, top) == LUA_TTABLE && names_out(L, top);
+}
 int call_running_with_out(lua_State *L, bool creates);
 /* The same for a function in Lua, on top of the stack above its arguments. */
 int call_function_with_out(lua_State *L, const char *name);
 
 /* define.c: the name of the library's function in Lua that a frame of C is the entry of, or NULL. */
 const char *entry_name(lua_State *L, lua_Debug *frame);
+
+/* args.c: raises where more arguments came than the op takes: an argument that nobody reads is a wrong result
+ * that nobody sees. Few calls come past the first line. */
+void refuse_more_arguments(lua_State *L, const OpState *op);
+static inline void check_argument_count(lua_State *L, const OpState *op, int top) {
+    if (top > op->most) refuse_more_arguments(L, op);
+}
+/* The same for a function in Lua with `most` parameters, behind its entry. */
+void refuse_more_than(lua_State *L, const char *name, int most);
 
 /* args.c: fail(text) raises an error as ops do, with the position of the script, wherever in the library it
  * is called. */

@@ -70,12 +70,12 @@ static int l_sources(lua_State *L) {
 }
 
 void open_system(lua_State *L) {
-    static const luaL_Reg functions[] = {{"clock", l_clock},
-                                         {"cpu_info", l_cpu_info},
-                                         {"source", l_source},
-                                         {"sources", l_sources},
-                                         {"set_num_threads", l_set_num_threads},
-                                         {"get_num_threads", l_get_num_threads},
-                                         {NULL, NULL}};
+    static const OpReg functions[] = {{"clock", l_clock, 0},
+                                      {"cpu_info", l_cpu_info, 0},
+                                      {"source", l_source, 1},
+                                      {"sources", l_sources, 0},
+                                      {"set_num_threads", l_set_num_threads, 1},
+                                      {"get_num_threads", l_get_num_threads, 0},
+                                      {0}};
     register_functions(L, functions);
 }

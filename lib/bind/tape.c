@@ -272,7 +272,9 @@ static void refuse_unknown_gradient(lua_State *L, const OpState *op, int args, i
 int op_call(lua_State *L) {
     const OpState *op = lua_touserdata(L, lua_upvalueindex(1));
     const Ctx *c = ctx(L);
-    if (has_out(L)) return call_running_with_out(L, false);
+    const int top = lua_gettop(L);
+    if (has_out(L, top)) return call_running_with_out(L, false);
+    check_argument_count(L, op, top);
     Tensor *changed = NULL;
     uint32_t version = 0;
     if (op->in_place) {
@@ -581,7 +583,7 @@ void open_tape(lua_State *L) {
     BindState *b = bind_state(L);
     lua_newtable(L);
     b->node_meta_pointer = lua_topointer(L, -1);
-    new_op_state(L, "node", NULL);
+    new_op_state(L, &(OpReg){"node", NULL, 0});
     lua_pushcclosure(L, node_tostring, 1);
     lua_setfield(L, -2, "__tostring");
     lua_pushliteral(L, "node");
@@ -589,16 +591,16 @@ void open_tape(lua_State *L) {
     lua_pushboolean(L, false);
     lua_setfield(L, -2, "__metatable");
     b->node_meta = luaL_ref(L, LUA_REGISTRYINDEX);
-    static const luaL_Reg functions[] = {{"set_grad_enabled", l_set_grad_enabled},
-                                         {"is_grad_enabled", l_is_grad_enabled},
-                                         {"node_rule", l_node_rule},
-                                         {"node_info", l_node_info},
-                                         {"node_edge", l_node_edge},
-                                         {"node_fit", l_node_fit},
-                                         {"node_release", l_node_release},
-                                         {"node_graph", l_node_graph},
-                                         {"node_of", l_node_of},
-                                         {"node_custom", l_node_custom},
-                                         {NULL, NULL}};
+    static const OpReg functions[] = {{"set_grad_enabled", l_set_grad_enabled, 1},
+                                      {"is_grad_enabled", l_is_grad_enabled, 0},
+                                      {"node_rule", l_node_rule, 3},
+                                      {"node_info", l_node_info, 1},
+                                      {"node_edge", l_node_edge, 2},
+                                      {"node_fit", l_node_fit, 3},
+                                      {"node_release", l_node_release, 1},
+                                      {"node_graph", l_node_graph, 1},
+                                      {"node_of", l_node_of, 1},
+                                      {"node_custom", l_node_custom, 3},
+                                      {0}};
     register_functions(L, functions);
 }

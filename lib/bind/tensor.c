@@ -339,7 +339,7 @@ void open_tensor(lua_State *L) {
                                            {"__len", meta_len},
                                            {NULL, NULL}};
     for (const luaL_Reg *m = metamethods; m->name; m++) {
-        new_op_state(L, "tensor", m->func);
+        new_op_state(L, &(OpReg){"tensor", m->func, 0});
         lua_rawgeti(L, LUA_REGISTRYINDEX, b->methods);
         lua_newtable(L);
         for (int i = 0; fields[i].name; i++) {
@@ -351,28 +351,24 @@ void open_tensor(lua_State *L) {
     }
     lua_pop(L, 1);
 
-    static const luaL_Reg methods[] = {{"item", l_item},
-                                       {"totable", l_totable},
-                                       {"size", l_size},
-                                       {"stride", l_stride},
-                                       {"numel", l_numel},
-                                       {"dim", l_dim},
-                                       {"is_contiguous", l_is_contiguous},
-                                       {"is_floating_point", l_is_floating_point},
-                                       {"requires_grad_", l_requires_grad_},
-                                       {NULL, NULL}};
+    static const OpReg methods[] = {{"item", l_item, 1},
+                                    {"totable", l_totable, 1},
+                                    {"size", l_size, 2},
+                                    {"stride", l_stride, 2},
+                                    {"numel", l_numel, 1},
+                                    {"dim", l_dim, 1},
+                                    {"is_contiguous", l_is_contiguous, 1},
+                                    {"is_floating_point", l_is_floating_point, 1},
+                                    {"requires_grad_", l_requires_grad_, 2},
+                                    {0}};
     lua_rawgeti(L, LUA_REGISTRYINDEX, b->methods);
-    for (const luaL_Reg *m = methods; m->name; m++) {
-        new_op_state(L, m->name, m->func);
-        lua_pushcclosure(L, m->func, 1);
-        lua_setfield(L, -2, m->name);
-    }
+    set_functions(L, methods);
     lua_pop(L, 1);
     register_functions(L, methods);
 
-    static const luaL_Reg functions[] = {
-        {"is_tensor", l_is_tensor}, {"storage_refs", l_storage_refs},         {"version", l_version},
-        {"memory", l_memory},       {"set_memory_limit", l_set_memory_limit}, {NULL, NULL}};
+    static const OpReg functions[] = {
+        {"is_tensor", l_is_tensor, 1}, {"storage_refs", l_storage_refs, 1},         {"version", l_version, 1},
+        {"memory", l_memory, 0},       {"set_memory_limit", l_set_memory_limit, 1}, {0}};
     register_functions(L, functions);
     lua_rawgeti(L, LUA_REGISTRYINDEX, b->core);
     lua_rawgeti(L, LUA_REGISTRYINDEX, b->tensor_meta);

@@ -121,7 +121,7 @@ static int l_ask_terminal(lua_State *L) {
 }
 
 void open_terminal(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"isatty", l_isatty}, {"window_size", l_window_size}, {"ask_terminal", l_ask_terminal}, {NULL, NULL}};
+    static const OpReg functions[] = {
+        {"isatty", l_isatty, 1}, {"window_size", l_window_size, 1}, {"ask_terminal", l_ask_terminal, 2}, {0}};
     register_functions(L, functions);
 }

@@ -35,12 +35,18 @@ end
 ---@param fields string[]
 ---@param ... any the arguments from the first field on; the last may be a table of names
 ---@return any ... one value for each field
---- Errors: a name that is no field; a field given by position and by name.
+--- Errors: a name that is no field; a field given by position and by name; more values than fields.
 function arguments.named(op, fields, ...)
   local values, given = {...}, select("#", ...)
   while given > 0 and values[given] == nil do given = given - 1 end
   local o = values[given]
-  if not is_options(o) then return ... end
+  if not is_options(o) then
+    if given > #fields then
+      arguments.fail("%s: expected at most %d argument%s from '%s' on, got %d", op, #fields, #fields == 1 and "" or "s",
+        fields[1], given)
+    end
+    return ...
+  end
   values[given] = nil
   local known = {}
   for _, field in ipairs(fields) do known[field] = true end
@@ -140,11 +146,19 @@ end
 ---@param op string for errors
 ---@param position integer which argument it is
 ---@param o any
+---@param names string[]|nil those that there are; nil: the caller looks at them
 ---@return table
-function arguments.options(op, position, o)
+function arguments.options(op, position, o, names)
   if o == nil then return {} end
-  if type(o) == "table" then return o end
-  arguments.fail("%s: argument %d: expected a table of options, got %s", op, position, arguments.got(o))
+  if type(o) ~= "table" then
+    arguments.fail("%s: argument %d: expected a table of options, got %s", op, position, arguments.got(o))
+  end
+  if names then
+    local known = {}
+    for _, name in ipairs(names) do known[name] = true end
+    arguments.known(op, o, known, names)
+  end
+  return o
 end
 
 --- matrices: fails unless x is a tensor of at least 2 dimensions.

@@ -80,6 +80,7 @@ local generators = {}
 ---@param takes_out boolean|nil whether f does what {out = t} asks for
 ---@return function
 function generators.wrap(name, f, takes_out)
+  f = core.entry(name, f, takes_out)
   return core.entry(name, function(...)
     local n = select("#", ...)
     if n > 0 then
@@ -91,7 +92,8 @@ function generators.wrap(name, f, takes_out)
 end
 
 --- fork_rng: what is drawn inside does not move the common generator.
----@param f function|nil called with the arguments that follow
+---@param f function|nil
+---@param ... any the arguments that f is called with
 ---@return any what f returns, or an object to close
 --- Source: torch.random.fork_rng.  Example: local _ <close> = ap.fork_rng()
 function core.fork_rng(f, ...)
