@@ -24,13 +24,15 @@ local function with_grad(enabled)
 end
 
 --- no_grad: what runs inside is not recorded.
----@param f function|nil called with the arguments that follow
+---@param f function|nil
+---@param ... any the arguments that f is called with
 ---@return any what f returns, or an object to close
 --- Example: local y = ap.no_grad(function() return model(x) end)
 autograd.no_grad = with_grad(false)
 
 --- enable_grad: what runs inside is recorded, also within no_grad.
----@param f function|nil called with the arguments that follow
+---@param f function|nil
+---@param ... any the arguments that f is called with
 ---@return any what f returns, or an object to close
 autograd.enable_grad = with_grad(true)
 
@@ -153,7 +155,8 @@ end
 function autograd.backward(x, gradient, retain_graph, create_graph)
   local options = {retain_graph = retain_graph, create_graph = create_graph}
   if type(gradient) == "table" then
-    options, gradient = gradient, gradient.gradient
+    options = arguments.options("backward", 2, gradient, {"gradient", "retain_graph", "create_graph"})
+    gradient = options.gradient
   end
   local g = check_root("backward", x, gradient)
   local taken = {}
@@ -186,7 +189,7 @@ end
 ---@return table the gradients, in the order of inputs; false for an unused one if allow_unused
 --- Example: local g = ap.autograd.grad(loss, {w})[1]
 function autograd.grad(outputs, inputs, options)
-  options = options or {}
+  options = arguments.options("grad", 3, options, {"grad_outputs", "retain_graph", "create_graph", "allow_unused"})
   if is_tensor(outputs) then outputs = {outputs} end
   if is_tensor(inputs) then inputs = {inputs} end
   local given = options.grad_outputs

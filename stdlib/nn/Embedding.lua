@@ -18,7 +18,7 @@ local Embedding = Module:extend "Embedding"
 function Embedding:init(num_embeddings, embedding_dim, options)
   self.num_embeddings = check.size("Embedding", 1, "num_embeddings", num_embeddings)
   self.embedding_dim = check.size("Embedding", 2, "embedding_dim", embedding_dim)
-  self.padding_idx = check.option(options, "padding_idx")
+  self.padding_idx = check.option("Embedding", options, "padding_idx")
   self.weight = Parameter.new(ap.empty(num_embeddings, embedding_dim))
   init.normal_(self.weight)
   if self.padding_idx then init.zeros_(self.weight:detach()[self.padding_idx]) end

@@ -21,7 +21,7 @@ function Linear:init(in_features, out_features, options)
   self.in_features = check.size("Linear", 1, "in_features", in_features)
   self.out_features = check.size("Linear", 2, "out_features", out_features)
   self.weight = Parameter.new(ap.empty(out_features, in_features))
-  if check.option(options, "bias", true) then self.bias = Parameter.new(ap.empty(out_features)) end
+  if check.option("Linear", options, "bias", true) then self.bias = Parameter.new(ap.empty(out_features)) end
   init.default_(self.weight, self.bias)
 end
 

@@ -395,7 +395,7 @@ function Module:load_state_dict(state, options)
     arguments.fail("load_state_dict: expected a table of tensors by name, got %s", type(state))
   end
   local strict = options
-  if type(options) == "table" then strict = options.strict end
+  if type(options) == "table" then strict = arguments.options("load_state_dict", 2, options, {"strict"}).strict end
   local own = self:state_dict()
   local missing, unexpected, mismatched = {}, {}, {}
   for name, tensor in pairs(own) do

@@ -103,7 +103,7 @@ local PReLU = Module:extend "PReLU"
 --- Source: He et al. 2015; torch.nn.PReLU.
 function PReLU:init(num_parameters, options)
   self.num_parameters = num_parameters or 1
-  options = arguments.options("PReLU", 2, options)
+  options = arguments.options("PReLU", 2, options, {"init"})
   self.weight = Parameter.new(ap.full({self.num_parameters}, options.init or 0.25))
 end
 

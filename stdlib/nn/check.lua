@@ -14,9 +14,12 @@ function check.size(layer, position, name, value)
   return n
 end
 
---- options[name], where `options` may be nil, a table, or (for the first option of a layer) the value itself.
-function check.option(options, name, default)
-  if type(options) == "table" then options = options[name] end
+--- The one option that a layer has, where `options` may be nil, a table, or the value itself.
+function check.option(layer, options, name, default)
+  if type(options) == "table" then
+    arguments.known(layer, options, {[name] = true})
+    options = options[name]
+  end
   if options == nil then return default end
   return options
 end

@@ -20,13 +20,15 @@ local function require_divisible(layer, name, channels, groups)
   end
 end
 
+local OPTIONS = {"stride", "padding", "dilation", "groups", "bias"}
+
 -- The fields that all of them share; kernel and the others are pairs.
-local function configure(self, layer, in_channels, out_channels, kernel_size, options)
-  options = options or {}
-  if type(options) ~= "table" then
+local function configure(self, layer, in_channels, out_channels, kernel_size, options, names)
+  if options ~= nil and type(options) ~= "table" then
     arguments.fail("%s: argument 4 (options): expected a table such as {stride = 2, padding = 1}, got %s", layer,
       type(options))
   end
+  options = arguments.options(layer, 4, options, names or OPTIONS)
   self.in_channels = check.size(layer, 1, "in_channels", in_channels)
   self.out_channels = check.size(layer, 2, "out_channels", out_channels)
   self.kernel_size = check.pair(layer, "kernel_size", kernel_size)
@@ -99,17 +101,19 @@ end
 Conv1d.extra_repr = describe
 
 local ConvTranspose2d = Module:extend "ConvTranspose2d"
+local TRANSPOSE_OPTIONS = {"stride", "padding", "output_padding", "dilation", "groups", "bias"}
 
 --- The transpose (gradient) of Conv2d: grows H and W by the stride.
 ---@param in_channels integer
 ---@param out_channels integer
 ---@param kernel_size integer|integer[]
----@param options? table fields as Conv2d's, and output_padding
+---@param options? {stride: integer|integer[], padding: integer|integer[], output_padding: integer|integer[], dilation:
+--- integer|integer[], groups: integer, bias: boolean} as Conv2d's; output_padding: default 0
 --- weight (in, out / groups, KH, KW).
 --- Source: torch.nn.ConvTranspose2d.  Example: nn.ConvTranspose2d(8, 4, 2, {stride = 2})(ap.randn(1, 8, 7, 7)).shape
 --- --> {1, 4, 14, 14}
 function ConvTranspose2d:init(in_channels, out_channels, kernel_size, options)
-  options = configure(self, "ConvTranspose2d", in_channels, out_channels, kernel_size, options)
+  options = configure(self, "ConvTranspose2d", in_channels, out_channels, kernel_size, options, TRANSPOSE_OPTIONS)
   self.output_padding = check.pair("ConvTranspose2d", "output_padding", options.output_padding, 0)
   local k = self.kernel_size
   self.weight = Parameter.new(ap.empty(in_channels, out_channels // self.groups, k[1], k[2]))

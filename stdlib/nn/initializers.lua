@@ -7,6 +7,7 @@ local core = require "apsis.core"
 local init = {}
 
 local function quietly(name, f)
+  f = core.entry(name, f)
   return function(t, ...)
     arguments.tensor(name, 1, t)
     local _ <close> = ap.no_grad()
@@ -117,7 +118,7 @@ end)
 
 -- gain / sqrt(fan) of He's initialisations, from {a, mode, nonlinearity}.
 local function he_std(t, options, name)
-  options = arguments.options(name, 2, options)
+  options = arguments.options(name, 2, options, {"a", "mode", "nonlinearity"})
   local fan_in, fan_out = fans(t, name)
   local fan = options.mode == "fan_out" and fan_out or fan_in
   return init.calculate_gain(options.nonlinearity or "leaky_relu", options.a or 0) / math.sqrt(fan)

@@ -9,10 +9,7 @@ local check = require "apsis.nn.check"
 
 -- What BatchNorm and InstanceNorm share: the options, and the statistics of each feature.
 local function init_features(self, num_features, options, affine, track)
-  options = options or {}
-  if type(options) ~= "table" then
-    arguments.fail("%s: argument 2 (options): expected a table, got %s", self:class_name(), type(options))
-  end
+  options = arguments.options(self:class_name(), 2, options, {"eps", "momentum", "affine", "track_running_stats"})
   self.num_features = check.size(self:class_name(), 1, "num_features", num_features)
   self.eps = options.eps or 1e-5
   self.momentum = options.momentum
@@ -131,7 +128,7 @@ local GroupNorm = Module:extend "GroupNorm"
 ---@param options? {eps: number, affine: boolean} 1e-5, true
 --- Source: Wu, He 2018; torch.nn.GroupNorm.  Example: nn.GroupNorm(4, 16)
 function GroupNorm:init(num_groups, num_channels, options)
-  options = arguments.options("GroupNorm", 3, options)
+  options = arguments.options("GroupNorm", 3, options, {"eps", "affine"})
   self.num_groups = check.size("GroupNorm", 1, "num_groups", num_groups)
   self.num_channels = check.size("GroupNorm", 2, "num_channels", num_channels)
   if num_groups == 0 or num_channels % num_groups ~= 0 then
@@ -168,7 +165,7 @@ local RMSNorm = Module:extend "RMSNorm"
 ---@param options? {eps: number, elementwise_affine: boolean} that of the dtype, true
 --- Source: Zhang, Sennrich 2019; torch.nn.RMSNorm.  Example: nn.RMSNorm(64)(ap.randn(2, 10, 64))
 function RMSNorm:init(normalized_shape, options)
-  options = arguments.options("RMSNorm", 2, options)
+  options = arguments.options("RMSNorm", 2, options, {"eps", "elementwise_affine"})
   self.normalized_shape = sizes("RMSNorm", normalized_shape)
   self.eps = options.eps
   if options.elementwise_affine ~= false then self.weight = Parameter.new(ap.ones(self.normalized_shape)) end
@@ -188,7 +185,7 @@ local LayerNorm = Module:extend "LayerNorm"
 ---@param options? {eps: number, elementwise_affine: boolean, bias: boolean} 1e-5, true, true
 --- Source: Ba, Kiros, Hinton 2016; torch.nn.LayerNorm.  Example: nn.LayerNorm(64)(ap.randn(2, 10, 64))
 function LayerNorm:init(normalized_shape, options)
-  options = arguments.options("LayerNorm", 2, options)
+  options = arguments.options("LayerNorm", 2, options, {"eps", "elementwise_affine", "bias"})
   self.normalized_shape = sizes("LayerNorm", normalized_shape)
   self.eps = options.eps or 1e-5
   if options.elementwise_affine ~= false then

@@ -1,12 +1,13 @@
 -- Pooling layers over (N, C, H, W): MaxPool2d, AvgPool2d, AdaptiveAvgPool2d.
 
+local arguments = require "apsis.ops.arguments"
 local F = require "apsis.nn.functional"
 local Module = require "apsis.nn.Module"
 local check = require "apsis.nn.check"
 
-local function configure(self, layer, kernel_size, options)
-  options = options or {}
-  if type(options) ~= "table" then options = {stride = options} end
+local function configure(self, layer, kernel_size, options, names)
+  if options ~= nil and type(options) ~= "table" then options = {stride = options} end
+  options = arguments.options(layer, 2, options, names)
   self.kernel_size = check.pair(layer, "kernel_size", kernel_size)
   self.stride = check.pair(layer, "stride", options.stride, self.kernel_size)
   self.padding = check.pair(layer, "padding", options.padding, 0)
@@ -27,7 +28,7 @@ local MaxPool2d = Module:extend "MaxPool2d"
 --- boolean} stride defaults to kernel_size; a number here is the stride
 --- Source: torch.nn.MaxPool2d.  Example: nn.MaxPool2d(2)(ap.randn(1, 8, 28, 28)).shape --> {1, 8, 14, 14}
 function MaxPool2d:init(kernel_size, options)
-  options = configure(self, "MaxPool2d", kernel_size, options)
+  options = configure(self, "MaxPool2d", kernel_size, options, {"stride", "padding", "dilation", "ceil_mode"})
   self.dilation = check.pair("MaxPool2d", "dilation", options.dilation, 1)
 end
 
@@ -47,7 +48,8 @@ local AvgPool2d = Module:extend "AvgPool2d"
 --- boolean} stride defaults to kernel_size, count_include_pad to true; a number here is the stride
 --- Source: torch.nn.AvgPool2d.  Example: nn.AvgPool2d(2)(ap.randn(1, 8, 28, 28)).shape --> {1, 8, 14, 14}
 function AvgPool2d:init(kernel_size, options)
-  options = configure(self, "AvgPool2d", kernel_size, options)
+  options = configure(self, "AvgPool2d", kernel_size, options,
+    {"stride", "padding", "ceil_mode", "count_include_pad"})
   self.count_include_pad = options.count_include_pad ~= false
 end
 

@@ -252,7 +252,7 @@ function core.scalar_tensor(value, options)
   if type(value) ~= "number" and type(value) ~= "boolean" then
     arguments.fail("scalar_tensor: argument 1: expected a number, got a %s", type(value))
   end
-  options = arguments.options("scalar_tensor", 2, options)
+  options = arguments.options("scalar_tensor", 2, options, {"dtype", "device", "requires_grad"})
   return core.full({}, value, options.dtype and options or
     {dtype = "f32", device = options.device, requires_grad = options.requires_grad})
 end
@@ -356,7 +356,7 @@ function core.logspace(first, last, steps, base, options)
   end
   base = base or 10
   if type(base) ~= "number" then arguments.fail("logspace: argument 4: expected a number, got a %s", type(base)) end
-  options = arguments.options("logspace", 5, options)
+  options = arguments.options("logspace", 5, options, {"base", "dtype", "device", "requires_grad"})
   -- In f64, wherever the result goes.
   local exponents = core.linspace(first, last, steps, {dtype = "f64"})
   local y = core.pow(base, exponents):to(options.dtype or "f32"):to(options.device or "cpu")

@@ -155,8 +155,9 @@ end
 ---@return Tensor S
 ---@return Tensor V
 --- Source: torch.svd; new code uses linalg.svd.
-define("svd", function(A, some)
+define("svd", function(A, ...)
   check_matrix("svd", A)
+  local some = named("svd", {"some"}, ...)
   local u, s, vh = svd(A, some == false)
   return u, s, t(vh)
 end)

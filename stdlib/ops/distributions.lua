@@ -149,7 +149,7 @@ define("normal", function(mean, std, size, options)
     check_number("normal", 1, mean, finite, "a number or a tensor")
     check_number("normal", 2, std, from_zero, "a deviation of at least 0")
     if type(size) ~= "table" then arguments.fail("normal: argument 3: expected a shape as a table") end
-    options = arguments.options("normal", 4, options)
+    options = arguments.options("normal", 4, options, {"dtype", "device", "requires_grad"})
     local wants = options.requires_grad
     local y = core.empty(size, {dtype = options.dtype, device = options.device}):normal_(mean, std)
     return wants and y:requires_grad_() or y

@@ -564,7 +564,7 @@ local exact, approximated = core.gelu, core.gelu_tanh
 ---@return Tensor same shape
 --- Source: Hendrycks and Gimpel 2016.
 define("gelu", function(x, approximate)
-  if type(approximate) == "table" then approximate = rawget(approximate, "approximate") end
+  if type(approximate) == "table" then approximate = arguments.named("gelu", {"approximate"}, approximate) end
   if approximate == nil or approximate == "none" then return exact(x) end
   if approximate == "tanh" then return approximated(x) end
   arguments.fail("gelu: approximate: expected 'none' or 'tanh', got %s",

@@ -421,9 +421,7 @@ end
 function linalg.tensorsolve(A, B, ...)
   local op = "linalg.tensorsolve"
   check_tensors(op, A, B)
-  local given = ...
-  if type(given) ~= "table" or given[1] == nil then given = named(op, {"dims"}, ...) end
-  local dims = given
+  local dims = named(op, {"dims"}, ...)
   if dims ~= nil and (type(dims) ~= "table" or core.is_tensor(dims)) then fail("%s: dims: expected a list", op) end
   if dims then
     local order_of, moved, last = {}, {}, {}

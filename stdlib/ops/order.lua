@@ -8,6 +8,7 @@ local rule, no_gradient, define = core.rule, core.no_gradient, core.define
 ---@param x Tensor any shape
 ---@param dim? integer default: the last
 ---@param descending? boolean
+---@param stable? boolean equal elements keep their order in any case
 ---@return Tensor values
 ---@return Tensor positions i64, from 1
 --- Source: torch.sort (stable = True).  Example: local v, i = ap.tensor{3, 1, 2}:sort() --> [1, 2, 3], [2, 3, 1]
@@ -17,6 +18,7 @@ rule("sort", "y", function(g, y, x, dim) return reduced.to_positions(g[1], y[2],
 ---@param x Tensor any shape
 ---@param dim? integer default: the last
 ---@param descending? boolean
+---@param stable? boolean equal elements keep their order in any case
 ---@return Tensor i64, from 1
 --- Source: torch.argsort (stable = True).  Example: ap.tensor{3, 1, 2}:argsort() --> [2, 3, 1]
 no_gradient("argsort")
@@ -26,6 +28,7 @@ no_gradient("argsort")
 ---@param k integer
 ---@param dim? integer default: the last
 ---@param largest? boolean default true; false: the smallest
+---@param sorted? boolean the values come sorted in any case
 ---@return Tensor values
 ---@return Tensor positions i64, from 1
 --- Source: torch.topk.  Example: local v, i = ap.tensor{3, 9, 5}:topk(2) --> [9, 5], [2, 3]

@@ -34,6 +34,7 @@ end
 
 local MAX = {"kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices"}
 local AVG = {"kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override"}
+local AVG_1D = {"kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"}
 local PAD, INTERPOLATE = {"widths", "mode", "value"}, {"size", "scale_factor", "mode", "align_corners"}
 
 --- max_pool2d: the largest element of each window.
@@ -125,7 +126,7 @@ end)
 ---@param count_include_pad boolean|nil default true
 ---@return Tensor shape (N, C, OT)
 define("avg_pool1d", function(x, ...)
-  local kernel_size, stride, padding, ceil_mode, count_include_pad = named("avg_pool1d", AVG, ...)
+  local kernel_size, stride, padding, ceil_mode, count_include_pad = named("avg_pool1d", AVG_1D, ...)
   return (batched("avg_pool1d", 3, x, function(sequence)
     local function one(what, n, other) return across("avg_pool1d", what, n, other) end
     return avg_pool2d(sequence:unsqueeze(3), one("kernel_size", kernel_size or 0, 1), one("stride", stride, 1),

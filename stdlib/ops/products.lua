@@ -62,8 +62,7 @@ define("tensordot", function(a, b, ...)
   local op = "tensordot"
   check_tensors(op, a, b)
   if a.dtype ~= b.dtype then fail("%s: expected operands of one dtype, got %s and %s", op, a.dtype, b.dtype) end
-  local given = ...
-  if type(given) ~= "table" or given[1] == nil then given = named(op, {"dims"}, ...) end
+  local given = named(op, {"dims"}, ...)
   local dims_a, dims_b = contracted_dims(op, a, b, given == nil and 2 or given)
   local seen_a, seen_b
   dims_a, seen_a = positive_dims(op, a, dims_a)

@@ -112,7 +112,9 @@ rule("dropout_at", "", function(g, _, _, p, seed, offset) return core.dropout_at
 ---@return Tensor
 --- Source: Srivastava et al. 2014; torch.nn.functional.dropout.
 define("dropout", function(x, p, training)
-  if type(p) == "table" then p, training = p.p, p.training end
+  if type(p) == "table" or type(training) == "table" then
+    p, training = arguments.named("dropout", {"p", "training"}, p, training)
+  end
   p = p or 0.5
   arguments.tensor("dropout", 1, x)
   if type(p) ~= "number" or not (p >= 0 and p <= 1) then
@@ -131,7 +133,7 @@ end)
 --- Errors: without replacement, more draws than weights above 0; with it, a device without f64.
 --- Source: torch.multinomial.  Example: ap.multinomial(ap.tensor {0, 10, 3, 0}, 2)
 define("multinomial", function(weights, n, replacement)
-  if type(replacement) == "table" then replacement = replacement.replacement end
+  if type(replacement) == "table" then replacement = arguments.named("multinomial", {"replacement"}, replacement) end
   if not core.is_tensor(weights) or weights.ndim < 1 or weights.ndim > 2 or not weights:is_floating_point() then
     arguments.fail("multinomial: argument 1: expected a floating tensor of 1 or 2 dimensions")
   end

@@ -279,12 +279,15 @@ rule("max_dim", "y", function(g, y, x, dim, keepdim) return to_positions(g[1], y
 --- Source: torch.min.  Example: ap.tensor{{1, 5}, {3, 4}}:min_dim(2) --> [1, 3], [1, 1]
 rule("min_dim", "y", function(g, y, x, dim, keepdim) return to_positions(g[1], y[2], x, dim, keepdim) end)
 
-local function extreme(whole, along, pairwise)
+local function extreme(name, whole, along, pairwise)
   return function(x, dim, keepdim)
-    if dim == nil then return whole(x, nil, keepdim) end
-    if core.is_tensor(dim) then return pairwise(x, dim) end
-    if type(dim) == "table" and dim[1] == nil then dim, keepdim = dim.dim, dim.keepdim end
-    if type(keepdim) == "table" then keepdim = keepdim.keepdim end
+    if core.is_tensor(dim) then
+      if keepdim ~= nil then arguments.fail("%s: of two tensors: expected no third argument", name) end
+      return pairwise(x, dim)
+    end
+    if type(dim) == "table" or type(keepdim) == "table" then
+      dim, keepdim = arguments.named(name, {"dim", "keepdim"}, dim, keepdim)
+    end
     if dim == nil then return whole(x, nil, keepdim) end
     return along(x, dim, keepdim)
   end
@@ -297,7 +300,7 @@ end
 ---@return Tensor values
 ---@return Tensor? positions i64, from 1: with a dim
 --- Source: torch.max.  Example: local v, i = ap.tensor{{1, 5}, {3, 4}}:max(2) --> [5, 4], [2, 2]
-define("max", extreme(core.amax, core.max_dim,
+define("max", extreme("max", core.amax, core.max_dim,
                       function(a, b) return core.maximum(a, b) end))
 
 --- min: of all elements; with a dim, the smallest along it and their positions; of two tensors, elementwise.
@@ -307,7 +310,7 @@ define("max", extreme(core.amax, core.max_dim,
 ---@return Tensor values
 ---@return Tensor? positions i64, from 1: with a dim
 --- Source: torch.min.  Example: local v, i = ap.tensor{{1, 5}, {3, 4}}:min(2) --> [1, 3], [1, 1]
-define("min", extreme(core.amin, core.min_dim,
+define("min", extreme("min", core.amin, core.min_dim,
                       function(a, b) return core.minimum(a, b) end))
 
 --- aminmax: the smallest and the largest value, along one dim or of all. Ties share the gradients evenly. NaN wins.

@@ -5,11 +5,14 @@ local core = require "apsis.core"
 local arguments = require "apsis.ops.arguments"
 local define, is_tensor = core.define, core.is_tensor
 
--- The tensors of f(a, b, ...) or f{a, b, ...}, and a last table of options.
-local function tensors_of(op, ...)
+-- The tensors of f(a, b, ...) or f{a, b, ...}, and a last table of options, those in `known` (default: none).
+local function tensors_of(op, known, ...)
   local given, options = {...}, nil
   local last = given[#given]
-  if type(last) == "table" and type((next(last))) == "string" then options = table.remove(given) end
+  if type(last) == "table" and type((next(last))) == "string" then
+    options = table.remove(given)
+    arguments.known(op, options, known)
+  end
   local list = given
   if #given == 1 and type(given[1]) == "table" then list = given[1] end
   for i = 1, #list do
@@ -26,7 +29,7 @@ end
 -- f over one tensor, or each of several; as many results, in a table where a table was given.
 local function each(op, f)
   return function(...)
-    local list, _, in_table = tensors_of(op, ...)
+    local list, _, in_table = tensors_of(op, {}, ...)
     local results = {}
     for i, x in ipairs(nonempty(op, list)) do results[i] = f(x) end
     if in_table then return results end
@@ -63,7 +66,7 @@ define("atleast_3d", each("atleast_3d", to_3d))
 
 local function stacker(op, prepare, dim)
   return function(...)
-    local list, prepared = nonempty(op, (tensors_of(op, ...))), {}
+    local list, prepared = nonempty(op, (tensors_of(op, {}, ...))), {}
     for i, x in ipairs(list) do prepared[i] = prepare(x) end
     return core.cat(prepared, dim or (prepared[1].ndim == 1 and 1 or 2))
   end
@@ -203,7 +206,7 @@ end)
 ---@return Tensor[] views
 --- Source: torch.broadcast_tensors.
 define("broadcast_tensors", function(...)
-  local list, views = tensors_of("broadcast_tensors", ...), {}
+  local list, views = tensors_of("broadcast_tensors", {}, ...), {}
   local size = arguments.broadcast("broadcast_tensors", table.unpack(list))
   for i, x in ipairs(list) do views[i] = x:expand(size) end
   return views
@@ -220,7 +223,7 @@ define("meshgrid", function(...)
     indexing = given[given.n]
     given.n = given.n - 1
   end
-  local list, options = tensors_of("meshgrid", table.unpack(given, 1, given.n))
+  local list, options = tensors_of("meshgrid", {indexing = true}, table.unpack(given, 1, given.n))
   if options then indexing = arguments.named("meshgrid", {"indexing"}, options) or indexing end
   if indexing ~= "ij" and indexing ~= "xy" then
     arguments.fail("meshgrid: indexing: expected 'ij' or 'xy', got '%s'", indexing)
@@ -249,7 +252,7 @@ end)
 ---@return Tensor shape (N1 * N2 * ..., number of vectors)
 --- Source: torch.cartesian_prod.
 define("cartesian_prod", function(...)
-  local list = nonempty("cartesian_prod", (tensors_of("cartesian_prod", ...)))
+  local list = nonempty("cartesian_prod", (tensors_of("cartesian_prod", {}, ...)))
   if #list == 1 then return list[1] end
   for i, x in ipairs(list) do
     if x.ndim ~= 1 then
@@ -298,7 +301,7 @@ end)
 ---@return Tensor
 --- Source: torch.block_diag.
 define("block_diag", function(...)
-  local list = nonempty("block_diag", (tensors_of("block_diag", ...)))
+  local list = nonempty("block_diag", (tensors_of("block_diag", {}, ...)))
   local blocks, rows, columns, dtype = {}, 0, 0, list[1].dtype
   for i, x in ipairs(list) do
     if x.ndim > 2 then

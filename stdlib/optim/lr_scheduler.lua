@@ -4,6 +4,7 @@
 
 local arguments = require "apsis.ops.arguments"
 local class = require "apsis.class"
+local core = require "apsis.core"
 
 local Scheduler = class "LRScheduler"
 
@@ -61,6 +62,7 @@ local lr_scheduler = {LRScheduler = Scheduler}
 -- the rate.
 local function schedule(name, prepare, lr_at)
   local Schedule = Scheduler:extend(name)
+  prepare = core.entry(name, prepare) -- it counts the arguments
   Schedule.lr_at = lr_at
   function Schedule:init(optimizer, ...)
     prepare(self, ...)
@@ -75,18 +77,19 @@ local function numbers(self, ...)
   for _, name in ipairs {...} do arguments.number(self:class_name(), name, self[name]) end
 end
 
-local function option(value, name, default)
-  if type(value) == "table" then value = value[name] end
-  if value == nil then return default end
-  return value
+-- The fields of a table of options, or the first of them as the value itself.
+local function first_or_named(self, value, ...)
+  local first = ...
+  return arguments.options(self:class_name(), 2, type(value) == "table" and value or {[first] = value}, {...})
 end
 
 --- base * gamma^(t // step_size): optim.lr_scheduler.StepLR(opt, {step_size = 30, gamma = 0.1}).
 ---@param optimizer Optimizer
 ---@param options {step_size: integer, gamma: number} gamma: default 0.1; or step_size, and gamma behind it
 schedule("StepLR", function(self, options, gamma)
-  self.step_size = option(options, "step_size") or arguments.fail("StepLR: step_size: expected an integer, got nil")
-  self.gamma = type(options) == "table" and option(options, "gamma", 0.1) or gamma or 0.1
+  options = first_or_named(self, options, "step_size", "gamma")
+  self.step_size = options.step_size or arguments.fail("StepLR: step_size: expected an integer, got nil")
+  self.gamma = options.gamma or gamma or 0.1
   numbers(self, "step_size", "gamma")
   if self.step_size == 0 then arguments.fail("StepLR: step_size: expected a number other than 0") end
 end, function(self, t, base)
@@ -97,7 +100,7 @@ end)
 ---@param optimizer Optimizer
 ---@param options {milestones: integer[], gamma: number} gamma: default 0.1
 schedule("MultiStepLR", function(self, options)
-  options = arguments.options("MultiStepLR", 2, options)
+  options = arguments.options("MultiStepLR", 2, options, {"milestones", "gamma"})
   self.milestones = options.milestones or arguments.fail("MultiStepLR: milestones: expected a table, got nil")
   self.gamma = options.gamma or 0.1
   numbers(self, "gamma")
@@ -116,7 +119,8 @@ end)
 ---@param optimizer Optimizer
 ---@param options {gamma: number}|number
 schedule("ExponentialLR", function(self, options)
-  self.gamma = option(options, "gamma") or arguments.fail("ExponentialLR: gamma: expected a number, got nil")
+  self.gamma = first_or_named(self, options, "gamma").gamma or
+    arguments.fail("ExponentialLR: gamma: expected a number, got nil")
   numbers(self, "gamma")
 end, function(self, t, base)
   return base * self.gamma ^ t
@@ -127,8 +131,9 @@ end)
 ---@param options {T_max: integer, eta_min: number}|integer
 --- Source: Loshchilov, Hutter 2017.
 schedule("CosineAnnealingLR", function(self, options)
-  self.T_max = option(options, "T_max") or arguments.fail("CosineAnnealingLR: T_max: expected an integer, got nil")
-  self.eta_min = type(options) == "table" and options.eta_min or 0
+  options = first_or_named(self, options, "T_max", "eta_min")
+  self.T_max = options.T_max or arguments.fail("CosineAnnealingLR: T_max: expected an integer, got nil")
+  self.eta_min = options.eta_min or 0
   numbers(self, "T_max", "eta_min")
 end, function(self, t, base)
   return self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * t / self.T_max)) / 2
@@ -154,7 +159,7 @@ end)
 ---@param optimizer Optimizer
 ---@param options {start_factor: number, end_factor: number, total_iters: integer}
 schedule("LinearLR", function(self, options)
-  options = arguments.options("LinearLR", 2, options)
+  options = arguments.options("LinearLR", 2, options, {"start_factor", "end_factor", "total_iters"})
   self.start_factor, self.end_factor = options.start_factor or 1 / 3, options.end_factor or 1
   self.total_iters = options.total_iters or 5
   numbers(self, "start_factor", "end_factor", "total_iters")
@@ -168,7 +173,7 @@ end)
 ---@param optimizer Optimizer
 ---@param options {warmup: integer, total: integer, eta_min: number}
 schedule("WarmupCosineLR", function(self, options)
-  options = arguments.options("WarmupCosineLR", 2, options)
+  options = arguments.options("WarmupCosineLR", 2, options, {"warmup", "total", "eta_min"})
   self.warmup, self.total = options.warmup or 0, options.total
   self.eta_min = options.eta_min or 0
   numbers(self, "warmup", "total", "eta_min")
@@ -189,7 +194,8 @@ end
 --- number}
 --- Source: Smith, Topin 2018; torch.optim.lr_scheduler.OneCycleLR with cycle_momentum = False.
 schedule("OneCycleLR", function(self, options)
-  options = arguments.options("OneCycleLR", 2, options)
+  options = arguments.options("OneCycleLR", 2, options,
+    {"max_lr", "total_steps", "pct_start", "div_factor", "final_div_factor"})
   self.max_lr = options.max_lr or arguments.fail("OneCycleLR: max_lr: expected a number, got nil")
   self.total_steps = options.total_steps or arguments.fail("OneCycleLR: total_steps: expected an integer, got nil")
   self.pct_start = options.pct_start or 0.3
