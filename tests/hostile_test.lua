@@ -80,6 +80,30 @@ for _, name in ipairs(hostile.order) do
   end
 end
 
+-- --- arguments that nobody reads ------------------------------------------------------------------------------------
+
+-- The right calls of a function whose documentation lists its parameters, each with one argument too many.
+for _, name in ipairs(hostile.order) do
+  local parameters = hostile.right[name] and hostile.parameters(name)
+  if parameters then
+    test(name .. ": an argument too many, or an unknown option, is an error", bounded(function()
+      for _, make in ipairs(hostile.right[name]) do
+        for _, last in ipairs {3, {no_such_option = 1}} do
+          local given = make()
+          if last ~= 3 and hostile.is_options(given[given.n]) then
+            given[given.n].no_such_option = 1
+          else
+            given.n = last == 3 and math.max(given.n, parameters) + 1 or given.n + 1
+            given[given.n] = last
+          end
+          local results = try(name, table.unpack(given, 1, given.n))
+          truth(not results[1], hostile.describe(name, given) .. " gives a result")
+        end
+      end
+    end))
+  end
+end
+
 for _, name in ipairs(hostile.order) do
   test(name .. ": junk gives an error that names it, or a result", bounded(function()
     hostile.seed_for(name)

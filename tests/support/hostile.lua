@@ -392,10 +392,33 @@ local function candidates(kind)
   return list
 end
 
+local function entry_of(name)
+  local qualified = name:gsub("^linalg%.", "ap.linalg."):gsub("^fft%.", "ap.fft.")
+  return docs.find(qualified) or docs.find((name:gsub("_$", "")))
+end
+
+--- is_options: whether v is a table of options.
+function hostile.is_options(v)
+  return type(v) == "table" and not getmetatable(v) and type((next(v))) == "string"
+end
+
+--- parameters: how many a function has by its documentation; nil where it has none, or takes any number.
+---@return integer|nil
+function hostile.parameters(name)
+  local entry = entry_of(name)
+  if not entry or not entry.params then return nil end
+  for _, p in ipairs(entry.params) do
+    if p.name == "..." then return nil end
+  end
+  if name:find "^%l+%.%u" and #entry.params == 0 then return nil end -- a class that says nothing of its constructor
+  local n = 0
+  for _, p in ipairs(entry.params) do n = n + math.max(#(docs.fields(p) or {}), 1) end
+  return n
+end
+
 local function guess(name)
   local f = hostile.functions_by_name[name]
-  local qualified = name:gsub("^linalg%.", "ap.linalg."):gsub("^fft%.", "ap.fft.")
-  local entry = docs.find(qualified) or docs.find((name:gsub("_$", "")))
+  local entry = entry_of(name)
   local kinds = {}
   for _, p in ipairs(entry and entry.params or {}) do
     if p.optional then break end
