@@ -1,14 +1,17 @@
---- The ops of tests/bench/run ops on our side. Reads lines "NAME SIZE" and answers each with the seconds of one call;
---- with the argument "list" it prints what there is. ops.py does the same on PyTorch.
+--- The ops of tests/bench/run ops and linalg on our side. Reads lines "NAME SIZE" and answers each with the seconds of
+--- one call; with the arguments "list GROUP" it prints what there is. ops.py does the same on PyTorch.
 local ap = require "apsis"
 
 local SECONDS_A_RUN, RUNS, MOST_SECONDS = 0.004, 5, 0.1
 local clock = os.getenv "BENCH_CLOCK" == "cpu" and os.clock or ap.clock
 local SIDES = {[100] = {10, 10}, [10000] = {100, 100}, [10000000] = {2500, 4000}}
-local SIZES = {100, 10000, 10000000}
+local SIZES = {"100", "10000", "10000000"}
+-- n x n matrices; 100x8 is a batch of 100 such of 8 x 8.
+local MATRIX_SIZES = {"4", "16", "64", "256", "512", "1000x4", "100x8", "100x16", "20x64"}
 
 -- A matrix of n elements, other ones beside it, positions in its rows and along its first dimension.
-local function operands(n)
+local function operands(size)
+  local n = math.tointeger(size)
   local rows, columns = table.unpack(SIDES[n])
   return {
     x = ap.randn(rows, columns), y = ap.randn(rows, columns), row = ap.randn(columns), flat = ap.randn(n),
@@ -16,6 +19,23 @@ local function operands(n)
     weight = ap.randn(1000, columns), ids = ap.randint(1, 1000, {rows}), positive = ap.rand(rows, columns) + 0.5,
     whole = ap.randint(1, 1000, {n}), ones = ap.ones(columns), mask = ap.randn(rows, columns):gt(0),
     wide = ap.randn(rows, 2 * columns), edges = ap.linspace(-2, 2, 64), cube = ap.randn(n // 10, 5, 2),
+  }
+end
+
+-- Matrices, and those that are symmetric, positive definite, and tall.
+local function matrices(size)
+  local batch, n = size:match "^(%d+)x(%d+)$"
+  local shape = batch and {math.tointeger(batch)} or {}
+  n = math.tointeger(n or size)
+  local function randn(rows, columns)
+    local full = {table.unpack(shape)}
+    table.move({rows, columns}, 1, 2, #full + 1, full)
+    return ap.randn(full)
+  end
+  local a = randn(n, n)
+  return {
+    a = a, b = randn(n, 4), tall = randn(2 * n, n), sides = randn(2 * n, 4), symmetric = a + a:transpose(-2, -1),
+    positive = a:matmul(a:transpose(-2, -1)) + n * ap.eye(n),
   }
 end
 
@@ -104,7 +124,26 @@ local OPS = {
   {"roll_flat", function(o) return o.flat:roll(3, 1) end},
   {"tril", function(o) return o.x:tril() end},
   {"repeat", function(o) return o.row:tile(o.x:size(1), 1) end},
+  {"lgamma", function(o) return o.positive:lgamma() end},
+  {"digamma", function(o) return o.positive:digamma() end},
 }
+local LINALG = {
+  {"eigh", function(o) return ap.linalg.eigh(o.symmetric) end},
+  {"eigvalsh", function(o) return ap.linalg.eigvalsh(o.symmetric) end},
+  {"cholesky", function(o) return ap.linalg.cholesky(o.positive) end},
+  {"inv", function(o) return ap.linalg.inv(o.a) end},
+  {"det", function(o) return ap.linalg.det(o.a) end},
+  {"slogdet", function(o) return ap.linalg.slogdet(o.a) end},
+  {"solve", function(o) return ap.linalg.solve(o.a, o.b) end},
+  {"lu_factor", function(o) return ap.linalg.lu_factor(o.a) end},
+  {"qr", function(o) return ap.linalg.qr(o.a) end},
+  {"svd", function(o) return ap.linalg.svd(o.a) end},
+  {"svdvals", function(o) return ap.linalg.svdvals(o.a) end},
+  {"eig", function(o) return ap.linalg.eig(o.a) end},
+  {"lstsq", function(o) return ap.linalg.lstsq(o.tall, o.sides) end},
+  {"solve_triangular", function(o) return ap.linalg.solve_triangular(o.positive, o.b, {upper = false}) end},
+}
+local GROUPS = {ops = {OPS, SIZES, operands}, linalg = {LINALG, MATRIX_SIZES, matrices}}
 
 -- The least of several runs: what else the machine does only adds to a time.
 local function measure(f, o)
@@ -126,17 +165,21 @@ local function measure(f, o)
 end
 
 if arg[1] == "list" then
-  for _, op in ipairs(OPS) do
-    for _, n in ipairs(SIZES) do print(op[1], n) end
+  local ops, sizes = table.unpack(GROUPS[arg[2]])
+  for _, op in ipairs(ops) do
+    for _, size in ipairs(sizes) do print(op[1], size) end
   end
   return
 end
 local by_name, made = {}, {}
-for _, op in ipairs(OPS) do by_name[op[1]] = op[2] end
+for _, group in pairs(GROUPS) do
+  for _, op in ipairs(group[1]) do by_name[op[1]] = {op[2], group[3]} end
+end
 for line in io.lines() do
-  local name, n = line:match "(%S+)%s+(%d+)"
-  n = math.tointeger(tonumber(n))
-  made[n] = made[n] or operands(n)
-  print(("%.6g"):format(measure(by_name[name], made[n])))
+  local name, size = line:match "(%S+)%s+(%S+)"
+  local f, make = table.unpack(by_name[name])
+  made[make] = made[make] or {}
+  made[make][size] = made[make][size] or make(size)
+  print(("%.6g"):format(measure(f, made[make][size])))
   io.stdout:flush()
 end

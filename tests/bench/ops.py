@@ -1,4 +1,4 @@
-"""The ops of tests/bench/run ops on PyTorch, under the names of ops.lua: reads lines "NAME SIZE" and answers each with the
+"""The ops of tests/bench/run ops and linalg on PyTorch, under the names of ops.lua: reads lines "NAME SIZE" and answers each with the
 seconds of one call."""
 
 import os
@@ -14,7 +14,8 @@ SIDES = {100: (10, 10), 10000: (100, 100), 10000000: (2500, 4000)}
 
 
 class Operands:
-    def __init__(self, n):
+    def __init__(self, size):
+        n = int(size)
         rows, columns = SIDES[n]
         self.x, self.y = torch.randn(rows, columns), torch.randn(rows, columns)
         self.row, self.column, self.flat = torch.randn(columns), torch.randn(rows, 1), torch.randn(n)
@@ -26,7 +27,18 @@ class Operands:
         self.cube, self.columns = torch.randn(n // 10, 5, 2), columns
 
 
-F = torch.nn.functional
+class Matrices:
+    """n x n matrices, or "100x8": a batch of 100 such of 8 x 8."""
+
+    def __init__(self, size):
+        *shape, n = map(int, size.split("x"))
+        self.a, self.b = torch.randn(*shape, n, n), torch.randn(*shape, n, 4)
+        self.tall, self.sides = torch.randn(*shape, 2 * n, n), torch.randn(*shape, 2 * n, 4)
+        self.symmetric = self.a + self.a.mT
+        self.positive = self.a @ self.a.mT + n * torch.eye(n)
+
+
+F, linalg = torch.nn.functional, torch.linalg
 OPS = {
     "sum": lambda o: o.x.sum(),
     "sum_rows": lambda o: o.x.sum(1),
@@ -111,6 +123,24 @@ OPS = {
     "roll_flat": lambda o: o.flat.roll(3, 0),
     "tril": lambda o: o.x.tril(),
     "repeat": lambda o: o.row.repeat(o.x.shape[0], 1),
+    "lgamma": lambda o: o.positive.lgamma(),
+    "digamma": lambda o: o.positive.digamma(),
+}
+LINALG = {
+    "eigh": lambda o: linalg.eigh(o.symmetric),
+    "eigvalsh": lambda o: linalg.eigvalsh(o.symmetric),
+    "cholesky": lambda o: linalg.cholesky(o.positive),
+    "inv": lambda o: linalg.inv(o.a),
+    "det": lambda o: linalg.det(o.a),
+    "slogdet": lambda o: linalg.slogdet(o.a),
+    "solve": lambda o: linalg.solve(o.a, o.b),
+    "lu_factor": lambda o: linalg.lu_factor(o.a),
+    "qr": lambda o: linalg.qr(o.a),
+    "svd": lambda o: linalg.svd(o.a),
+    "svdvals": lambda o: linalg.svdvals(o.a),
+    "eig": lambda o: linalg.eig(o.a),
+    "lstsq": lambda o: linalg.lstsq(o.tall, o.sides),
+    "solve_triangular": lambda o: linalg.solve_triangular(o.positive, o.b, upper=False),
 }
 
 
@@ -135,8 +165,8 @@ def measure(f, o):
 made = {}
 with torch.no_grad():
     for line in sys.stdin:
-        name, n = line.split()
-        n = int(n)
-        if n not in made:
-            made[n] = Operands(n)
-        print(f"{measure(OPS[name], made[n]):.6g}", flush=True)
+        name, size = line.split()
+        f, make = (OPS[name], Operands) if name in OPS else (LINALG[name], Matrices)
+        if (make, size) not in made:
+            made[make, size] = make(size)
+        print(f"{measure(f, made[make, size]):.6g}", flush=True)
