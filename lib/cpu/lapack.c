@@ -18,8 +18,8 @@ typedef int32_t Int; /* Fortran's INTEGER */
     R(gesdd, (const char *job, const Int *m, const Int *n, void *a, const Int *lda, void *s, void *u,        \
               const Int *ldu, void *vt, const Int *ldvt, void *work, const Int *lwork, Int *iwork,           \
               Int *info, size_t))                                                                            \
-    R(syevd, (const char *job, const char *uplo, const Int *n, void *a, const Int *lda, void *w, void *work, \
-              const Int *lwork, Int *iwork, const Int *liwork, Int *info, size_t, size_t))                   \
+    R(stedc, (const char *job, const Int *n, void *d, void *e, void *z, const Int *ldz, void *work,          \
+              const Int *lwork, Int *iwork, const Int *liwork, Int *info, size_t))                           \
     R(geev, (const char *left, const char *right, const Int *n, void *a, const Int *lda, void *wr, void *wi, \
              void *vl, const Int *ldvl, void *vr, const Int *ldvr, void *work, const Int *lwork, Int *info,  \
              size_t, size_t))                                                                                \
@@ -147,20 +147,19 @@ int lapack_gesdd(DType t, char job, int64_t m, int64_t n, void *a, void *s, void
     return info;
 }
 
-int lapack_syevd(DType t, bool vectors, char triangle, int64_t n, void *a, void *values, LapackWork *w) {
-    const char job = vectors ? 'V' : 'N';
-    const int64_t integers = vectors ? 3 + 5 * n : 1;
-    const Int order = (Int)n, lda = at_least_1(n), liwork = (Int)integers;
-    Int info = 0, lwork = -1, query = -1, unused = 0;
+int lapack_stedc(DType t, int64_t n, void *d, void *e, void *z, LapackWork *w) {
+    const char job = 'I';
+    const Int order = (Int)n, ldz = at_least_1(n);
+    Int info = 0, lwork = -1, liwork = -1, integers = 0;
     double first = 0;
+    CALL(t, stedc, &job, &order, d, e, z, &ldz, &first, &lwork, &integers, &liwork, &info, 1);
     if (!w->data) {
-        CALL(t, syevd, &job, &triangle, &order, a, &lda, values, &first, &lwork, &unused, &query, &info, 1,
-             1);
         need(t, w, integers, asked(t, &first));
         return info;
     }
     void *work = elements(t, w, integers, &lwork);
-    CALL(t, syevd, &job, &triangle, &order, a, &lda, values, work, &lwork, w->data, &liwork, &info, 1, 1);
+    liwork = integers;
+    CALL(t, stedc, &job, &order, d, e, z, &ldz, work, &lwork, w->data, &liwork, &info, 1);
     return info;
 }
 

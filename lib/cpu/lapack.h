@@ -30,9 +30,9 @@ int lapack_orgqr(DType t, int64_t m, int64_t columns, int64_t k, void *a, const 
 /* A (m, n) = U diag(s) Vt. job 'S': U (m, k), Vt (k, n); 'A': square ones; 'N': neither. Overwrites a.
  * Info > 0: not converged. */
 int lapack_gesdd(DType t, char job, int64_t m, int64_t n, void *a, void *s, void *u, void *vt, LapackWork *w);
-/* The eigenvalues (ascending) of a symmetric matrix of which one triangle ('U' or 'L') is read; where
- * `vectors`, a becomes the eigenvectors. Info > 0: not converged. */
-int lapack_syevd(DType t, bool vectors, char triangle, int64_t n, void *a, void *values, LapackWork *w);
+/* The eigenvalues d (n, ascending) and eigenvectors z (n, n) of a symmetric tridiagonal matrix: d, and e (n)
+ * beside it, which it overwrites. Info > 0: not converged. */
+int lapack_stedc(DType t, int64_t n, void *d, void *e, void *z, LapackWork *w);
 /* Real and imaginary parts of the eigenvalues of a, and the right eigenvectors as LAPACK packs them (v NULL:
  * none). Overwrites a. Info > 0: not converged. */
 int lapack_geev(DType t, int64_t n, void *a, void *real, void *imaginary, void *v, LapackWork *w);

@@ -1,5 +1,6 @@
 /* QR, SVD, eigenvalues and least squares: checks and shapes here, the arithmetic is LAPACK's (cpu/lapack.c).
  */
+#include "cpu/eigh.h"
 #include "cpu/lapack.h"
 #include "ops/linalg.h"
 #include "ops/linalg_batch.h"
@@ -7,6 +8,7 @@
 #include <string.h>
 
 typedef struct Job {
+    const Ctx *c;
     DType dtype;
     int64_t m, n, k; /* k: the smaller of m and n, or the number of right sides */
     const Tensor *a, *s, *u, *v, *b;
@@ -54,7 +56,7 @@ static bool require_finite(Ctx *c, const char *op, const Tensor *a, const Tensor
 }
 
 static bool not_converged(Ctx *c, const char *op, const Tensor *a, const MatrixLoop *loop) {
-    return ctx_fail(c, "%s: LAPACK did not converge on %s (info %lld)", op, WHICH(a, loop->failed),
+    return ctx_fail(c, "%s: did not converge on %s (info %lld)", op, WHICH(a, loop->failed),
                     (long long)loop->info);
 }
 
@@ -206,41 +208,42 @@ bool op_svd(Ctx *c, Tensor *u, Tensor *s, Tensor *vh, const Tensor *a, bool full
 
 static int64_t eigh_step(const void *job, int64_t i, void *scratch, int threads) {
     const Job *j = job;
-    (void)threads;
-    LapackWork w = {scratch, j->main_bytes};
-    return lapack_syevd(j->dtype, j->v != NULL, j->letter, j->n, element(j->a, i * j->n * j->n),
-                        element(j->s, i * j->n), &w);
+    return cpu_eigh(j->c, j->dtype, j->v != NULL, j->n, element(j->a, i * j->n * j->n),
+                    element(j->s, i * j->n), scratch, threads);
 }
 
-static bool eigh_all(Ctx *c, const Job *given, const Tensor *a, const char *op) {
-    Job j = *given;
-    LapackWork w = {0};
-    lapack_syevd(j.dtype, j.v != NULL, j.letter, j.n, NULL, NULL, &w);
-    if (!require_finite(c, op, j.a, a) || !fits_lapack(c, op, a, &w)) return false;
-    j.main_bytes = w.bytes;
-    MatrixLoop loop = loop_over(a, 4.0 * (double)j.n * (double)j.n * (double)j.n, w.bytes);
-    if (!each_matrix(c, &loop, eigh_step, &j)) return false;
+static bool eigh_all(Ctx *c, const Job *j, const Tensor *a, const char *op) {
+    const bool vectors = j->v != NULL;
+    MatrixLoop loop = {.count = matrix_count(a),
+                       .work = (vectors ? 4.0 : 1.0) * (double)j->n * (double)j->n * (double)j->n,
+                       .scratch_bytes = cpu_eigh_scratch(j->dtype, vectors, j->n),
+                       .inner_threads = true,
+                       .calls_blis = cpu_eigh_calls_lapack(vectors, j->n)};
+    const LapackWork w = {.bytes = loop.scratch_bytes};
+    if (!require_finite(c, op, j->a, a) || !fits_lapack(c, op, a, &w)) return false;
+    if (!each_matrix(c, &loop, eigh_step, j)) return false;
     return !loop.info || not_converged(c, op, a, &loop);
 }
 
+/* The rows that cpu_eigh reads the lower triangle of are those of A, or, for the upper one, its columns. */
 bool op_eigh(Ctx *c, Tensor *values, Tensor *vectors, const Tensor *a, bool upper, const char *op) {
     Tensor work = {0};
     values->storage = NULL;
     if (vectors) vectors->storage = NULL;
-    if (!check_square(c, op, a) || !require_lapack(c, op)) return false;
+    if (!check_square(c, op, a)) return false;
     const int64_t n = matrix_rows(a);
-    bool ok = new_vectors(c, values, a, (DType)a->dtype, n) && new_columns(c, &work, a, n, n) &&
+    bool ok = new_vectors(c, values, a, (DType)a->dtype, n) &&
+              (upper ? new_columns(c, &work, a, n, n) : new_matrices(c, &work, a, n, n)) &&
               op_copy_(c, &work, a);
     if (ok && n > 0) {
-        const Job j = {.dtype = (DType)a->dtype,
-                       .n = n,
-                       .a = &work,
-                       .s = values,
-                       .v = vectors,
-                       .letter = upper ? 'U' : 'L'};
+        const Job j = {.c = c, .dtype = (DType)a->dtype, .n = n, .a = &work, .s = values, .v = vectors};
         ok = eigh_all(c, &j, a, op);
     }
-    if (ok && vectors) tensor_alias(vectors, &work);
+    if (ok && vectors) { /* which came out as rows */
+        tensor_alias(vectors, &work);
+        vectors->stride[vectors->ndim - 2] = 1;
+        vectors->stride[vectors->ndim - 1] = n > 1 ? n : 1;
+    }
     tensor_release(&work);
     if (!ok) tensor_release(values);
     return ok;

@@ -1,0 +1,195 @@
+/* The kernels of kernels_eigh.c for one type: T the element, V a vector of VECTOR bytes, FN(f) the names. */
+
+enum { FN(LANES) = VECTOR / sizeof(T), FN(BLOCK) = FN(LANES) < ROWS ? ROWS : FN(LANES) };
+
+static inline V FN(load)(const T *p) {
+    return *(const V *)p;
+}
+
+static inline void FN(store)(T *p, V v) {
+    *(V *)p = v;
+}
+
+/* The first index past i where a block ends. */
+static inline int64_t FN(block_end)(int64_t i) {
+    return i / FN(BLOCK) * FN(BLOCK) + FN(BLOCK);
+}
+
+/* The sum of each of ROWS vectors: pairs become one of half sums, until lane i belongs to vector i % ROWS. */
+static INLINE void FN(totals)(const V v[ROWS], T total[ROWS]) {
+    const V a = ZIP_LOW(v[0], v[2]) + ZIP_HIGH(v[0], v[2]), b = ZIP_LOW(v[1], v[3]) + ZIP_HIGH(v[1], v[3]);
+    if (FN(LANES) == 2) {
+        for (int r = 0; r < 2; r++) {
+            total[2 * r] = a[r];
+            total[2 * r + 1] = b[r];
+        }
+        return;
+    }
+    V sum = ZIP_LOW(a, b) + ZIP_HIGH(a, b);
+    for (int lanes = FN(LANES); lanes > ROWS; lanes /= 2) sum = ZIP_LOW(sum, sum) + ZIP_HIGH(sum, sum);
+    for (int r = 0; r < ROWS; r++) total[r] = sum[r * FN(LANES) / ROWS];
+}
+
+static INLINE T FN(total)(V v) {
+    const V four[ROWS] = {v};
+    T total[ROWS];
+    FN(totals)(four, total);
+    return total[0];
+}
+
+/* --- reduction to a tridiagonal matrix ---------------------------------------------------------------------
+ */
+
+/* The Euclidean norm of x, whatever its scale. */
+static double FN(norm)(int64_t n, const T *x) {
+    V sums = {0};
+    int64_t j = 0;
+    for (; j + FN(LANES) <= n; j += FN(LANES)) sums += FN(load)(x + j) * FN(load)(x + j);
+    double sum = (double)FN(total)(sums), most = 0;
+    for (; j < n; j++) sum += (double)(x[j] * x[j]);
+    if (sum > SMALL) return sqrt(sum);
+    for (j = 0; j < n; j++) most = fabs((double)x[j]) > most ? fabs((double)x[j]) : most;
+    if (most < NOTHING) return 0;
+    sum = 0;
+    for (j = 0; j < n; j++) sum += ((double)x[j] / most) * ((double)x[j] / most);
+    return most * sqrt(sum);
+}
+
+/* The reflector that takes the first n elements of x to (0, ..., 0, *last): v, and its factor. */
+static double FN(reflector)(int64_t n, const T *x, T *v, double *last) {
+    const double alpha = (double)x[n - 1], rest = FN(norm)(n - 1, x);
+    *last = alpha;
+    memset(v, 0, (size_t)(n - 1) * sizeof(T));
+    v[n - 1] = 1;
+    if (rest == 0) return 0;
+    const double beta = -copysign(hypot(alpha, rest), alpha);
+    const T scale = (T)(1 / (alpha - beta));
+    for (int64_t j = 0; j < n - 1; j++) v[j] = x[j] * scale;
+    *last = beta;
+    return (beta - alpha) / beta;
+}
+
+/* `count` rows of A from i on get the update that the step before left, A - v w^T - w v^T, and are multiplied
+ * by x while they are here: y = A x, of which each element left of the diagonal block counts twice. */
+static INLINE void FN(rows)(int count, int64_t i, T *a, int64_t ld, const T *v, const T *w, const T *x,
+                            T *y) {
+    V sum[ROWS] = {{0}}, vi[ROWS], wi[ROWS], xi[ROWS];
+    const int64_t end = FN(block_end)(i), left = end - FN(BLOCK);
+    a += i * ld;
+    for (int r = 0; r < count; r++) {
+        vi[r] = v[i + r] + (V){0};
+        wi[r] = w[i + r] + (V){0};
+        xi[r] = x[i + r] + (V){0};
+    }
+    for (int64_t j = 0; j < left; j += FN(LANES)) {
+        const V vj = FN(load)(v + j), wj = FN(load)(w + j), xj = FN(load)(x + j);
+        V yj = FN(load)(y + j);
+        for (int r = 0; r < count; r++) {
+            const V z = FN(load)(a + r * ld + j) - vi[r] * wj - wi[r] * vj;
+            FN(store)(a + r * ld + j, z);
+            sum[r] += z * xj;
+            yj += z * xi[r];
+        }
+        FN(store)(y + j, yj);
+    }
+    for (int64_t j = left; j < end; j += FN(LANES)) {
+        const V vj = FN(load)(v + j), wj = FN(load)(w + j), xj = FN(load)(x + j);
+        for (int r = 0; r < count; r++) {
+            const V z = FN(load)(a + r * ld + j) - vi[r] * wj - wi[r] * vj;
+            FN(store)(a + r * ld + j, z);
+            sum[r] += z * xj;
+        }
+    }
+    T total[ROWS];
+    FN(totals)(sum, total);
+    for (int r = 0; r < count; r++) y[i + r] += total[r];
+}
+
+/* w with H A H = A - v w^T - w v^T, from y = A v over k elements: tau y - tau^2 / 2 (y . v) v. */
+static void FN(update_vector)(int64_t k, double tau, const T *v, T *y) {
+    V sums = {0};
+    for (int64_t j = 0; j < k; j += FN(LANES)) sums += FN(load)(y + j) * FN(load)(v + j);
+    const T factor = (T)tau, share = (T)(-0.5 * tau * tau) * FN(total)(sums);
+    for (int64_t j = 0; j < k; j += FN(LANES))
+        FN(store)(y + j, factor * FN(load)(y + j) + share * FN(load)(v + j));
+}
+
+static void FN(tridiagonalise)(int64_t from, int64_t to, void *matrix, int64_t ld, double *d, double *e,
+                               double *tau, void *work) {
+    T *a = matrix, *buffers = work;
+    for (int64_t k = from; k > to; k--) {
+        const int64_t end = FN(block_end)(k);
+        T *row = a + k * ld, *x = buffers + (k & 1) * ld, *y = buffers + (2 + (k & 1)) * ld;
+        const T *v = buffers + ((k + 1) & 1) * ld, *w = buffers + (2 + ((k + 1) & 1)) * ld;
+        const T vk = v[k], wk = w[k];
+        for (int64_t j = 0; j < end; j += FN(LANES))
+            FN(store)(row + j, FN(load)(row + j) - vk * FN(load)(w + j) - wk * FN(load)(v + j));
+        d[k] = (double)row[k];
+        tau[k] = FN(reflector)(k, row, x, &e[k - 1]);
+        memset(x + k, 0, (size_t)(end - k) * sizeof(T)); /* of two steps ago */
+        memset(y, 0, (size_t)end * sizeof(T));
+        memcpy(row, x, (size_t)k * sizeof(T));
+        int64_t i = 0;
+        for (; i + ROWS <= k; i += ROWS) FN(rows)(ROWS, i, a, ld, v, w, x, y);
+        for (; i < k; i++) FN(rows)(1, i, a, ld, v, w, x, y);
+        FN(update_vector)(k, tau[k], x, y);
+    }
+    if (to == 0) d[0] = (double)a[0]; /* the last reflector has a factor of 0 */
+}
+
+/* --- orthogonal matrices -----------------------------------------------------------------------------------
+ */
+
+/* `count` rows of q become q - tau (q . v) v^T. */
+static INLINE void FN(reflect)(int count, int64_t k, T *q, int64_t ld, T tau, const T *v) {
+    V sum[ROWS] = {{0}};
+    T total[ROWS];
+    for (int64_t j = 0; j < k; j += FN(LANES))
+        for (int r = 0; r < count; r++) sum[r] += FN(load)(q + r * ld + j) * FN(load)(v + j);
+    FN(totals)(sum, total);
+    for (int r = 0; r < count; r++) total[r] *= tau;
+    for (int64_t j = 0; j < k; j += FN(LANES))
+        for (int r = 0; r < count; r++)
+            FN(store)(q + r * ld + j, FN(load)(q + r * ld + j) - total[r] * FN(load)(v + j));
+}
+
+/* Before step k, rows and columns from k - 1 on are those of the identity. */
+static void FN(product)(int64_t n, const void *matrix, int64_t ld, const double *tau, void *out, void *work) {
+    const T *a = matrix;
+    T *q = out, *v = work;
+    memset(q, 0, (size_t)(n * ld) * sizeof(T));
+    memset(v, 0, (size_t)ld * sizeof(T));
+    for (int64_t i = 0; i < n; i++) q[i * (ld + 1)] = 1;
+    for (int64_t k = 1; k < n; k++) {
+        if (tau[k] == 0) continue;
+        memcpy(v, a + k * ld, (size_t)k * sizeof(T));
+        int64_t i = 0;
+        for (; i + ROWS <= k; i += ROWS) FN(reflect)(ROWS, k, q + i * ld, ld, (T)tau[k], v);
+        for (; i < k; i++) FN(reflect)(1, k, q + i * ld, ld, (T)tau[k], v);
+    }
+}
+
+/* A strip of `wide` vectors: the row that goes on to the next rotation stays in registers. */
+static INLINE void FN(sweep)(int wide, int64_t count, const double *c, const double *s, T *row,
+                             int64_t step) {
+    V kept[STRIP];
+    for (int i = 0; i < wide; i++) kept[i] = FN(load)(row + i * FN(LANES));
+    for (int64_t k = 0; k < count; k++, row += step) {
+        const T ck = (T)c[k], sk = (T)s[k];
+        for (int i = 0; i < wide; i++) {
+            const V next = FN(load)(row + step + i * FN(LANES));
+            FN(store)(row + i * FN(LANES), sk * next + ck * kept[i]);
+            kept[i] = ck * next - sk * kept[i];
+        }
+    }
+    for (int i = 0; i < wide; i++) FN(store)(row + i * FN(LANES), kept[i]);
+}
+
+static void FN(rotate)(int64_t width, int64_t count, const double *c, const double *s, void *first,
+                       int64_t step) {
+    T *row = first;
+    int64_t j = 0;
+    for (; j + STRIP * FN(LANES) <= width; j += STRIP * FN(LANES))
+        FN(sweep)(STRIP, count, c, s, row + j, step);
+    for (; j < width; j += FN(LANES)) FN(sweep)(1, count, c, s, row + j, step);
+}

@@ -1,0 +1,46 @@
+/* The loops of symmetric eigenvalues: see kernels_eigh.h. */
+#include "cpu/kernels_eigh.h"
+#include <math.h>
+#include <string.h>
+#include "cpu/shuffle.h"
+
+/* As in kernels_gemm.c: nobody compares last bits. */
+#if defined(__clang__)
+#pragma clang fp contract(fast)
+#else
+#pragma GCC optimize("fp-contract=fast")
+#endif
+
+#define INLINE inline __attribute__((always_inline))
+enum {
+    ROWS = 4,  /* taken at once: what they have in common is loaded once */
+    STRIP = 4, /* vectors of a row that a sweep of rotations keeps in registers */
+};
+
+#define T              float
+#define FN(f)          f##_f32
+#define V              VectorF32
+#define ZIP_LOW(a, b)  ZIP_LOW_F32(a, b)
+#define ZIP_HIGH(a, b) ZIP_HIGH_F32(a, b)
+#define SMALL          1e-20 /* squares below it may have lost digits */
+#define NOTHING        1e-37 /* beside a largest element of about 1, and its reciprocal is finite */
+#include "cpu/eigh_type.h"
+#undef T
+#undef FN
+#undef V
+#undef ZIP_LOW
+#undef ZIP_HIGH
+#undef SMALL
+#undef NOTHING
+
+#define T              double
+#define FN(f)          f##_f64
+#define V              VectorF64
+#define ZIP_LOW(a, b)  ZIP_LOW_F64(a, b)
+#define ZIP_HIGH(a, b) ZIP_HIGH_F64(a, b)
+#define SMALL          1e-280
+#define NOTHING        1e-300
+#include "cpu/eigh_type.h"
+
+const EighTable ISA_NAME(eigh_kernels) = {.type = {{BLOCK_f32, tridiagonalise_f32, product_f32, rotate_f32},
+                                                   {BLOCK_f64, tridiagonalise_f64, product_f64, rotate_f64}}};

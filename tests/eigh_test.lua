@@ -1,0 +1,88 @@
+-- Symmetric eigenvalues at every size that takes another road (lib/cpu/eigh.c), over spectra that are hard: residual,
+-- orthogonality and order, within a small multiple of what rounding makes inevitable.
+local ap = require "apsis"
+local linalg = ap.linalg
+
+local F64 = {dtype = "f64"}
+local EPSILON = {f32 = 2 ^ -23, f64 = 2 ^ -52}
+local SIZES = {1, 2, 3, 4, 7, 16, 17, 33, 64, 143, 144, 200} -- from 144 on by LAPACK's divide and conquer
+
+local function powers(n, last) return (ap.linspace(0, last, n, F64) * math.log(10)):exp() end
+
+local function tridiagonal(diagonal, beside)
+  local n = #diagonal
+  local off = ap.full({n - 1}, beside, F64)
+  return ap.tensor(diagonal, F64):diag() + off:diag(1) + off:diag(-1)
+end
+
+-- name -> the matrix of order n > 1
+local function matrices(n)
+  local a = ap.randn(n, n, F64)
+  local s, q, half = a + a:t(), linalg.qr(a), n // 2
+  local function with(values) return q:matmul(values:unsqueeze(-1) * q:t()) end
+  local laplace, wilkinson = {}, {}
+  for i = 1, n do laplace[i], wilkinson[i] = 2, math.abs(i - (n + 1) / 2) end
+  local graded = powers(n, -14)
+  return {
+    random = s, huge = s * 1e36, tiny = s * 1e-36, zero = s * 0, identity = ap.eye(n, F64), ones = ap.ones(n, n, F64),
+    ["of rank 1"] = a:narrow(2, 1, 1):matmul(a:narrow(2, 1, 1):t()), ["graded spectrum"] = with(powers(n, -14)),
+    ["clustered spectrum"] = with(ap.cat {ap.ones(half, F64), ap.full({n - half}, 2, F64)} + 1e-13 * ap.randn(n, F64)),
+    ["graded downwards"] = s * graded:unsqueeze(-1) * graded, ["Laplace's"] = tridiagonal(laplace, -1),
+    ["graded upwards"] = s * graded:flip(1):unsqueeze(-1) * graded:flip(1), ["Wilkinson's"] = tridiagonal(wilkinson, 1),
+    ["graded steeply"] = s * powers(n, -150):unsqueeze(-1) * powers(n, -150),
+    ["tiny blocks"] = ap.block_diag(table.unpack({ap.ones(1, 1, F64), ap.ones(n - 1, n - 1, F64) * 1e-20})),
+  }
+end
+
+local function check(name, given, dtype)
+  local a, n = given:to(dtype), given:size(-1)
+  local values, vectors = linalg.eigh(a)
+  local alone = linalg.eigvalsh(a)
+  local what = ("%s matrix of order %d, %s: "):format(name, n, dtype)
+  truth(n == 1 or values:diff():ge(0):all():item(), what .. "values ascend")
+  local most = a:abs():amax():item()
+  local x, w, v = a:to "f64" / (most > 0 and most or 1), values:to "f64" / (most > 0 and most or 1), vectors:to "f64"
+  local unit = EPSILON[dtype] * math.max(n, 4) * math.max(x:norm():item(), 1e-300)
+  truth((x:matmul(v) - v * w):norm():item() <= 2 * unit, what .. "A V = V diag(values)")
+  truth((v:t():matmul(v) - ap.eye(n, F64)):norm():item() <= 4 * EPSILON[dtype] * n, what .. "V is orthogonal")
+  truth((alone:to "f64" / (most > 0 and most or 1) - w):abs():amax():item() <= 2 * unit, what .. "the values alone")
+end
+
+for _, dtype in ipairs {"f64", "f32"} do
+  test("eigh: residuals and orthogonality at every size and spectrum, " .. dtype, function()
+    ap.manual_seed(11)
+    for _, n in ipairs(SIZES) do
+      if n == 1 then
+        check("single", ap.full({1, 1}, -3, F64), dtype)
+      else
+        for name, a in pairs(matrices(n)) do check(name, a, dtype) end
+      end
+    end
+  end)
+end
+
+test("eigh: elements at the ends of the range of f64", function()
+  for _, scale in ipairs {1e307, 1e-300, 5e-324} do
+    local a = ap.tensor({{2, 1, 0}, {1, 2, 1}, {0, 1, 2}}, F64) * scale
+    close(linalg.eigh(a) / scale, {2 - math.sqrt(2), 2, 2 + math.sqrt(2)}, {atol = scale < 1e-310 and 1 or 1e-14})
+  end
+end)
+
+test("eigh: tiny blocks keep their own accuracy", function()
+  local a = ap.block_diag(ap.ones(1, 1, F64), ap.tensor({{2, 1}, {1, 2}}, F64) * 1e-30)
+  close(linalg.eigh(a) * ap.tensor({1e30, 1e30, 1}, F64), {1, 3, 1}, {rtol = 1e-14})
+  close(linalg.eigvalsh(a) * ap.tensor({1e30, 1e30, 1}, F64), {1, 3, 1}, {rtol = 1e-14})
+end)
+
+test("eigh: only one triangle is read", function()
+  ap.manual_seed(3)
+  for _, n in ipairs {5, 40, 150} do
+    local a = ap.randn(2, n, n, F64)
+    for uplo, triangle in pairs {L = a:tril(), U = a:triu()} do
+      local full = triangle + triangle:transpose(-2, -1) * (1 - ap.eye(n, F64))
+      equal(linalg.eigvalsh(a, {UPLO = uplo}), linalg.eigvalsh(full))
+      local w, v = linalg.eigh(a, {UPLO = uplo})
+      close(full:matmul(v), v * w:unsqueeze(-2), {atol = 1e-11})
+    end
+  end
+end)
