@@ -2,6 +2,7 @@
 
 local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
+local hooks = require "apsis.hooks"
 local node_of, node_graph, node_info, node_edge = core.node_of, core.node_graph, core.node_info, core.node_edge
 local node_rule, node_fit, node_release = core.node_rule, core.node_fit, core.node_release
 local is_tensor, set_grad_enabled = core.is_tensor, core.set_grad_enabled
@@ -48,12 +49,13 @@ autograd.enable_grad = with_grad(true)
 --- Source: torch.is_grad_enabled.
 
 -- Gradients on their way: node -> list by output slot, or the tensor itself for a leaf. `owned` marks sums that the
--- engine made itself and may add to in place.
-local function add_to(sums, owned, key, slot, g, create_graph)
+-- engine made itself and may add to in place; `watch` is there where hooks are.
+local function add_to(sums, owned, key, slot, g, create_graph, watch)
   local list = sums[key]
   if not list then
     list = {}
     sums[key] = list
+    if watch and is_tensor(key) then watch:arrive(key) end
   end
   local sum = list[slot]
   if not sum then
@@ -68,7 +70,7 @@ local function add_to(sums, owned, key, slot, g, create_graph)
 end
 
 -- The gradients of one node's inputs.
-local function propagate(node, g, sums, owned, create_graph)
+local function propagate(node, g, sums, owned, create_graph, watch)
   local edges, joint, outputs = node_info(node)
   if outputs == 1 then g = g[1] end
   local given = joint and node_rule(node, 0, g)
@@ -86,20 +88,20 @@ local function propagate(node, g, sums, owned, create_graph)
     else
       d = node_rule(node, argument, g)
     end
-    if d ~= nil then add_to(sums, owned, target, slot, node_fit(node, k, d), create_graph) end
+    if d ~= nil then add_to(sums, owned, target, slot, node_fit(node, k, d), create_graph, watch) end
   end
 end
 
 -- Walks the graph below the roots, newest node first. Returns the gradients that reached leaves (tensor -> list) and,
--- for `wanted` nodes, theirs (node -> list).
+-- for `wanted` nodes, theirs (node -> list); what of them the engine owns; and what hooks need further.
 local function run(roots, grads, options)
   local create_graph = options.create_graph or false
   local retain = options.retain_graph
   if retain == nil then retain = create_graph end
-  local sums, owned, nodes = {}, {}, {}
+  local sums, owned, nodes, watch = {}, {}, {}, hooks.watch()
   for i, root in ipairs(roots) do
     local node, slot = node_of(root)
-    add_to(sums, owned, node or root, slot or 1, grads[i], create_graph)
+    add_to(sums, owned, node or root, slot or 1, grads[i], create_graph, watch)
     nodes[#nodes + 1] = node
   end
   local _ <close> = setmetatable({set_grad_enabled(create_graph)}, restoring)
@@ -108,13 +110,15 @@ local function run(roots, grads, options)
     local node = order[i]
     local g = sums[node]
     if g then
-      propagate(node, g, sums, owned, create_graph)
+      if watch then watch:node(node, g, owned) end
+      propagate(node, g, sums, owned, create_graph, watch)
       if not (options.wanted and options.wanted[node]) then sums[node] = nil end
       if not retain then node_release(node) end
     end
     order[i] = nil
   end
-  return sums, owned
+  if watch then watch:finish(sums, owned, options.wanted) end
+  return sums, owned, watch
 end
 
 local function check_root(name, t, g)
@@ -159,9 +163,9 @@ function autograd.backward(x, gradient, retain_graph, create_graph)
     gradient = options.gradient
   end
   local g = check_root("backward", x, gradient)
-  local taken = {}
+  local sums, owned, watch = run({x}, {g}, options)
+  local taken = watch and watch.seen or {}
   if gradient then taken[gradient] = true end
-  local sums, owned = run({x}, {g}, options)
   for leaf, list in pairs(sums) do
     if is_tensor(leaf) then
       local d = list[1]
@@ -179,6 +183,11 @@ function autograd.backward(x, gradient, retain_graph, create_graph)
         old:add_(d)
       end
     end
+  end
+  if watch then
+    local _ <close> = setmetatable({set_grad_enabled(options.create_graph or false)}, restoring)
+    watch:retain()
+    watch:accumulated()
   end
 end
 
@@ -200,9 +209,9 @@ function autograd.grad(outputs, inputs, options)
     if not is_tensor(x) then arguments.fail("grad: an input is not a tensor but %s", arguments.got(x)) end
     if not x.requires_grad then arguments.fail("grad: an input does not require a gradient") end
     local node = node_of(x)
-    if node then wanted[node] = true end
+    wanted[node or x] = true
   end
-  local sums = run(outputs, grads,
+  local sums, _, watch = run(outputs, grads,
     {retain_graph = options.retain_graph, create_graph = options.create_graph, wanted = wanted})
   local results = {}
   for i, x in ipairs(inputs) do
@@ -214,6 +223,10 @@ function autograd.grad(outputs, inputs, options)
         i)
     end
     results[i] = g or false
+  end
+  if watch then
+    local _ <close> = setmetatable({set_grad_enabled(options.create_graph or false)}, restoring)
+    watch:retain()
   end
   return results
 end

@@ -6,9 +6,10 @@
 local core = require "apsis.core"
 
 -- Rules, docs and composites of the ops, one file a family.
-for _, family in ipairs {"elementwise", "bessel", "polynomials", "special", "activation", "arithmetic", "shape", "join",
-                         "reduce", "order", "index", "rearrange", "search", "statistics", "matmul", "linalg",
-                         "decompositions", "conv", "pool", "norm", "loss", "random", "fft", "creation", "alias"} do
+for _, family in ipairs {"elementwise", "bessel", "polynomials", "special", "activation", "arithmetic", "shape",
+                         "reshape_in_place", "join", "reduce", "order", "index", "rearrange", "search", "statistics",
+                         "matmul", "linalg", "decompositions", "conv", "pool", "norm", "loss", "random", "fft",
+                         "creation", "alias"} do
   require("apsis.ops." .. family)
 end
 

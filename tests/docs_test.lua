@@ -12,7 +12,8 @@ for name in ([[rule rule_joint no_gradient define fail ops elementwise_ops node_
   node_info node_of node_release node_rule storage_refs take_random source sources put_at_key repeat_positions
   window_size ask_terminal
   can_cast adam_steps_ sgd_steps_ dropout_at max_pool2d_pick max_pool2d_indices frexp_mantissa frexp_exponent
-  trunc_divide lu_rows tensor_meta draw_each define_module entry entry_name parameters]]):gmatch "%S+" do
+  trunc_divide lu_rows tensor_meta draw_each define_module entry entry_name parameters
+  become_]]):gmatch "%S+" do
   INTERNAL[name] = true
 end
 

@@ -182,7 +182,9 @@ local function with_shared(name, f, make, i, j)
 end
 
 -- Names that end in _ and write nothing; those that write to a part, which may be sound where the whole is not.
-local WRITES_NOTHING = {repeat_ = true, requires_grad_ = true, setitem_ = true, fill_diagonal_ = true}
+local WRITES_NOTHING = {repeat_ = true, requires_grad_ = true, setitem_ = true, fill_diagonal_ = true, squeeze_ = true,
+  unsqueeze_ = true, transpose_ = true, t_ = true, as_strided_ = true, resize_ = true, resize_as_ = true, set_ = true,
+  detach_ = true, become_ = true}
 
 for _, name in ipairs(hostile.order) do
   local list = hostile.right[name]

@@ -114,6 +114,7 @@ void open_tape(lua_State *L);        /* recording, and nodes */
 void open_rules(lua_State *L);       /* gradients of ops */
 void open_define(lua_State *L);      /* functions in Lua */
 void open_shape(lua_State *L);       /* views, reshape, ... */
+void open_reshape(lua_State *L);     /* sizes and memory exchanged in place */
 void open_join(lua_State *L);        /* cat, stack */
 void open_elementwise(lua_State *L); /* from ops/elementwise.def */
 void open_reduce(lua_State *L);

@@ -102,10 +102,11 @@ int luaopen_apsis_core(lua_State *L) {
     b->ops = luaL_ref(L, LUA_REGISTRYINDEX);
 
     static void (*const open[])(lua_State *) = {
-        open_tensor, open_creation,    open_bytes,  open_define,   open_tape,      open_rules,  open_shape,
-        open_join,   open_elementwise, open_reduce, open_index,    open_rearrange, open_search, open_matmul,
-        open_linalg, open_conv,        open_pool,   open_norm,     open_loss,      open_fft,    open_optim,
-        open_random, open_io,          open_system, open_terminal, open_cl};
+        open_tensor,    open_creation, open_bytes,  open_define,      open_tape,   open_rules,
+        open_shape,     open_reshape,  open_join,   open_elementwise, open_reduce, open_index,
+        open_rearrange, open_search,   open_matmul, open_linalg,      open_conv,   open_pool,
+        open_norm,      open_loss,     open_fft,    open_optim,       open_random, open_io,
+        open_system,    open_terminal, open_cl};
     for (size_t i = 0; i < sizeof open / sizeof *open; i++) open[i](L);
     register_functions(L, (const OpReg[]){{"fail", l_fail, 1}, {0}});
     return 1;

@@ -19,6 +19,7 @@ typedef struct Edge {
 typedef struct ArgInfo {
     enum { VALUE, KEPT_TENSOR, SHAPE_ONLY } kind;
     uint32_t version;
+    uint16_t reshaped;
     Edge shape; /* of a SHAPE_ONLY tensor: dtype, device, ndim, size */
 } ArgInfo;
 
@@ -30,8 +31,9 @@ typedef struct Node {
     bool keeps; /* holds tensors that backward frees */
     bool keeps_output;
     bool released;
-    bool custom; /* its rule is a user value of its own */
-    uint32_t output_version;
+    bool custom;             /* its rule is a user value of its own */
+    uint32_t output_version; /* of several outputs: the sum; no summand ever falls */
+    uint32_t output_reshaped;
     ArgInfo *info; /* args of them, then edges: inside this block */
     Edge *edge;
 } Node;
@@ -204,6 +206,7 @@ static Node *record(lua_State *L, const OpState *op, int args, int edges, bool *
         if (t) {
             info->kind = KEPT_TENSOR;
             info->version = t->storage->version;
+            info->reshaped = t->reshaped;
             n->keeps = true;
         }
         lua_pushvalue(L, i);
@@ -226,9 +229,13 @@ static void attach(lua_State *L, Node *n, int node, int first, int count, bool k
     n->outputs = (uint8_t)count;
     if (!keep) return;
     n->keeps = true;
+    for (int i = 0; i < count; i++) {
+        const Tensor *t = to_tensor(L, first + i);
+        n->output_version += t ? t->storage->version : 0;
+        n->output_reshaped += t ? t->reshaped : 0;
+    }
     if (count == 1) {
         lua_pushvalue(L, first);
-        n->output_version = to_tensor(L, first)->storage->version;
     } else {
         lua_createtable(L, count, 0);
         for (int i = 0; i < count; i++) {
@@ -311,12 +318,34 @@ int op_call(lua_State *L) {
  * ----------------------------------------------------------------------------------------------------- */
 
 static void require_unchanged(lua_State *L, const Node *n, const Tensor *t, uint32_t version,
-                              const char *what) {
+                              uint16_t reshaped, const char *what) {
+    if (t->reshaped != reshaped)
+        raise(L,
+              "backward: %s of %s has another shape now, (%s): it was changed in place after %s used it; use "
+              "the op without _, or clone it before",
+              what, n->op->name, SHAPE(t), n->op->name);
     if (t->storage && t->storage->version != version)
         raise(L,
               "backward: %s of %s (%s) was changed in place after %s used it (version %u, expected %u); "
               "use the op without _, or clone it before",
               what, n->op->name, SHAPE(t), n->op->name, (unsigned)t->storage->version, (unsigned)version);
+}
+
+/* The outputs of the node, in a table on top of the stack, are what they were. */
+static void require_outputs_unchanged(lua_State *L, const Node *n) {
+    uint32_t version = 0, reshaped = 0;
+    for (int i = 1; i <= n->outputs; i++) {
+        lua_rawgeti(L, -1, i);
+        const Tensor *t = to_tensor(L, -1);
+        version += t ? t->storage->version : 0;
+        reshaped += t ? t->reshaped : 0;
+        lua_pop(L, 1);
+    }
+    if (version != n->output_version || reshaped != n->output_reshaped)
+        raise(L,
+              "backward: a result of %s was changed in place after it; use the op without _, or clone it "
+              "before",
+              n->op->name);
 }
 
 /* Pushes the output (nil if not kept) and all arguments as a rule sees them. Returns how many. */
@@ -325,7 +354,10 @@ static int push_saved(lua_State *L, int node, const Node *n) {
     if (n->keeps_output) {
         lua_getiuservalue(L, node, value_of_output(n));
         const Tensor *y = to_tensor(L, -1);
-        if (y) require_unchanged(L, n, y, n->output_version, "the result");
+        if (y)
+            require_unchanged(L, n, y, n->output_version, (uint16_t)n->output_reshaped, "the result");
+        else
+            require_outputs_unchanged(L, n);
     } else {
         lua_pushnil(L);
     }
@@ -337,7 +369,7 @@ static int push_saved(lua_State *L, int node, const Node *n) {
         }
         lua_getiuservalue(L, node, i + 1);
         if (info->kind == KEPT_TENSOR)
-            require_unchanged(L, n, to_tensor(L, -1), info->version, "an argument");
+            require_unchanged(L, n, to_tensor(L, -1), info->version, info->reshaped, "an argument");
     }
     return n->args + 1;
 }

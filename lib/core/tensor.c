@@ -60,6 +60,7 @@ bool tensor_new_on(Ctx *c, Tensor *out, Device device, DType dtype, int ndim, co
     out->device = device;
     out->requires_grad = out->has_node = out->is_view = false;
     out->out_slot = 0;
+    out->reshaped = 0;
     return true;
 }
 
@@ -73,6 +74,7 @@ void tensor_alias(Tensor *out, const Tensor *x) {
     out->requires_grad = out->has_node = false;
     out->is_view = true;
     out->out_slot = 0;
+    out->reshaped = 0;
 }
 
 void tensor_release(Tensor *t) {

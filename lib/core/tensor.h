@@ -37,6 +37,8 @@ typedef struct Tensor {
     bool has_node;      /* recorded on the tape (not a leaf) */
     bool is_view;       /* shares another tensor's storage: in-place recording through it is refused */
     uint8_t out_slot;   /* which output of its node */
+    uint16_t reshaped;  /* how often its sizes or memory were exchanged: the tape sees that it is not what it
+                           kept */
 } Tensor;
 
 /* --- storages ------------------------------------------------------------------------------------- */

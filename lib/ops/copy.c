@@ -196,3 +196,35 @@ bool op_linspace(Ctx *c, Tensor *out, Device device, double first, double last, 
     return fill_range(c, out, device, first, steps > 1 ? (last - first) / (double)(steps - 1) : 0, steps,
                       last, dtype);
 }
+
+bool op_resize(Ctx *c, Tensor *out, const Tensor *x, int ndim, const int64_t *size) {
+    const DType dtype = (DType)x->dtype;
+    Tensor shape = {.ndim = (int8_t)ndim}, old, start;
+    out->storage = NULL;
+    for (int d = 0; d < ndim; d++)
+        REQUIRE(c, size[d] >= 0, "resize_: negative size %lld in shape (%s)", (long long)size[d],
+                SIZES(ndim, size));
+    REQUIRE(c, shape_fits(ndim, size), "resize_: the shape (%s) has too many elements", SIZES(ndim, size));
+    memcpy(shape.size, size, sizeof *size * (size_t)ndim);
+    const int64_t numel = tensor_numel(&shape), all = x->storage->nbytes / (int64_t)dtype_size(dtype);
+    const int64_t room = all > x->offset ? all - x->offset : 0;
+    if (numel > room && !tensor_new_on(c, out, x->device, dtype, ndim, size)) return false;
+    if (numel <= room) {
+        tensor_alias(out, x);
+        out->ndim = (int8_t)ndim;
+        memcpy(out->size, size, sizeof *size * (size_t)ndim);
+        contiguous_strides(ndim, out->size, out->stride);
+        return true;
+    }
+    old = *x;
+    old.ndim = 1;
+    old.size[0] = room;
+    old.stride[0] = 1;
+    start = *out;
+    start.ndim = 1;
+    start.size[0] = room;
+    start.stride[0] = 1;
+    if (op_fill_int_(c, out, 0) && op_copy_(c, &start, &old)) return true;
+    tensor_release(out);
+    return false;
+}

@@ -29,6 +29,10 @@ bool op_fill_int_(Ctx *c, Tensor *dst, int64_t value);
 /* View where possible, copy where not. */
 bool op_reshape(Ctx *c, Tensor *out, const Tensor *x, int ndim, const int64_t *size);
 
+/* x's memory from its first element on in another shape, contiguous: a view where the storage reaches, else a
+ * copy in a larger one, zero where x's memory ended. */
+bool op_resize(Ctx *c, Tensor *out, const Tensor *x, int ndim, const int64_t *size);
+
 /* first, first + step, ... up to and including last. */
 bool op_arange(Ctx *c, Tensor *out, Device device, double first, double last, double step, DType dtype);
 /* `steps` values from first to last, evenly spaced. */
