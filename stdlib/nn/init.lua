@@ -5,7 +5,7 @@
 --   local loss = nn.MSELoss()(model(x), y)
 
 return require "apsis.lazy"("apsis.nn.", {
-  Module = "Module", Sequential = "Sequential", ModuleList = "ModuleList",
+  Module = "Module", Sequential = "Sequential", ModuleList = "ModuleList", ModuleDict = "ModuleDict",
   Linear = "Linear", Embedding = "Embedding", Dropout = "Dropout",
   functional = "functional", init = "initializers", utils = "utils",
 }, {

@@ -371,7 +371,7 @@ rule("fmod", {"", "12"}, function(g) return g end, function(g, _, a, b) return -
 rule("pow", {"12", "12y"}, function(g, _, a, b)
   if not core.is_tensor(b) then
     if b == 0 then return core.zeros_like(g) end
-    return g * (b * a ^ (b - 1))
+    return g * (b * (b == 2 and a or a ^ (b - 1)))
   end
   return core.where(b:eq(0), 0.0, g * b * a ^ (b - 1))
 end, function(g, y, a, b)

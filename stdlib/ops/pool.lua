@@ -136,44 +136,54 @@ end)
 
 -- --- padding -----------------------------------------------------------------------------------------------------
 
--- The positions of dimension size n that a padded dimension reads, for each mode.
-local READ = {
-  reflect = function(i, n)
-    if i < 1 then return 2 - i end
-    return i > n and 2 * n - i or i
+-- What stands before and behind x along a dimension of size n; widths of 0 or more.
+local BORDERS = {
+  reflect = function(x, dim, n, before, after)
+    return x:narrow(dim, 2, before):flip(dim), x:narrow(dim, n - after, after):flip(dim)
   end,
-  replicate = function(i, n) return math.min(math.max(i, 1), n) end,
-  circular = function(i, n) return (i - 1) % n + 1 end,
+  replicate = function(x, dim, n, before, after)
+    local size = x:size()
+    local function repeated(i, width)
+      size[dim] = width
+      return x:narrow(dim, i, 1):expand(size)
+    end
+    return repeated(1, before), repeated(n, after)
+  end,
+  circular = function(x, dim, n, before, after)
+    return x:narrow(dim, n - before + 1, before), x:narrow(dim, 1, after)
+  end,
 }
 
 local LIMIT = {reflect = function(n) return n - 1 end, circular = function(n) return n end}
 
+-- x without so many of its first and last elements along dim; negative widths cut, others do nothing.
+local function cut(x, dim, before, after)
+  if before >= 0 and after >= 0 then return x end
+  local first, length = math.max(-before, 0), x:size(dim) + math.min(before, 0) + math.min(after, 0)
+  if length < 0 then arguments.fail("pad: nothing is left of dimension %d of size %d", dim, x:size(dim)) end
+  return x:narrow(dim, length == 0 and 1 or first + 1, length)
+end
+
 local function pad_dim(x, dim, before, after, mode)
-  local n, positions = x:size(dim), {}
-  local limit = LIMIT[mode] and LIMIT[mode](n) or math.huge
-  if before > limit or after > limit or n == 0 and before + after > 0 then
-    arguments.fail("pad: %s padding {%d, %d} is too large for dimension %d of size %d", mode, before, after, dim, n)
+  local size = x:size(dim)
+  local limit = LIMIT[mode] and LIMIT[mode](size) or math.huge
+  if before > limit or after > limit or size == 0 and before + after > 0 then
+    arguments.fail("pad: %s padding {%d, %d} is too large for dimension %d of size %d", mode, before, after, dim,
+      size)
   end
-  -- What circular padding repeats is what a negative width left.
-  local first, kept = 0, n
-  if mode == "circular" then
-    first, kept = math.max(-before, 0), n + math.min(before, 0) + math.min(after, 0)
-  end
-  for i = 1 - before, n + after do positions[#positions + 1] = READ[mode](i - first, kept) + first end
-  return x:index_select(dim, core.tensor(positions, {dtype = "i64", device = x.device}))
+  -- What circular padding repeats is what a negative width left; the others repeat first.
+  if mode == "circular" then x = cut(x, dim, before, after) end
+  local first, last = BORDERS[mode](x, dim, x:size(dim), math.max(before, 0), math.max(after, 0))
+  local y = core.cat({first, x, last}, dim)
+  return mode == "circular" and y or cut(y, dim, before, after)
 end
 
 local function pad_constant(x, pads, value)
   local size, items = x:size(), {}
   for d = 1, x.ndim do
     local before, after = pads[d][1], pads[d][2]
-    -- A negative width cuts.
-    if before < 0 or after < 0 then
-      local first, length = math.max(-before, 0), size[d] + math.min(before, 0) + math.min(after, 0)
-      if length < 0 then arguments.fail("pad: nothing is left of dimension %d of size %d", d, size[d]) end
-      x = x:narrow(d, length == 0 and 1 or first + 1, length)
-      before, after = math.max(before, 0), math.max(after, 0)
-    end
+    x = cut(x, d, before, after)
+    before, after = math.max(before, 0), math.max(after, 0)
     size[d] = x:size(d) + before + after
     items[d] = {before + 1, before + x:size(d)}
   end
@@ -202,7 +212,7 @@ define("pad", function(x, ...)
   for d = 1, x.ndim do pads[d] = {0, 0} end
   for i = 1, #widths, 2 do pads[x.ndim - i // 2] = {widths[i], widths[i + 1]} end
   if mode == "constant" then return (pad_constant(x, pads, value or 0)) end
-  if not READ[mode] then
+  if not BORDERS[mode] then
     arguments.fail("pad: mode: expected 'constant', 'reflect', 'replicate' or 'circular', got '%s'", tostring(mode))
   end
   for d = 1, x.ndim do
