@@ -97,6 +97,38 @@ test("in-place forms of composed functions change their tensor, and gradients fo
   equal(t:totable(), {7.0, 1.0, 8.0})
 end)
 
+test("pow: exponents with ops of their own agree with the exponent as a tensor, in every dtype and form", function()
+  local inf, nan = 1 / 0, 0 / 0
+  for _, dtype in ipairs {"f32", "f64", "f16", "i64"} do
+    local x = ap.tensor({1, 2, 3, 7, 10}, {dtype = dtype})
+    for _, e in ipairs {2, 3, 0.5, -1, -0.5, 2.0} do
+      if dtype ~= "i64" or e ~= -1 then
+        local y = x ^ e
+        local float = dtype == "i64" and "f32" or dtype
+        local exponent = ap.full({5}, e, {dtype = math.type(e) == "integer" and dtype or float})
+        close(y, x ^ exponent, {rtol = dtype == "f16" and 1e-3 or 1e-6, atol = 0, what = dtype .. " ^ " .. e})
+        equal(y.dtype, dtype == "i64" and math.type(e) == "float" and "f32" or dtype)
+        if dtype ~= "i64" then close(x:clone():pow_(e), y) end
+      end
+    end
+  end
+  local x = ap.tensor {-0.0, -inf, inf, nan, -2}
+  close(x ^ 2, {0, inf, inf, nan, 4})
+  close(x ^ 3, {-0.0, -inf, inf, nan, -8})
+  close(x ^ 0.5, {-0.0, nan, inf, nan, nan}) -- as PyTorch, whose pow is sqrt there
+  close(x ^ -1, {-inf, -0.0, 0, nan, -0.5})
+  equal((ap.tensor {true, false} ^ 2):totable(), {1, 0})
+  local t = ap.tensor({1.0, 2, 4}, {dtype = "f64"})
+  for _, e in ipairs {2, 3, 0.5, -1, -0.5, 1} do
+    local f = function(v) return v ^ e end
+    truth(ap.autograd.gradcheck(f, {t:clone():requires_grad_()}), "gradient of x ^ " .. e)
+    truth(ap.autograd.gradgradcheck(f, {t:clone():requires_grad_()}), "second derivative of x ^ " .. e)
+  end
+  close(ap.ones(3, 2):t() ^ 2, ap.ones(2, 3))
+  raises("pow: an integer to a negative integer power", function() return ap.tensor {1, 2} ^ -1 end)
+  raises("pow_: elements of the tensor share memory", function() ap.ones(1):expand(3):pow_(2) end)
+end)
+
 test("isclose, allclose, equal", function()
   local inf, nan = 1 / 0, 0 / 0
   local a, b = ap.tensor {1.0, inf, nan, 1e-9, 100}, ap.tensor {1.000001, inf, nan, 0, 101}

@@ -217,7 +217,7 @@ test("constructors of layers, optimisers and schedules name the class, also for 
     end)
   end
   truth(of(nn.Linear, math.maxinteger, 3):find ": Linear: empty: out of memory")
-  truth(of(nn.LayerNorm, 2, 3):find ": LayerNorm: argument 2: expected a table of options")
+  truth(of(nn.LayerNorm, 2, "x"):find ": LayerNorm: eps: expected a number")
   truth(of(nn.Sequential, 0):find ": Sequential: argument 1: expected a module")
   truth(of(nn.ModuleList, {3}):find ": ModuleList: item 1: expected a module")
   truth(of(optim.SGD, {1, 2}):find ": SGD: expected a tensor or a group")

@@ -46,8 +46,8 @@ end)
 
 test("help: classes with their methods and what they inherit, objects, one's own classes", function()
   local text = page(nn.Linear)
-  contains(text, "nn.Linear(in_features, out_features, options?)",
-    "  options?      table: default true\n    bias  boolean",
+  contains(text, "nn.Linear(in_features, out_features, bias?)",
+    "  bias?         boolean|table: default true\n    bias  boolean",
     "Methods\n", "Inherited\n  Module  add_module, apply,")
   equal(page "Linear", text)
   contains(page(nn.Linear(2, 3)),

@@ -210,6 +210,75 @@ test("constructors: bad arguments are named", function()
   raises("BatchNorm2d: expected %(N, C, H, W%), got 2", function() nn.BatchNorm2d(3)(ap.ones(4, 3)) end)
 end)
 
+test("constructors: options by position in PyTorch's order, or by name in a last table", function()
+  local c = nn.Conv2d(4, 8, 3, 2, 1, {groups = 2, bias = false})
+  equal({c.stride, c.padding, c.dilation, c.groups, c.bias}, {{2, 2}, {1, 1}, {1, 1}, 2})
+  equal(nn.Conv2d(1, 1, 3, {2, 1}, {bias = false}).stride, {2, 1})
+  local t = nn.ConvTranspose2d(4, 8, 3, 2, 1, 1)
+  equal({t.stride, t.padding, t.output_padding}, {{2, 2}, {1, 1}, {1, 1}})
+  local p = nn.MaxPool2d(3, 2, 1)
+  equal({p.stride, p.padding}, {{2, 2}, {1, 1}})
+  equal(nn.Linear(2, 3, false).bias, nil)
+  truth(nn.Linear(2, 3, {}).bias ~= nil)
+  equal({nn.LayerNorm(3, 1e-3).eps, nn.BatchNorm2d(3, 1e-3, 0.2).momentum, nn.Dropout {p = 0.3}.p}, {1e-3, 0.2, 0.3})
+  equal({nn.Embedding(5, 2, 1).padding_idx, nn.Flatten {start_dim = 3}.start_dim, nn.PReLU(2, 0.5).weight[1]:item()},
+    {1, 3, 0.5})
+  raises("Conv2d: unknown option 'strid'; options: stride padding dilation groups bias", nn.Conv2d, 1, 1, 3,
+    {strid = 2})
+  raises("Conv2d: 'stride' is given twice", nn.Conv2d, 1, 1, 3, 2, {stride = 2})
+  raises("Linear: expected at most 1 argument from 'bias' on", nn.Linear, 2, 3, true, 4)
+  raises("Linear: bias: expected true or false, got a number", nn.Linear, 2, 3, 1)
+  raises("MaxPool2d: unknown option 'strid'", nn.MaxPool2d, 2, {strid = 1})
+  raises("BatchNorm1d: unknown option 'momentun'", nn.BatchNorm1d, 2, {momentun = 1})
+end)
+
+test("Conv1d and Conv2d: padding 'same' keeps the sizes, 'valid' is none", function()
+  local x = ap.randn(1, 2, 5, 6)
+  local c = nn.Conv2d(2, 2, {3, 2}, {padding = "same"})
+  equal(c(x).shape, {1, 2, 5, 6})
+  close(c(x):detach(), ap.nn.functional.conv2d(x, c.weight, c.bias, {padding = "same"}):detach())
+  equal(nn.Conv1d(2, 3, 3, {padding = "same"})(x[{{}, {}, 1}]).shape, {1, 3, 6})
+  equal(nn.Conv1d(2, 3, 3, {padding = "valid"})(x[{{}, {}, 1}]).shape, {1, 3, 4})
+  truth(tostring(c):find("padding='same'", 1, true))
+  raises("Conv2d: padding: expected integers, 'same' or 'valid', got 'full'", nn.Conv2d, 1, 1, 3, {padding = "full"})
+end)
+
+test("MaxPool2d: return_indices gives the places too", function()
+  local x = ap.arange(1, 16, 1, {dtype = "f32"}):view(1, 1, 4, 4)
+  local y, places = nn.MaxPool2d(2, {return_indices = true})(x)
+  equal(y:flatten():totable(), {6.0, 8, 14, 16})
+  equal(places:flatten():totable(), {6, 8, 14, 16})
+  equal(select("#", nn.MaxPool2d(2)(x)), 1)
+end)
+
+test("ModuleDict: modules by name, in the order of pairs or the alphabet's", function()
+  local d = nn.ModuleDict {{"wte", nn.Linear(2, 3)}, {"ln", nn.LayerNorm(3)}}
+  equal(d:keys(), {"wte", "ln"})
+  equal(nn.ModuleDict {b = nn.ReLU(), a = nn.ReLU()}:keys(), {"a", "b"})
+  equal(#d, 2)
+  truth(d.wte == d["wte"] and d:values()[2] == d.ln)
+  d:update {head = nn.Linear(3, 1, false)}
+  local list = {}
+  for name, m in d:items() do list[#list + 1] = name .. " " .. m:class_name() end
+  equal(list, {"wte Linear", "ln LayerNorm", "head Linear"})
+  local net = nn.Module()
+  net.parts = d
+  list = {}
+  for name in pairs(net:state_dict()) do list[#list + 1] = name end
+  equal(list, {"parts.wte.weight", "parts.wte.bias", "parts.ln.weight", "parts.ln.bias", "parts.head.weight"})
+  raises("ModuleDict: 'forward' is the name of a method", nn.ModuleDict, {forward = nn.ReLU()})
+  raises("ModuleDict: 'x': expected a module, got a number", nn.ModuleDict, {x = 1})
+  raises("ModuleDict: item 1: expected a pair", nn.ModuleDict, {nn.ReLU()})
+  raises("ModuleDict: expected a name that is a string without dots, got a.b", nn.ModuleDict, {["a.b"] = nn.ReLU()})
+end)
+
+test("nn.init: settings by name", function()
+  local t = ap.empty(1000)
+  close(nn.init.normal_(t, {mean = 5, std = 0.1}):mean():item(), 5, {rtol = 0.01})
+  truth(nn.init.uniform_(t, {low = 2, high = 3}):min():item() >= 2)
+  raises("normal_: unknown option 'stdev'", nn.init.normal_, t, {stdev = 1})
+end)
+
 test("Linear and Conv2d: start within PyTorch's bounds, with the variance of that uniform", function()
   ap.manual_seed(1)
   local w = nn.Linear(100, 200).weight:detach()

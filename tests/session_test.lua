@@ -53,6 +53,20 @@ test("an undefined name suggests the nearest, also of modules, tensors and the l
     "softmax\nsoftmax\ntensro\nLinear\nap.softmax\nnn.Linear\nforward\nalpha\nnil\nnil")
 end)
 
+test("what people write who come from Python is told in Lua's words", function()
+  local script = {}
+  for _, code in ipairs {"x[1, 2]", "x = ap.ones(2, 2) return x > 0", "for row in x do end", "x:cuda()", "x.shape()",
+    "x @ x", "if x != 1 then end", "x += 1", "x:numpy()"} do
+    script[#script + 1] = ("print(session:execute(%q).error.advice)"):format(code)
+  end
+  says(table.concat(script, "\n"), table.concat({
+    "several indices are one table: x[{i, j}]", "comparisons of tensors are methods: x:gt(0), x:le(y), x:eq(y)",
+    "go over the rows with for i = 1, #x do ... x[i] ... end", 'devices by OpenCL: x:to("cl")',
+    "the shape is a field: x.shape", "the matrix product is a method: x:matmul(y)", "not equal is ~=",
+    "there is no such assignment: x = x + y, or in place x:add_(y)",
+    "x:totable() is a Lua table, ap.io.save_npy writes NumPy's files"}, "\n"))
+end)
+
 test("carets stand under the word that failed, by what the values are where it stands there twice", function()
   says([[
     print(failed(session:execute "t = {a = {b = {}}} t.a.b.c = t.b.a"))

@@ -56,7 +56,11 @@ enum {
      * for hostile code. */
     APSIS_NO_SYSTEM = 1,
     /* Lets os.exit end the process. Without it os.exit is an error, for the process is the host's. */
-    APSIS_ALLOW_EXIT = 2
+    APSIS_ALLOW_EXIT = 2,
+    /* apsis_traceback() shows an error as the prompt does: the script's own frames with their lines of
+     * source, what failed in them underlined, and the name that was meant in place of one that does not
+     * exist. */
+    APSIS_EXPLAIN = 4
 };
 
 /* Set up with APSIS_OPTIONS_INIT, then change fields: fields that later versions add keep their defaults. */

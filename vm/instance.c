@@ -57,6 +57,9 @@ int64_t apsis_memory(const Apsis *a) {
     return a ? a->lua_bytes + a->ctx->mem.live_bytes : 0;
 }
 
+/* In the registry where errors are to be explained. */
+#define EXPLAIN "apsis.explain"
+
 /* --- errors -------------------------------------------------------------------------------------------- */
 
 void set_error(Apsis *a, const char *message, const char *traceback) {
@@ -90,6 +93,25 @@ int fail_argument(Apsis *a, const char *message) {
     return APSIS_ERROR_ARGUMENT;
 }
 
+/* Pushes what the prompt shows of an error with the message at `at`, and returns true; false where the host
+ * does not want that, or it fails in its turn: without stack, memory or the debug library. Called by a
+ * message handler only: apsis.repl.errors counts levels from there. */
+static bool push_explained(lua_State *L, int at) {
+    const int top = lua_gettop(L);
+    const bool wanted = lua_getfield(L, LUA_REGISTRYINDEX, EXPLAIN) == LUA_TBOOLEAN;
+    lua_pushglobaltable(L);
+    lua_pushliteral(L, "require");
+    lua_rawget(L, -2);
+    lua_pushliteral(L, "apsis.repl.errors");
+    if (wanted && lua_pcall(L, 1, 1, 0) == LUA_OK && lua_type(L, -1) == LUA_TTABLE &&
+        lua_getfield(L, -1, "trace") == LUA_TFUNCTION) {
+        lua_pushvalue(L, at);
+        if (lua_pcall(L, 1, 1, 0) == LUA_OK && lua_type(L, -1) == LUA_TSTRING) return true;
+    }
+    lua_settop(L, top);
+    return false;
+}
+
 /* The error value becomes {message, traceback}, so that both reach the host. Runs where the error was. */
 static int on_error(lua_State *L) {
     if (lua_type(L, 1) == LUA_TTABLE && lua_getmetatable(L, 1)) {
@@ -103,11 +125,13 @@ static int on_error(lua_State *L) {
     if (lua_type(L, 1) != LUA_TSTRING && !luaL_callmeta(L, 1, "__tostring"))
         lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
     const char *message = luaL_tolstring(L, -1, NULL);
+    const int text = lua_gettop(L);
     lua_newtable(L);
-    lua_pushstring(L, message);
+    lua_pushvalue(L, text);
     lua_rawseti(L, -2, 1);
-    luaL_traceback(L, L, message, 1);
-    lua_rawseti(L, -2, 2);
+    if (!push_explained(L, text)) luaL_traceback(L, L, message, 1);
+    lua_rawseti(L, text + 1, 2);
+    lua_settop(L, text + 1);
     luaL_setmetatable(L, "apsis.traced");
     return 1;
 }
@@ -318,6 +342,10 @@ static int l_setup(lua_State *L) {
     lua_setfield(L, -2, "apsis.core");
     lua_pop(L, 1);
     open_searchers(L, a);
+    if (a->flags & APSIS_EXPLAIN) {
+        lua_pushboolean(L, 1);
+        lua_setfield(L, LUA_REGISTRYINDEX, EXPLAIN);
+    }
     interrupt_open(L, a);
     if (a->print) redirect_output(L, a);
     if (!(a->flags & APSIS_ALLOW_EXIT)) {

@@ -208,7 +208,7 @@ int main(int argc, char **argv) {
     if (parse(argc, argv, &line, &status)) {
         ApsisOptions options = APSIS_OPTIONS_INIT;
         bool script = line.code_end < argc;
-        options.flags = APSIS_ALLOW_EXIT;
+        options.flags = APSIS_ALLOW_EXIT | APSIS_EXPLAIN;
         options.script = script ? argv[line.code_end] : argv[0];
         options.argc = script ? argc - line.code_end - 1 : 0;
         options.argv = argv + (script ? line.code_end + 1 : argc);

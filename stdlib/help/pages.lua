@@ -26,7 +26,7 @@ local function parameter_rows(page, params)
   local rows = {}
   for _, p in ipairs(params) do
     local fields, text = docs.fields(p)
-    local kind = typed(page, fields and "table" or p.type)
+    local kind = typed(page, fields and p.type:gsub("%b{}", "table") or p.type)
     local row = {p.name .. (p.optional and "?" or ""), kind .. (text ~= "" and ": " .. text or "")}
     if fields then
       function row.below(indent)

@@ -3,17 +3,18 @@
 local arguments = require "apsis.ops.arguments"
 local F = require "apsis.nn.functional"
 local Module = require "apsis.nn.Module"
+local check = require "apsis.nn.check"
 
 local Dropout = Module:extend "Dropout"
 
 --- In training mode each element is zero with probability p, the others are divided by 1 - p; in evaluation mode
 --- nothing happens.
----@param p? number in [0, 1]; default 0.5
+---@param p? number|{p: number} in [0, 1]; default 0.5
 --- Source: Hinton et al. 2012; torch.nn.Dropout.  Example: nn.Dropout(0.1)
-function Dropout:init(p)
-  p = p or 0.5
+function Dropout:init(...)
+  local p = check.options("Dropout", {"p"}, ...).p or 0.5
   if type(p) ~= "number" or p < 0 or p > 1 then
-    arguments.fail("Dropout: p: expected a number in [0, 1], got %s", p)
+    arguments.fail("Dropout: p: expected a number in [0, 1], got %s", type(p) == "number" and p or arguments.got(p))
   end
   self.p = p
 end

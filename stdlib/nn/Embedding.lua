@@ -12,13 +12,14 @@ local Embedding = Module:extend "Embedding"
 --- Looks up rows: ids (*) of 1..num_embeddings give (*, embedding_dim).
 ---@param num_embeddings integer V, how many ids there are
 ---@param embedding_dim integer D
----@param options? {padding_idx: integer} the id whose row is zero and gets no gradient
+---@param padding_idx? integer|{padding_idx: integer} the id whose row is zero and gets no gradient
 --- weight (V, D) starts normal(0, 1).
 --- Source: torch.nn.Embedding.  Example: nn.Embedding(100, 16)(ap.tensor({1, 100}, {dtype = "i64"})).shape --> {2, 16}
-function Embedding:init(num_embeddings, embedding_dim, options)
+function Embedding:init(num_embeddings, embedding_dim, ...)
+  local options = check.options("Embedding", {"padding_idx"}, ...)
   self.num_embeddings = check.size("Embedding", 1, "num_embeddings", num_embeddings)
   self.embedding_dim = check.size("Embedding", 2, "embedding_dim", embedding_dim)
-  self.padding_idx = check.option("Embedding", options, "padding_idx")
+  self.padding_idx = options.padding_idx
   self.weight = Parameter.new(ap.empty(num_embeddings, embedding_dim))
   init.normal_(self.weight)
   if self.padding_idx then init.zeros_(self.weight:detach()[self.padding_idx]) end

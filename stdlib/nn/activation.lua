@@ -6,6 +6,7 @@ local ap = require "apsis"
 local F = require "apsis.nn.functional"
 local Module = require "apsis.nn.Module"
 local Parameter = require "apsis.nn.Parameter"
+local check = require "apsis.nn.check"
 
 local activations = {}
 
@@ -98,13 +99,13 @@ activation("Softmin", F.softmin, {"dim", -1})
 local PReLU = Module:extend "PReLU"
 
 --- x for x > 0, else weight * x, with a slope that is learnt: one for all, or one a channel.
----@param num_parameters? integer default 1
----@param options? {init: number} 0.25
+---@param num_parameters? integer|{num_parameters: integer, init: number} default 1
+---@param init? number default 0.25
 --- Source: He et al. 2015; torch.nn.PReLU.
-function PReLU:init(num_parameters, options)
-  self.num_parameters = num_parameters or 1
-  options = arguments.options("PReLU", 2, options, {"init"})
-  self.weight = Parameter.new(ap.full({self.num_parameters}, options.init or 0.25))
+function PReLU:init(...)
+  local num_parameters, init = arguments.named("PReLU", {"num_parameters", "init"}, ...)
+  self.num_parameters = check.size("PReLU", 1, "num_parameters", num_parameters or 1)
+  self.weight = Parameter.new(ap.full({self.num_parameters}, init or 0.25))
 end
 
 function PReLU:forward(x) return F.prelu(x, self.weight) end

@@ -14,14 +14,30 @@ function check.size(layer, position, name, value)
   return n
 end
 
---- The one option that a layer has, where `options` may be nil, a table, or the value itself.
-function check.option(layer, options, name, default)
-  if type(options) == "table" then
-    arguments.known(layer, options, {[name] = true})
-    options = options[name]
-  end
-  if options == nil then return default end
+--- What stands behind a layer's required arguments, by position in PyTorch's order or by name in a last table, as a
+--- table by name.
+---@param layer string for errors
+---@param names string[]
+---@param ... any
+---@return table
+--- Errors: an unknown name, more values than names.
+function check.options(layer, names, ...)
+  local given = select("#", ...)
+  local last = given > 0 and select(given, ...)
+  if type(last) == "table" and next(last) == nil then given = given - 1 end -- {}: no options
+  local values, options = {arguments.named(layer, names, table.unpack({...}, 1, given))}, {}
+  for i, name in ipairs(names) do options[name] = values[i] end
   return options
+end
+
+--- options[name], a boolean; `default` where it is not given.
+function check.flag(layer, options, name, default)
+  local value = options[name]
+  if value == nil then return default end
+  if type(value) ~= "boolean" then
+    arguments.fail("%s: %s: expected true or false, got %s", layer, name, arguments.got(value))
+  end
+  return value
 end
 
 --- A pair {height, width} from one number for both, a table of two, or nil (then `default`).

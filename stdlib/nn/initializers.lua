@@ -6,12 +6,13 @@ local core = require "apsis.core"
 
 local init = {}
 
-local function quietly(name, f)
+-- f(t, ...) outside the tape; with `names`, what follows t may be given by name.
+local function quietly(name, f, names)
   f = core.entry(name, f)
   return function(t, ...)
     arguments.tensor(name, 1, t)
     local _ <close> = ap.no_grad()
-    f(t, ...)
+    if names then f(t, arguments.named(name, names, ...)) else f(t, ...) end
     return t
   end
 end
@@ -46,13 +47,14 @@ end
 ---@param t Tensor
 ---@param low? number default 0
 ---@param high? number default 1
-init.uniform_ = quietly("uniform_", function(t, low, high) t:uniform_(low or 0, high or 1) end)
+init.uniform_ = quietly("uniform_", function(t, low, high) t:uniform_(low or 0, high or 1) end,
+  {"low", "high"})
 
 --- All elements from the normal distribution.
 ---@param t Tensor
 ---@param mean? number default 0
 ---@param std? number default 1
-init.normal_ = quietly("normal_", function(t, mean, std) t:normal_(mean or 0, std or 1) end)
+init.normal_ = quietly("normal_", function(t, mean, std) t:normal_(mean or 0, std or 1) end, {"mean", "std"})
 
 --- All elements = value.
 ---@param t Tensor
@@ -93,7 +95,7 @@ init.trunc_normal_ = quietly("trunc_normal_", function(t, mean, std, a, b)
   end
   local low, high = distribution_function((a - mean) / std), distribution_function((b - mean) / std)
   t:uniform_(2 * low - 1, 2 * high - 1):erfinv_():mul_(std * math.sqrt(2)):add_(mean):clamp_(a, b)
-end)
+end, {"mean", "std", "a", "b"})
 
 --- Glorot's uniform: within +-gain sqrt(6 / (fan_in + fan_out)).
 ---@param t Tensor of 2 dimensions or more
@@ -104,7 +106,7 @@ init.xavier_uniform_ = quietly("xavier_uniform_", function(t, gain)
   local fan_in, fan_out = fans(t, "xavier_uniform_")
   local bound = (gain or 1) * math.sqrt(6 / (fan_in + fan_out))
   t:uniform_(-bound, bound)
-end)
+end, {"gain"})
 
 --- Glorot's normal: std = gain sqrt(2 / (fan_in + fan_out)).
 ---@param t Tensor of 2 dimensions or more
@@ -114,7 +116,7 @@ init.xavier_normal_ = quietly("xavier_normal_", function(t, gain)
   arguments.number("xavier_normal_", "gain", gain, true)
   local fan_in, fan_out = fans(t, "xavier_normal_")
   t:normal_(0, (gain or 1) * math.sqrt(2 / (fan_in + fan_out)))
-end)
+end, {"gain"})
 
 -- gain / sqrt(fan) of He's initialisations, from {a, mode, nonlinearity}.
 local function he_std(t, options, name)

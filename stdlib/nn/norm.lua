@@ -8,14 +8,17 @@ local Parameter = require "apsis.nn.Parameter"
 local check = require "apsis.nn.check"
 
 -- What BatchNorm and InstanceNorm share: the options, and the statistics of each feature.
-local function init_features(self, num_features, options, affine, track)
-  options = arguments.options(self:class_name(), 2, options, {"eps", "momentum", "affine", "track_running_stats"})
-  self.num_features = check.size(self:class_name(), 1, "num_features", num_features)
+local function init_features(self, affine, track, num_features, ...)
+  local layer = self:class_name()
+  local options = check.options(layer, {"eps", "momentum", "affine", "track_running_stats"}, ...)
+  self.num_features = check.size(layer, 1, "num_features", num_features)
   self.eps = options.eps or 1e-5
+  arguments.number(layer, "eps", self.eps)
   self.momentum = options.momentum
   if self.momentum == nil then self.momentum = 0.1 end
-  if options.affine ~= nil then affine = options.affine end
-  if options.track_running_stats ~= nil then track = options.track_running_stats end
+  if self.momentum then arguments.number(layer, "momentum", self.momentum) end
+  affine = check.flag(layer, options, "affine", affine)
+  track = check.flag(layer, options, "track_running_stats", track)
   if affine then
     self.weight = Parameter.new(ap.ones(num_features))
     self.bias = Parameter.new(ap.zeros(num_features))
@@ -52,7 +55,7 @@ end
 
 local BatchNorm = Module:extend "BatchNorm"
 
-function BatchNorm:init(num_features, options) init_features(self, num_features, options, true, true) end
+function BatchNorm:init(...) init_features(self, true, true, ...) end
 
 function BatchNorm:forward(x)
   check_input(self, x)
@@ -87,7 +90,7 @@ BatchNorm3d.ndims, BatchNorm3d.expected = {[5] = true}, "(N, C, D, H, W)"
 
 local InstanceNorm = Module:extend "InstanceNorm"
 
-function InstanceNorm:init(num_features, options) init_features(self, num_features, options, false, false) end
+function InstanceNorm:init(...) init_features(self, false, false, ...) end
 
 function InstanceNorm:forward(x)
   check_input(self, x)
@@ -127,8 +130,8 @@ local GroupNorm = Module:extend "GroupNorm"
 ---@param num_channels integer C
 ---@param options? {eps: number, affine: boolean} 1e-5, true
 --- Source: Wu, He 2018; torch.nn.GroupNorm.  Example: nn.GroupNorm(4, 16)
-function GroupNorm:init(num_groups, num_channels, options)
-  options = arguments.options("GroupNorm", 3, options, {"eps", "affine"})
+function GroupNorm:init(num_groups, num_channels, ...)
+  local options = check.options("GroupNorm", {"eps", "affine"}, ...)
   self.num_groups = check.size("GroupNorm", 1, "num_groups", num_groups)
   self.num_channels = check.size("GroupNorm", 2, "num_channels", num_channels)
   if num_groups == 0 or num_channels % num_groups ~= 0 then
@@ -136,7 +139,8 @@ function GroupNorm:init(num_groups, num_channels, options)
       num_channels)
   end
   self.eps = options.eps or 1e-5
-  if options.affine ~= false then
+  arguments.number("GroupNorm", "eps", self.eps)
+  if check.flag("GroupNorm", options, "affine", true) then
     self.weight = Parameter.new(ap.ones(num_channels))
     self.bias = Parameter.new(ap.zeros(num_channels))
   end
@@ -164,11 +168,14 @@ local RMSNorm = Module:extend "RMSNorm"
 ---@param normalized_shape integer|integer[]
 ---@param options? {eps: number, elementwise_affine: boolean} that of the dtype, true
 --- Source: Zhang, Sennrich 2019; torch.nn.RMSNorm.  Example: nn.RMSNorm(64)(ap.randn(2, 10, 64))
-function RMSNorm:init(normalized_shape, options)
-  options = arguments.options("RMSNorm", 2, options, {"eps", "elementwise_affine"})
+function RMSNorm:init(normalized_shape, ...)
+  local options = check.options("RMSNorm", {"eps", "elementwise_affine"}, ...)
   self.normalized_shape = sizes("RMSNorm", normalized_shape)
   self.eps = options.eps
-  if options.elementwise_affine ~= false then self.weight = Parameter.new(ap.ones(self.normalized_shape)) end
+  arguments.number("RMSNorm", "eps", self.eps, true)
+  if check.flag("RMSNorm", options, "elementwise_affine", true) then
+    self.weight = Parameter.new(ap.ones(self.normalized_shape))
+  end
 end
 
 function RMSNorm:forward(x) return F.rms_norm(x, self.normalized_shape, self.weight, self.eps) end
@@ -184,13 +191,15 @@ local LayerNorm = Module:extend "LayerNorm"
 ---@param normalized_shape integer|integer[]
 ---@param options? {eps: number, elementwise_affine: boolean, bias: boolean} 1e-5, true, true
 --- Source: Ba, Kiros, Hinton 2016; torch.nn.LayerNorm.  Example: nn.LayerNorm(64)(ap.randn(2, 10, 64))
-function LayerNorm:init(normalized_shape, options)
-  options = arguments.options("LayerNorm", 2, options, {"eps", "elementwise_affine", "bias"})
+function LayerNorm:init(normalized_shape, ...)
+  local options = check.options("LayerNorm", {"eps", "elementwise_affine", "bias"}, ...)
   self.normalized_shape = sizes("LayerNorm", normalized_shape)
   self.eps = options.eps or 1e-5
-  if options.elementwise_affine ~= false then
+  arguments.number("LayerNorm", "eps", self.eps)
+  local has_bias = check.flag("LayerNorm", options, "bias", true)
+  if check.flag("LayerNorm", options, "elementwise_affine", true) then
     self.weight = Parameter.new(ap.ones(self.normalized_shape))
-    if options.bias ~= false then self.bias = Parameter.new(ap.zeros(self.normalized_shape)) end
+    if has_bias then self.bias = Parameter.new(ap.zeros(self.normalized_shape)) end
   end
 end
 

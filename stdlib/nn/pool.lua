@@ -1,17 +1,15 @@
 -- Pooling layers over (N, C, H, W): MaxPool2d, AvgPool2d, AdaptiveAvgPool2d.
 
-local arguments = require "apsis.ops.arguments"
 local F = require "apsis.nn.functional"
 local Module = require "apsis.nn.Module"
 local check = require "apsis.nn.check"
 
-local function configure(self, layer, kernel_size, options, names)
-  if options ~= nil and type(options) ~= "table" then options = {stride = options} end
-  options = arguments.options(layer, 2, options, names)
+local function configure(self, layer, names, kernel_size, ...)
+  local options = check.options(layer, names, ...)
   self.kernel_size = check.pair(layer, "kernel_size", kernel_size)
   self.stride = check.pair(layer, "stride", options.stride, self.kernel_size)
   self.padding = check.pair(layer, "padding", options.padding, 0)
-  self.ceil_mode = options.ceil_mode or false
+  self.ceil_mode = check.flag(layer, options, "ceil_mode", false)
   return options
 end
 
@@ -24,18 +22,22 @@ local MaxPool2d = Module:extend "MaxPool2d"
 
 --- The largest element of each window.
 ---@param kernel_size integer|integer[]
----@param options? {stride: integer|integer[], padding: integer|integer[], dilation: integer|integer[], ceil_mode:
---- boolean} stride defaults to kernel_size; a number here is the stride
+---@param options? {stride: integer|integer[], padding: integer|integer[], dilation: integer|integer[],
+--- return_indices: boolean, ceil_mode: boolean} stride defaults to kernel_size; also by position, in this order. With
+--- return_indices the places of the elements in the image come second, as of F.max_pool2d.
 --- Source: torch.nn.MaxPool2d.  Example: nn.MaxPool2d(2)(ap.randn(1, 8, 28, 28)).shape --> {1, 8, 14, 14}
-function MaxPool2d:init(kernel_size, options)
-  options = configure(self, "MaxPool2d", kernel_size, options, {"stride", "padding", "dilation", "ceil_mode"})
+function MaxPool2d:init(kernel_size, ...)
+  local options = configure(self, "MaxPool2d", {"stride", "padding", "dilation", "return_indices", "ceil_mode"},
+    kernel_size, ...)
+  self.return_indices = check.flag("MaxPool2d", options, "return_indices", false)
   self.dilation = check.pair("MaxPool2d", "dilation", options.dilation, 1)
 end
 
 local max_pool2d = F.max_pool2d
 
 function MaxPool2d:forward(x)
-  return (max_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode))
+  return max_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode,
+    self.return_indices)
 end
 
 MaxPool2d.extra_repr = describe
@@ -45,12 +47,12 @@ local AvgPool2d = Module:extend "AvgPool2d"
 --- The mean of each window.
 ---@param kernel_size integer|integer[]
 ---@param options? {stride: integer|integer[], padding: integer|integer[], ceil_mode: boolean, count_include_pad:
---- boolean} stride defaults to kernel_size, count_include_pad to true; a number here is the stride
+--- boolean} stride defaults to kernel_size, count_include_pad to true; also by position, in this order
 --- Source: torch.nn.AvgPool2d.  Example: nn.AvgPool2d(2)(ap.randn(1, 8, 28, 28)).shape --> {1, 8, 14, 14}
-function AvgPool2d:init(kernel_size, options)
-  options = configure(self, "AvgPool2d", kernel_size, options,
-    {"stride", "padding", "ceil_mode", "count_include_pad"})
-  self.count_include_pad = options.count_include_pad ~= false
+function AvgPool2d:init(kernel_size, ...)
+  local options = configure(self, "AvgPool2d", {"stride", "padding", "ceil_mode", "count_include_pad"}, kernel_size,
+    ...)
+  self.count_include_pad = check.flag("AvgPool2d", options, "count_include_pad", true)
 end
 
 function AvgPool2d:forward(x)

@@ -10,10 +10,8 @@ local Flatten = Module:extend "Flatten"
 ---@param end_dim? integer default -1
 --- Source: torch.nn.Flatten (start_dim 1 there, counted from 0).  Example: nn.Flatten()(ap.zeros(8, 3, 4)).shape -->
 --- {8, 12}
-function Flatten:init(start_dim, end_dim)
-  if type(start_dim) == "table" or type(end_dim) == "table" then
-    start_dim, end_dim = arguments.named("Flatten", {"start_dim", "end_dim"}, start_dim, end_dim)
-  end
+function Flatten:init(...)
+  local start_dim, end_dim = arguments.named("Flatten", {"start_dim", "end_dim"}, ...)
   self.start_dim, self.end_dim = start_dim or 2, end_dim or -1
 end
 

@@ -5,7 +5,7 @@
 --- isa: "base", "avx2" or "avx512", the instruction set of Apsis's own kernels. blis_kernels: the kernel set of BLIS
 --- for large matrix products. blis_chosen_by: "blis"; "apsis" where BLIS does not know the processor and would take
 --- its generic kernels; "user" where BLIS_ARCH_TYPE is set.
---- Example: ap.cpu_info().isa --> "avx512"
+--- Example: print(ap.cpu_info().isa)
 
 --- set_num_threads: how many threads one op may use. At first all processors, or what OMP_NUM_THREADS says.
 ---@param n integer at least 1, at most 4 for each processor
@@ -13,7 +13,7 @@
 
 --- get_num_threads: how many threads one op may use.
 ---@return integer
---- Source: torch.get_num_threads.  Example: ap.get_num_threads() --> 2
+--- Source: torch.get_num_threads.  Example: ap.get_num_threads()
 
 --- memory: what the tensors of this program take on the host.
 ---@return table {live =, cached =, peak =, tensors =}: bytes in use, kept for reuse and in use at most; tensors alive

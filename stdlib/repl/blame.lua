@@ -136,7 +136,7 @@ end
 -- --- what was meant ----------------------------------------------------------------------------------------------
 
 local LIBRARY = {{"ap", "apsis"}, {"nn", "apsis.nn"}, {"F", "apsis.nn.functional"}, {"optim", "apsis.optim"},
-  {"data", "apsis.data"}}
+  {"data", "apsis.data"}, {"ap.io", "apsis.io"}, {"ap.train", "apsis.train"}}
 
 local function names_of(each, value)
   local names = {}
@@ -150,7 +150,7 @@ local function fields(visit, value) peek.each_field(value, visit) end
 local function elsewhere(name, owner)
   local answer, is_library = nil, owner == nil
   for _, m in ipairs(LIBRARY) do
-    local module, found = package.loaded[m[2]], false
+    local module, found = require(m[2]), false
     peek.each_field(module, function(field) found = found or field == name end)
     if found and not answer then answer = m[1] .. "." .. name end
     is_library = is_library or module == owner
@@ -185,6 +185,30 @@ function blame.meant(message, line, scope)
   local owner = (kind == "field" or kind == "method") and line and owner_in(line, name, scope)
   if not owner then return nil end
   return elsewhere(name, owner) or nearest(name, names_of(fields, owner))
+end
+
+-- What people write who come from Python: a pattern of the message, one of the line, and what says it here.
+local HABITS = {
+  {"^attempt to compare .*tensor", "", "comparisons of tensors are methods: x:gt(0), x:le(y), x:eq(y)"},
+  {"^'%]' expected near ','", "", "several indices are one table: x[{i, j}]"},
+  {"^attempt to call a tensor value", "%f[%w]for%f[%W].*%f[%w]in%f[%W]",
+    "go over the rows with for i = 1, #x do ... x[i] ... end"},
+  {"^attempt to call a apsis%.sizes value", "", "the shape is a field: x.shape"},
+  {"near '@'", "", "the matrix product is a method: x:matmul(y)"},
+  {"near '!'", "!=", "not equal is ~="},
+  {"near '[=%+%-%*/]'", "[%+%-%*/]=", "there is no such assignment: x = x + y, or in place x:add_(y)"},
+  {"^a tensor has no field or method 'cuda'", "", "devices by OpenCL: x:to(\"cl\")"},
+  {"^a tensor has no field or method 'numpy'", "", "x:totable() is a Lua table, ap.io.save_npy writes NumPy's files"},
+}
+
+--- How to say what was probably meant, where it is no name.
+---@param message string without its position
+---@param line string|nil of the source
+---@return string|nil
+function blame.advice(message, line)
+  for _, habit in ipairs(HABITS) do
+    if message:find(habit[1]) and (line or ""):find(habit[2]) then return habit[3] end
+  end
 end
 
 return blame

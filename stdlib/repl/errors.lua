@@ -19,6 +19,7 @@ local getinfo, getlocal, getupvalue = debug.getinfo, debug.getlocal, debug.getup
 ---@field value any as it was raised
 ---@field message string its text, with the position
 ---@field hint string|nil a name that was meant instead of one that does not exist
+---@field advice string|nil how to say what was probably meant, where no name says it
 ---@field frames table[] innermost first: {where, line, title, text, marks, variables}; the library's: {folded, where}
 ---@field interrupted boolean by Ctrl-C
 ---@field syntax boolean|nil the code was not run: it does not compile
@@ -86,10 +87,11 @@ end
 
 --- The session's message handler: what was raised, with the frames of the user's code.
 ---@param e any
+---@param from? integer the level where the error was, counted for this function; default 2
 ---@return Caught
-function errors.capture(e)
+function errors.capture(e, from)
   if getmetatable(e) == Caught then return e end
-  local frames, level, callee = {}, 2, nil
+  local frames, level, callee = {}, from or 2, nil
   while true do
     local info = getinfo(level, "Slnf")
     if not info or info.source == ENGINE then break end
@@ -165,7 +167,10 @@ function errors.explain(caught, sources, one_line)
       local scope, told = scope_of(frame), innermost and message or ""
       local about = frame.text and blame.about(told, frame.callee)
       frame.marks = about and blame.marks(frame.text, about, scope) or {}
-      if innermost then caught.hint = blame.meant(told, frame.text, scope) end
+      if innermost then
+        caught.hint = blame.meant(told, frame.text, scope)
+        caught.advice = blame.advice(told, frame.text)
+      end
       innermost = false
       frame.alone = one_line and frame.main and sources[frame.source:sub(2)] ~= nil
     end
@@ -184,6 +189,7 @@ function errors.syntax(message, sources)
     Caught)
   local line = lines and lines[tonumber(n)]
   if not line then return caught end
+  caught.advice = blame.advice(message:match "^.-:%d+: (.*)$", line)
   local before = table.concat(lines, "\n", lines.start, tonumber(n) - 1) .. "\n"
   local marks = blame.syntax_marks(line, near, before)
   if #marks == 0 then marks = blame.syntax_marks(line, near, "return " .. before) end
@@ -292,7 +298,11 @@ end
 function Caught:text(look)
   local paint = show.painter(look.colours)
   local parts = {paint("error", self.message)}
-  if self.hint then parts[1] = parts[1] .. (": did you mean '%s'?"):format(self.hint) end
+  if self.hint then
+    parts[1] = parts[1] .. (": did you mean '%s'?"):format(self.hint)
+  elseif self.advice then
+    parts[1] = parts[1] .. ": " .. self.advice
+  end
   local alone = alone_of(self.frames)
   if alone then
     if not self.interrupted then parts[2] = alone_text(alone, look, paint) end
@@ -300,6 +310,14 @@ function Caught:text(look)
   end
   append_frames(parts, self.frames, look, paint)
   return table.concat(parts, "\n")
+end
+
+--- The text of an error in a script, for the handler in C that calls this where the error was (vm/instance.c).
+---@param message string
+---@return string
+function errors.trace(message)
+  local caught = errors.explain(errors.capture(message, 4), {}, false)
+  return (caught:text {colours = terminal.colours(io.stderr), columns = terminal.columns(io.stderr)})
 end
 
 return errors
