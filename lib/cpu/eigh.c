@@ -174,13 +174,19 @@ static int64_t end_of_squares(double *d, double *e, int64_t step, int64_t first,
     return m;
 }
 
+/* x + sign(x) sqrt(x^2 + 1), without overflow: 1 over it is the smaller root t of t^2 + 2 x t = 1. */
+static double away(double x) {
+    const double size = fabs(x) < 1e150 ? sqrt(x * x + 1) : fabs(x);
+    return x + copysign(size, x);
+}
+
 /* One sweep from m down to l, with the shift that is the eigenvalue of the 2x2 matrix at l nearer to d[l].
  * Source: Dubrulle, Martin and Wilkinson, "The implicit QL algorithm", 1968. */
 static void ql_sweep(const Eigh *j, const Stretch *x, int64_t l, int64_t m) {
     double *d = x->d, *e = x->e;
     const int64_t step = x->step;
     double g = (d[(l + 1) * step] - d[l * step]) / (2 * e[l * step]);
-    g = d[m * step] - d[l * step] + e[l * step] / (g + copysign(hypot(g, 1), g));
+    g = d[m * step] - d[l * step] + e[l * step] / away(g);
     double s = 1, cosine = 1, p = 0;
     for (int64_t i = m - 1; i >= l; i--) {
         const double f = s * e[i * step], b = cosine * e[i * step], square = f * f + g * g;
@@ -206,7 +212,7 @@ static void ql_sweep(const Eigh *j, const Stretch *x, int64_t l, int64_t m) {
  * eigenvalue problem", 8.15 (Pal, Walker and Kahan). */
 static void pwk_sweep(double *d, double *e, int64_t step, int64_t l, int64_t m) {
     const double root = sqrt(e[l * step]), half = (d[(l + 1) * step] - d[l * step]) / (2 * root);
-    const double sigma = d[l * step] - root / (half + copysign(hypot(half, 1), half));
+    const double sigma = d[l * step] - root / away(half);
     double cosine = 1, s = 0, gamma = d[m * step] - sigma, p = gamma * gamma;
     for (int64_t i = m - 1; i >= l; i--) {
         const double b = e[i * step], r = p + b, before = cosine, inverse = r / p;

@@ -62,7 +62,8 @@ static double FN(reflector)(int64_t n, const T *x, T *v, double *last) {
     memset(v, 0, (size_t)(n - 1) * sizeof(T));
     v[n - 1] = 1;
     if (rest == 0) return 0;
-    const double beta = -copysign(hypot(alpha, rest), alpha);
+    const double square = alpha * alpha + rest * rest;
+    const double beta = -copysign(square > 1e-280 ? sqrt(square) : hypot(alpha, rest), alpha);
     const T scale = (T)(1 / (alpha - beta));
     for (int64_t j = 0; j < n - 1; j++) v[j] = x[j] * scale;
     *last = beta;

@@ -7,6 +7,9 @@
 #include <math.h>
 #include <string.h>
 
+/* What a call of LAPACK takes before it computes, in multiplications: about a microsecond. */
+static const double CALL_WORK = 20000;
+
 typedef struct Job {
     const Ctx *c;
     DType dtype;
@@ -61,8 +64,10 @@ static bool not_converged(Ctx *c, const char *op, const Tensor *a, const MatrixL
 }
 
 static MatrixLoop loop_over(const Tensor *a, double work, int64_t scratch_bytes) {
-    return (MatrixLoop){
-        .count = matrix_count(a), .work = work, .scratch_bytes = scratch_bytes, .calls_blis = true};
+    return (MatrixLoop){.count = matrix_count(a),
+                        .work = work + CALL_WORK,
+                        .scratch_bytes = scratch_bytes,
+                        .calls_blis = true};
 }
 
 /* --- QR --------------------------------------------------------------------------------------------------
@@ -214,8 +219,9 @@ static int64_t eigh_step(const void *job, int64_t i, void *scratch, int threads)
 
 static bool eigh_all(Ctx *c, const Job *j, const Tensor *a, const char *op) {
     const bool vectors = j->v != NULL;
+    const double n = (double)j->n;
     MatrixLoop loop = {.count = matrix_count(a),
-                       .work = (vectors ? 4.0 : 1.0) * (double)j->n * (double)j->n * (double)j->n,
+                       .work = n * n * ((vectors ? 4 : 1) * n + 500), /* a step of a sweep takes 50 cycles */
                        .scratch_bytes = cpu_eigh_scratch(j->dtype, vectors, j->n),
                        .inner_threads = true,
                        .calls_blis = cpu_eigh_calls_lapack(vectors, j->n)};
