@@ -1,9 +1,9 @@
-/* Symmetric eigenvalues: scaling, the QL sweeps, order; the loops over rows are in kernels_eigh.c. The
+/* Symmetric eigenvalues: scaling, the QL sweeps, order; the loops over rows are in kernels_reflect.c. The
  * tridiagonal matrix is kept in double for f32 too: nothing over- or underflows there. */
 #include "cpu/eigh.h"
-#include "cpu/factor.h"
-#include "cpu/kernels_eigh.h"
+#include "cpu/kernels_reflect.h"
 #include "cpu/lapack.h"
+#include "cpu/reflect.h"
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -12,7 +12,6 @@ enum {
     DIVIDED = 144,   /* from this order on, LAPACK's divide and conquer is faster than QL with vectors */
     SWEEPS = 30,     /* an eigenvalue, on average, at most: LAPACK's limit; two are usual */
     CHUNK = 32,      /* steps of the reduction between two looks for an interrupt */
-    REFLECTORS = 48, /* that are multiplied by at once */
     THREADED = 1024, /* order from which products of so few reflectors are worth several threads */
     ALIGNED_TO = 64
 };
@@ -21,15 +20,14 @@ enum {
 typedef struct Eigh {
     const Ctx *c;
     DType type;
-    const EighKernels *kernels;
+    const ReflectKernels *kernels;
     int64_t n, ld;
     double *d, *e, *tau; /* the tridiagonal matrix; e[i] lies between d[i] and d[i + 1] */
     double *cosines, *sines;
     int64_t *order;
     void *work, *a, *q; /* rows are ld apart: a few; A and its reflectors; the vectors so far, or NULL */
     int64_t sweeps;     /* that may still come */
-    /* where LAPACK divides: reflectors in rows of ld, their products, what they multiply in rows of n */
-    void *v, *gram, *sides, *triangular;
+    void *v, *products; /* where LAPACK divides: reflectors in rows of ld, and room to multiply by them */
     LapackWork lapack;
 } Eigh;
 
@@ -38,7 +36,7 @@ bool cpu_eigh_calls_lapack(bool vectors, int64_t n) {
 }
 
 static int64_t padded(DType t, int64_t n) {
-    const int64_t block = ISA_SELECT(eigh_kernels)->type[t == F64].block;
+    const int64_t block = ISA_SELECT(reflect_kernels)->type[t == F64].block;
     return (n + block - 1) / block * block;
 }
 
@@ -59,7 +57,7 @@ static int64_t lay_out(Eigh *j, DType t, bool vectors, int64_t n, char *scratch)
     const int64_t size = (int64_t)dtype_size(t), doubles = n * (int64_t)sizeof(double);
     int64_t count = 0;
     j->type = t;
-    j->kernels = &ISA_SELECT(eigh_kernels)->type[t == F64];
+    j->kernels = &ISA_SELECT(reflect_kernels)->type[t == F64];
     j->n = n;
     j->ld = padded(t, n);
     j->d = take(&scratch, &count, doubles);
@@ -75,9 +73,7 @@ static int64_t lay_out(Eigh *j, DType t, bool vectors, int64_t n, char *scratch)
         return count;
     }
     j->v = take(&scratch, &count, REFLECTORS * j->ld * size);
-    j->gram = take(&scratch, &count, REFLECTORS * REFLECTORS * size);
-    j->sides = take(&scratch, &count, REFLECTORS * n * size);
-    j->triangular = take(&scratch, &count, cpu_factor_scratch(REFLECTORS, n) * size);
+    j->products = take(&scratch, &count, cpu_reflect_scratch(t, n));
     j->lapack.data = NULL;
     lapack_stedc(t, n, NULL, NULL, NULL, &j->lapack);
     const int64_t bytes = j->lapack.bytes;
@@ -309,39 +305,14 @@ static void take_vectors(const Eigh *j, char *a) {
 /* --- divide and conquer ------------------------------------------------------------------------------------
  */
 
-/* gram, of reflectors that are the rows of v, becomes minus the inverse of their T, where H_1 ... H_k =
- * 1 - V^T T V. Source: Joffrain and others, "Accumulating Householder transformations, revisited", 2006. */
-static void negated_triangle(const Eigh *j, int64_t count) {
-    for (int64_t i = 0; i < count; i++) {
-        const int64_t diagonal = i * count + i;
-        for (int64_t k = i + 1; k < count; k++) {
-            if (j->type == F64)
-                ((double *)j->gram)[i * count + k] *= -1;
-            else
-                ((float *)j->gram)[i * count + k] *= -1;
-        }
-        const double square =
-            j->type == F64 ? ((double *)j->gram)[diagonal] : (double)((float *)j->gram)[diagonal];
-        put(j->type, j->gram, diagonal, square == 0 ? -1 : -square / 2);
-    }
-}
-
 /* The rows of z (n, n) are multiplied by H_first ... H_{first + count - 1}. */
 static void reflect_rows(const Eigh *j, int64_t first, int64_t count, void *z, int threads) {
-    const int64_t n = j->n, ld = j->ld, width = first + count - 1, size = (int64_t)dtype_size(j->type);
-    const Matrix v = {j->v, ld, 1}, v_columns = {j->v, 1, ld}, sides = {j->sides, n, 1};
-    memset(j->v, 0, (size_t)(count * ld * size));
-    for (int64_t r = 0; r < count; r++) {
-        if (j->tau[first + r] == 0) continue;
-        memcpy((char *)j->v + r * ld * size, (char *)j->a + (first + r) * ld * size,
-               (size_t)((first + r) * size));
-    }
-    cpu_gemm(j->c, j->type, count, count, width, v, v_columns, 0, (Matrix){j->gram, count, 1}, threads);
-    cpu_gemm(j->c, j->type, count, n, width, v, (Matrix){z, 1, n}, 0, sides, threads);
-    negated_triangle(j, count);
-    cpu_solve_triangular(j->c, j->type, count, n, (Matrix){j->gram, 1, count}, false, false, j->sides, n,
-                         j->triangular, threads);
-    cpu_gemm(j->c, j->type, n, width, count, (Matrix){j->sides, 1, n}, v, 1, (Matrix){z, n, 1}, threads);
+    const int64_t size = (int64_t)dtype_size(j->type), row = j->ld * size;
+    memset(j->v, 0, (size_t)(count * row));
+    for (int64_t r = 0, k = first; r < count; r++, k++)
+        if (j->tau[k] != 0) memcpy((char *)j->v + r * row, (char *)j->a + k * row, (size_t)(k * size));
+    cpu_reflect_rows(j->c, j->type, count, j->n, first + count - 1, j->v, j->ld, z, j->n, false, j->products,
+                     threads);
 }
 
 static int64_t divide(Eigh *j, void *a, void *values, int threads) {

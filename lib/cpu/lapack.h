@@ -23,10 +23,6 @@ typedef struct LapackWork {
     int64_t bytes;
 } LapackWork;
 
-/* A (m, n) = Q R: R in the upper triangle of a, the reflectors below it, tau (min(m, n)). */
-int lapack_geqrf(DType t, int64_t m, int64_t n, void *a, void *tau, LapackWork *w);
-/* The first `columns` columns of Q from k reflectors in the columns of a (m, columns). */
-int lapack_orgqr(DType t, int64_t m, int64_t columns, int64_t k, void *a, const void *tau, LapackWork *w);
 /* A (m, n) = U diag(s) Vt. job 'S': U (m, k), Vt (k, n); 'A': square ones; 'N': neither. Overwrites a.
  * Info > 0: not converged. */
 int lapack_gesdd(DType t, char job, int64_t m, int64_t n, void *a, void *s, void *u, void *vt, LapackWork *w);

@@ -2,6 +2,7 @@
  */
 #include "cpu/eigh.h"
 #include "cpu/lapack.h"
+#include "cpu/qr.h"
 #include "ops/linalg.h"
 #include "ops/linalg_batch.h"
 #include <math.h>
@@ -73,41 +74,21 @@ static MatrixLoop loop_over(const Tensor *a, double work, int64_t scratch_bytes)
 /* --- QR --------------------------------------------------------------------------------------------------
  */
 
-/* The upper triangle of the factored columns, and zeros below it. */
-static void take_r(const Job *j, const char *factored, char *r, int64_t rows) {
-    const size_t size = dtype_size(j->dtype);
-    for (int64_t col = 0; col < j->n; col++) {
-        const int64_t count = col + 1 < rows ? col + 1 : rows;
-        memcpy(r + (size_t)(col * rows) * size, factored + (size_t)(col * j->m) * size, (size_t)count * size);
-        memset(r + (size_t)(col * rows + count) * size, 0, (size_t)(rows - count) * size);
-    }
-}
-
 static int64_t qr_step(const void *job, int64_t i, void *scratch, int threads) {
     const Job *j = job;
-    (void)threads;
-    char *factored = element(j->a, i * j->m * j->n), *tau = scratch;
     const int64_t rows = matrix_rows(j->v);
-    LapackWork w = {tau + element_bytes(j, j->k), j->main_bytes};
-    int64_t info = lapack_geqrf(j->dtype, j->m, j->n, factored, tau, &w);
-    take_r(j, factored, element(j->v, i * rows * j->n), rows);
-    if (info || !j->u) return info;
-    void *q = element(j->u, i * j->m * j->columns);
-    memcpy(q, factored, (size_t)(j->m * j->k) * dtype_size(j->dtype));
-    return lapack_orgqr(j->dtype, j->m, j->columns, j->k, q, tau, &w);
+    cpu_qr(j->c, j->dtype, j->m, j->n, element(j->a, i * j->m * j->n), j->columns,
+           within(j->u, i * j->m * j->columns), rows, element(j->v, i * rows * j->n), scratch, threads);
+    return 0;
 }
 
-static bool qr_all(Ctx *c, const Job *given, const Tensor *a, const char *op) {
-    Job j = *given;
-    LapackWork w = {0}, w_q = {0};
-    lapack_geqrf(j.dtype, j.m, j.n, NULL, NULL, &w);
-    if (j.u) lapack_orgqr(j.dtype, j.m, j.columns, j.k, NULL, NULL, &w_q);
-    if (!fits_lapack(c, op, a, &w) || !fits_lapack(c, op, a, &w_q)) return false;
-    j.main_bytes = w.bytes > w_q.bytes ? w.bytes : w_q.bytes;
-    MatrixLoop loop =
-        loop_over(a, 2.0 * (double)j.m * (double)j.n * (double)j.k, element_bytes(&j, j.k) + j.main_bytes);
-    if (!each_matrix(c, &loop, qr_step, &j)) return false;
-    return !loop.info || not_converged(c, op, a, &loop);
+static bool qr_all(Ctx *c, const Job *j, const Tensor *a) {
+    const double m = (double)j->m, n = (double)j->n, k = (double)j->k;
+    MatrixLoop loop = {.count = matrix_count(a),
+                       .work = 2 * m * n * k + 200 * k, /* a reflector takes 50 cycles beside its products */
+                       .scratch_bytes = cpu_qr_scratch(j->dtype, j->m, j->n, j->u ? j->columns : 0),
+                       .inner_threads = true};
+    return each_matrix(c, &loop, qr_step, j);
 }
 
 static void set_identity(const Tensor *x) {
@@ -125,13 +106,14 @@ bool op_qr(Ctx *c, Tensor *q, Tensor *r, const Tensor *a, QrMode mode, const cha
     Tensor factored = {0};
     r->storage = NULL;
     if (q) q->storage = NULL;
-    if (!check_matrices(c, op, a) || !require_lapack(c, op)) return false;
+    if (!check_matrices(c, op, a)) return false;
     const int64_t m = matrix_rows(a), n = matrix_cols(a), k = m < n ? m : n;
     const int64_t inner = mode == QR_COMPLETE ? m : k;
     bool ok = new_columns(c, &factored, a, m, n) && new_columns(c, r, a, inner, n) &&
               (!q || new_columns(c, q, a, m, inner));
     if (ok && k > 0) {
-        const Job j = {.dtype = (DType)a->dtype,
+        const Job j = {.c = c,
+                       .dtype = (DType)a->dtype,
                        .m = m,
                        .n = n,
                        .k = k,
@@ -139,7 +121,7 @@ bool op_qr(Ctx *c, Tensor *q, Tensor *r, const Tensor *a, QrMode mode, const cha
                        .u = q,
                        .v = r,
                        .columns = inner};
-        ok = op_copy_(c, &factored, a) && qr_all(c, &j, a, op);
+        ok = op_copy_(c, &factored, a) && qr_all(c, &j, a);
     } else if (ok && q && tensor_numel(q)) {
         set_identity(q);
     }

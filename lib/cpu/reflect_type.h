@@ -1,4 +1,5 @@
-/* The kernels of kernels_eigh.c for one type: T the element, V a vector of VECTOR bytes, FN(f) the names. */
+/* The kernels of kernels_reflect.c for one type: T the element, V a vector of VECTOR bytes, FN(f) the names.
+ */
 
 enum { FN(LANES) = VECTOR / sizeof(T), FN(BLOCK) = FN(LANES) < ROWS ? ROWS : FN(LANES) };
 
@@ -37,38 +38,77 @@ static INLINE T FN(total)(V v) {
     return total[0];
 }
 
-/* --- reduction to a tridiagonal matrix ---------------------------------------------------------------------
+/* --- reflectors --------------------------------------------------------------------------------------------
  */
 
-/* The Euclidean norm of x, whatever its scale. */
-static double FN(norm)(int64_t n, const T *x) {
+static double FN(largest)(int64_t n, const T *x) {
+    double most = 0;
+    for (int64_t j = 0; j < n; j++) most = fabs((double)x[j]) > most ? fabs((double)x[j]) : most;
+    return most;
+}
+
+static T FN(squares)(int64_t n, const T *x) {
     V sums = {0};
     int64_t j = 0;
     for (; j + FN(LANES) <= n; j += FN(LANES)) sums += FN(load)(x + j) * FN(load)(x + j);
-    double sum = (double)FN(total)(sums), most = 0;
-    for (; j < n; j++) sum += (double)(x[j] * x[j]);
-    if (sum > SMALL) return sqrt(sum);
-    for (j = 0; j < n; j++) most = fabs((double)x[j]) > most ? fabs((double)x[j]) : most;
-    if (most < NOTHING) return 0;
-    sum = 0;
-    for (j = 0; j < n; j++) sum += ((double)x[j] / most) * ((double)x[j] / most);
-    return most * sqrt(sum);
+    T sum = FN(total)(sums);
+    for (; j < n; j++) sum += x[j] * x[j];
+    return sum;
 }
 
-/* The reflector that takes the first n elements of x to (0, ..., 0, *last): v, and its factor. */
-static double FN(reflector)(int64_t n, const T *x, T *v, double *last) {
-    const double alpha = (double)x[n - 1], rest = FN(norm)(n - 1, x);
-    *last = alpha;
-    memset(v, 0, (size_t)(n - 1) * sizeof(T));
-    v[n - 1] = 1;
-    if (rest == 0) return 0;
-    const double square = alpha * alpha + rest * rest;
-    const double beta = -copysign(square > 1e-280 ? sqrt(square) : hypot(alpha, rest), alpha);
-    const T scale = (T)(1 / (alpha - beta));
-    for (int64_t j = 0; j < n - 1; j++) v[j] = x[j] * scale;
-    *last = beta;
-    return (beta - alpha) / beta;
+/* As `reflector`, for squares that over- or underflow: on x * scale, in double. */
+static double FN(scaled_reflector)(int64_t n, const T *x, double alpha, T *v, double *beta) {
+    const double rest = FN(largest)(n, x), most = fabs(alpha) > rest ? fabs(alpha) : rest;
+    int exponent = 0;
+    *beta = alpha;
+    if (rest == 0) {
+        memset(v, 0, (size_t)n * sizeof(T));
+        return 0;
+    }
+    (void)frexp(most, &exponent);
+    const double scale = ldexp(1, exponent < -1000 ? 1000 : exponent > 1000 ? -1000 : -exponent);
+    double sum = 0;
+    for (int64_t j = 0; j < n; j++) sum += ((double)x[j] * scale) * ((double)x[j] * scale);
+    alpha *= scale;
+    const double last = -copysign(sqrt(alpha * alpha + sum), alpha);
+    for (int64_t j = 0; j < n; j++) v[j] = (T)((double)x[j] * scale / (alpha - last));
+    *beta = last / scale;
+    return (last - alpha) / last;
 }
+
+/* The reflector that takes (alpha, x) to (*beta, 0), x of n elements: its v, whose element for alpha is 1,
+ * and its tau. */
+static double FN(reflector)(int64_t n, const T *x, double alpha, T *v, double *beta) {
+    const double rest = (double)FN(squares)(n, x), sum = rest + alpha * alpha;
+    if (rest < SAFE || rest > 1 / SAFE || sum > 1 / SAFE) return FN(scaled_reflector)(n, x, alpha, v, beta);
+    const double last = -copysign(sqrt(sum), alpha);
+    const T scale = (T)(1 / (alpha - last));
+    for (int64_t j = 0; j < n; j++) v[j] = x[j] * scale;
+    *beta = last;
+    return (last - alpha) / last;
+}
+
+/* `count` rows of q become q - tau (q . v) v^T, over elements from..to of whole vectors. */
+static INLINE void FN(reflect)(int count, int64_t from, int64_t to, T *q, int64_t ld, T tau, const T *v) {
+    V sum[ROWS] = {{0}};
+    T total[ROWS];
+    for (int64_t j = from; j < to; j += FN(LANES))
+        for (int r = 0; r < count; r++) sum[r] += FN(load)(q + r * ld + j) * FN(load)(v + j);
+    FN(totals)(sum, total);
+    for (int r = 0; r < count; r++) total[r] *= tau;
+    for (int64_t j = from; j < to; j += FN(LANES))
+        for (int r = 0; r < count; r++)
+            FN(store)(q + r * ld + j, FN(load)(q + r * ld + j) - total[r] * FN(load)(v + j));
+}
+
+static void FN(reflect_all)(int64_t rows, int64_t from, int64_t to, T *q, int64_t ld, T tau, const T *v) {
+    int64_t i = 0;
+    for (; i + ROWS <= rows; i += ROWS) FN(reflect)(ROWS, from, to, q + i * ld, ld, tau, v);
+    for (; i < rows; i++) FN(reflect)(1, from, to, q + i * ld, ld, tau, v);
+}
+
+/* --- reduction to a tridiagonal matrix ---------------------------------------------------------------------
+ */
 
 /* `count` rows of A from i on get the update that the step before left, A - v w^T - w v^T, and are multiplied
  * by x while they are here: y = A x, of which each element left of the diagonal block counts twice. */
@@ -126,7 +166,8 @@ static void FN(tridiagonalise)(int64_t from, int64_t to, void *matrix, int64_t l
         for (int64_t j = 0; j < end; j += FN(LANES))
             FN(store)(row + j, FN(load)(row + j) - vk * FN(load)(w + j) - wk * FN(load)(v + j));
         d[k] = (double)row[k];
-        tau[k] = FN(reflector)(k, row, x, &e[k - 1]);
+        tau[k] = FN(reflector)(k - 1, row, (double)row[k - 1], x, &e[k - 1]);
+        x[k - 1] = 1;
         memset(x + k, 0, (size_t)(end - k) * sizeof(T)); /* of two steps ago */
         memset(y, 0, (size_t)end * sizeof(T));
         memcpy(row, x, (size_t)k * sizeof(T));
@@ -136,22 +177,6 @@ static void FN(tridiagonalise)(int64_t from, int64_t to, void *matrix, int64_t l
         FN(update_vector)(k, tau[k], x, y);
     }
     if (to == 0) d[0] = (double)a[0]; /* the last reflector has a factor of 0 */
-}
-
-/* --- orthogonal matrices -----------------------------------------------------------------------------------
- */
-
-/* `count` rows of q become q - tau (q . v) v^T. */
-static INLINE void FN(reflect)(int count, int64_t k, T *q, int64_t ld, T tau, const T *v) {
-    V sum[ROWS] = {{0}};
-    T total[ROWS];
-    for (int64_t j = 0; j < k; j += FN(LANES))
-        for (int r = 0; r < count; r++) sum[r] += FN(load)(q + r * ld + j) * FN(load)(v + j);
-    FN(totals)(sum, total);
-    for (int r = 0; r < count; r++) total[r] *= tau;
-    for (int64_t j = 0; j < k; j += FN(LANES))
-        for (int r = 0; r < count; r++)
-            FN(store)(q + r * ld + j, FN(load)(q + r * ld + j) - total[r] * FN(load)(v + j));
 }
 
 /* Before step k, rows and columns from k - 1 on are those of the identity. */
@@ -164,11 +189,44 @@ static void FN(product)(int64_t n, const void *matrix, int64_t ld, const double 
     for (int64_t k = 1; k < n; k++) {
         if (tau[k] == 0) continue;
         memcpy(v, a + k * ld, (size_t)k * sizeof(T));
-        int64_t i = 0;
-        for (; i + ROWS <= k; i += ROWS) FN(reflect)(ROWS, k, q + i * ld, ld, (T)tau[k], v);
-        for (; i < k; i++) FN(reflect)(1, k, q + i * ld, ld, (T)tau[k], v);
+        FN(reflect_all)(k, 0, k, q, ld, (T)tau[k], v);
     }
 }
+
+/* --- QR ----------------------------------------------------------------------------------------------------
+ */
+
+static void FN(qr)(int64_t m, int64_t n, void *matrix, int64_t ld, double *tau, void *work) {
+    T *a = matrix, *v = work;
+    memset(v, 0, (size_t)ld * sizeof(T));
+    for (int64_t k = 0; k < m && k < n; k++) {
+        T *column = a + k * ld;
+        double beta;
+        tau[k] = FN(reflector)(m - k - 1, column + k + 1, (double)column[k], v + k + 1, &beta);
+        v[k] = 1;
+        memcpy(column + k, v + k, (size_t)(m - k) * sizeof(T));
+        column[k] = (T)beta;
+        if (tau[k] != 0) FN(reflect_all)
+        (n - k - 1, k / FN(LANES) * FN(LANES), m, column + ld, ld, (T)tau[k], v);
+        v[k] = 0;
+    }
+}
+
+static void FN(qr_product)(int64_t m, int64_t count, const void *matrix, int64_t ld, const double *tau,
+                           int64_t columns, void *out, void *work) {
+    const T *a = matrix;
+    T *q = out, *v = work;
+    memset(v, 0, (size_t)ld * sizeof(T));
+    for (int64_t k = count - 1; k >= 0; k--) {
+        if (tau[k] == 0) continue;
+        v[k] = 1;
+        memcpy(v + k + 1, a + k * ld + k + 1, (size_t)(m - k - 1) * sizeof(T));
+        FN(reflect_all)(columns - k, k / FN(LANES) * FN(LANES), m, q + k * ld, ld, (T)tau[k], v);
+    }
+}
+
+/* --- rotations ---------------------------------------------------------------------------------------------
+ */
 
 /* A strip of `wide` vectors: the row that goes on to the next rotation stays in registers. */
 static INLINE void FN(sweep)(int wide, int64_t count, const double *c, const double *s, T *row,

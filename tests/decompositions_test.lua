@@ -1,5 +1,5 @@
--- Symmetric eigenvalues at every size that takes another road (lib/cpu/eigh.c), over spectra that are hard: residual,
--- orthogonality and order, within a small multiple of what rounding makes inevitable.
+-- Symmetric eigenvalues and QR at every size that takes another road (lib/cpu/eigh.c, qr.c), over hard matrices:
+-- residual, orthogonality and order, within a small multiple of what rounding makes inevitable.
 local ap = require "apsis"
 local linalg = ap.linalg
 
@@ -84,5 +84,52 @@ test("eigh: only one triangle is read", function()
       local w, v = linalg.eigh(a, {UPLO = uplo})
       close(full:matmul(v), v * w:unsqueeze(-2), {atol = 1e-11})
     end
+  end
+end)
+
+-- --- QR ---------------------------------------------------------------------------------------------------------
+
+local function check_qr(name, given, dtype)
+  local a, m, n = given:to(dtype), given:size(1), given:size(2)
+  local what = ("%s matrix (%dx%d), %s: "):format(name, m, n, dtype)
+  for _, mode in ipairs {"reduced", "complete"} do
+    local q, r = linalg.qr(a, mode)
+    local most = math.max(a:abs():amax():item(), 2 ^ -1070)
+    local x, wide = a:to "f64" / most, q:to "f64"
+    local apart = wide:matmul(r:to "f64" / most) - x
+    local unit = EPSILON[dtype] * math.max(m, n)
+    local lost = name == "denormal" and 1 or 0 -- such elements have few digits
+    truth((apart:norm(2, 1) - (2 * unit + lost) * x:norm(2, 1)):amax():item() <= 0, what .. "Q R = A, column by column")
+    truth((wide:t():matmul(wide) - ap.eye(q:size(2), F64)):norm():item() <= 20 * unit, what .. "Q is orthogonal")
+    equal(r:triu(), r)
+    if mode == "reduced" then equal(select(2, linalg.qr(a, "r")), r) end
+  end
+end
+
+for _, dtype in ipairs {"f64", "f32"} do
+  test("qr: residuals and orthogonality at every shape and scale, " .. dtype, function()
+    ap.manual_seed(12)
+    local sizes = {{1, 1}, {2, 1}, {1, 2}, {5, 3}, {3, 5}, {17, 16}, {96, 96}, {100, 97}, {97, 150}, {200, 160}}
+    for _, size in ipairs(sizes) do
+      local m, n = size[1], size[2]
+      local a = ap.randn(m, n, F64)
+      local edge = dtype == "f64" and 1e306 or 1e37
+      for name, x in pairs {
+        random = a, zero = a * 0, huge = a * edge, tiny = a / edge, identity = ap.eye(m, n, F64), upper = a:triu(),
+        ones = ap.ones(m, n, F64), denormal = a * (edge > 1e300 and 1e-320 or 1e-42),
+        ["graded by columns"] = a * powers(n, -30),
+        ["graded by rows"] = a * powers(m, -30):unsqueeze(-1),
+      } do
+        check_qr(name, x, dtype)
+      end
+    end
+  end)
+end
+
+test("qr: nan and infinity show in the result", function()
+  for _, bad in ipairs {0 / 0, math.huge} do
+    local a = ap.randn(4, 4)
+    a[{3, 2}] = bad
+    truth(linalg.qr(a):isnan():any():item())
   end
 end)
