@@ -366,6 +366,30 @@ test("freed device memory is counted, cached and used again; a loop stays flat",
   equal(x[1][1]:item(), 301.0)
 end)
 
+test("freed device memory: kept for the next turn of a loop, given back long after, and by empty_cache", function()
+  ap.empty_cache()
+  equal(ap.cl.memory().cached, 0)
+  local function crest()
+    local list = {}
+    for i = 1, 20 do list[i] = ap.empty(1 << 21, {device = "cl"}) end -- 8 MB each
+    return list[20].device
+  end
+  crest()
+  collectgarbage()
+  collectgarbage()
+  local after = ap.cl.memory().cached
+  truth(after > 150 << 20, "cached after the crest: " .. after)
+  crest() -- from the cache
+  collectgarbage()
+  collectgarbage()
+  equal(ap.cl.memory().cached, after)
+  local x = ap.ones(1 << 18, {device = "cl"})
+  for _ = 1, 3000 do local _ = ap.empty_like(x) end
+  truth(ap.cl.memory().cached <= 64 << 20, "cached long after the crest: " .. ap.cl.memory().cached)
+  ap.empty_cache()
+  equal(ap.cl.memory().cached, 0)
+end)
+
 -- The disk cache, in processes of their own.
 local function in_folder(folder, script, environment)
   -- PoCL keeps a cache of its own and fails where it cannot.

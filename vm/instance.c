@@ -20,8 +20,8 @@ static void share_budget(Apsis *a) {
 }
 
 static bool fits(const Apsis *a, int64_t more) {
-    const Memory *m = &a->ctx->mem;
-    return a->lua_bytes + more + m->live_bytes + m->cached_bytes <= a->limit_bytes;
+    const Blocks *b = &a->ctx->mem.blocks;
+    return a->lua_bytes + more + b->live_bytes + b->cached_bytes <= a->limit_bytes;
 }
 
 static void *allocate(void *instance, void *block, size_t old, size_t new) {
@@ -35,7 +35,7 @@ static void *allocate(void *instance, void *block, size_t old, size_t new) {
     }
     int64_t more = (int64_t) new - (int64_t)old;
     if (a->limit_bytes && more > 0 && !fits(a, more)) {
-        memory_trim(a->ctx);
+        memory_trim(a->ctx, 0);
         if (!fits(a, more)) return NULL;
     }
     void *p = realloc(block, new);
@@ -54,7 +54,7 @@ void apsis_set_limit(Apsis *a, int64_t limit_bytes) {
 }
 
 int64_t apsis_memory(const Apsis *a) {
-    return a ? a->lua_bytes + a->ctx->mem.live_bytes : 0;
+    return a ? a->lua_bytes + a->ctx->mem.blocks.live_bytes : 0;
 }
 
 /* In the registry where errors are to be explained. */

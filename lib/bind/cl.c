@@ -74,11 +74,11 @@ static int l_info(lua_State *L) {
 
 /* memory(device) -> {live =, cached =, peak =}: bytes of this instance's tensors there */
 static int l_memory(lua_State *L) {
-    ClMemory m = cl_memory(ctx(L), check_cl_device(L, 1));
+    const Blocks *b = cl_memory(ctx(L), check_cl_device(L, 1)); /* the check opened it */
     lua_createtable(L, 0, 3);
-    set_integer(L, "live", m.live_bytes);
-    set_integer(L, "cached", m.cached_bytes);
-    set_integer(L, "peak", m.peak_bytes);
+    set_integer(L, "live", b->live_bytes);
+    set_integer(L, "cached", b->cached_bytes);
+    set_integer(L, "peak", b->peak_bytes);
     return 1;
 }
 

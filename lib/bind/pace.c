@@ -31,7 +31,7 @@ static int64_t larger(int64_t a, int64_t b) {
 }
 
 static int64_t host_and_devices(const Memory *m) {
-    return m->live_bytes + m->device_bytes;
+    return m->blocks.live_bytes + m->device_bytes;
 }
 
 /* There may be garbage worth a full collection. */
@@ -52,7 +52,8 @@ static void collect_young(lua_State *L) {
     lua_gc(L, LUA_GCSTEP, 0);
 }
 
-static void collect_all(lua_State *L, Memory *m) {
+void pace_collect_all(lua_State *L) {
+    Memory *m = &ctx(L)->mem;
     lua_gc(L, LUA_GCCOLLECT);
     m->least_bytes = host_and_devices(m);
     m->least_tensors = m->tensors;
@@ -62,11 +63,11 @@ static void collect_all(lua_State *L, Memory *m) {
 void pace_collector(lua_State *L, Ctx *c) {
     Memory *m = &c->mem;
     if (has_grown(m)) {
-        collect_all(L, m);
+        pace_collect_all(L);
     } else if (m->bytes_since_gc >= YOUNG_BYTES) {
         collect_young(L);
         /* Lua has no occasion for full collections of its own where it is told to run this often. */
-        if (lua_bytes(L) > m->lua_bytes / 4 * 5) collect_all(L, m);
+        if (lua_bytes(L) > m->lua_bytes / 4 * 5) pace_collect_all(L);
     } else {
         return;
     }

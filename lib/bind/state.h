@@ -79,6 +79,8 @@ int l_fail(lua_State *L);
 void pace_start(lua_State *L);
 /* Runs the collector when enough tensor memory or handles were made since the last time. */
 void pace_collector(lua_State *L, Ctx *c);
+/* A full collection now. */
+void pace_collect_all(lua_State *L);
 
 /* indexing.c: t[key] where key is no field or method, and t[key] = value. */
 int tensor_index(lua_State *L);

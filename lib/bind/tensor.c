@@ -294,15 +294,40 @@ static int meta_len(lua_State *L) {
 /* memory() -> {live =, cached =, peak =, tensors =}: bytes on the host, live handles */
 static int l_memory(lua_State *L) {
     const Memory *m = &ctx(L)->mem;
+    const Blocks *b = &m->blocks;
     lua_createtable(L, 0, 4);
-    lua_pushinteger(L, m->live_bytes);
+    lua_pushinteger(L, b->live_bytes);
     lua_setfield(L, -2, "live");
-    lua_pushinteger(L, m->cached_bytes);
+    lua_pushinteger(L, b->cached_bytes);
     lua_setfield(L, -2, "cached");
-    lua_pushinteger(L, m->peak_bytes);
+    lua_pushinteger(L, b->peak_bytes);
     lua_setfield(L, -2, "peak");
     lua_pushinteger(L, m->tensors);
     lua_setfield(L, -2, "tensors");
+    return 1;
+}
+
+/* Bytes that are on the account of tensors, in use or kept, on the host and on devices. */
+static int64_t held_bytes(const Ctx *c) {
+    int64_t bytes = c->mem.blocks.live_bytes + c->mem.blocks.cached_bytes;
+    for (int i = 1; i <= CL_MAX_DEVICES; i++) {
+        const Blocks *b = cl_memory(c, (Device)i);
+        if (b) bytes += b->live_bytes + b->cached_bytes;
+    }
+    return bytes;
+}
+
+/* empty_cache(keep) -> the bytes given back. Where no more than `keep` is held there is nothing to look for.
+ */
+static int l_empty_cache(lua_State *L) {
+    const int64_t keep = opt_int(L, 1, 0);
+    if (keep < 0) bad_argument(L, 1, "how many bytes to keep, from 0");
+    const int64_t before = held_bytes(ctx(L));
+    if (before > keep) {
+        pace_collect_all(L);
+        memory_trim(ctx(L), keep);
+    }
+    lua_pushinteger(L, before - held_bytes(ctx(L)));
     return 1;
 }
 
@@ -366,9 +391,13 @@ void open_tensor(lua_State *L) {
     lua_pop(L, 1);
     register_functions(L, methods);
 
-    static const OpReg functions[] = {
-        {"is_tensor", l_is_tensor, 1}, {"storage_refs", l_storage_refs, 1},         {"version", l_version, 1},
-        {"memory", l_memory, 0},       {"set_memory_limit", l_set_memory_limit, 1}, {0}};
+    static const OpReg functions[] = {{"is_tensor", l_is_tensor, 1},
+                                      {"storage_refs", l_storage_refs, 1},
+                                      {"version", l_version, 1},
+                                      {"memory", l_memory, 0},
+                                      {"empty_cache", l_empty_cache, 1},
+                                      {"set_memory_limit", l_set_memory_limit, 1},
+                                      {0}};
     register_functions(L, functions);
     lua_rawgeti(L, LUA_REGISTRYINDEX, b->core);
     lua_rawgeti(L, LUA_REGISTRYINDEX, b->tensor_meta);

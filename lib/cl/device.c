@@ -175,7 +175,7 @@ static void close_queue(ClQueue *q) {
     if (!q) return;
     if (q->queue) cl_api.Finish(q->queue);
     cl_release_kernels(q);
-    cl_trim_queue(q);
+    cl_trim_queue(q, 0);
     cl_close_stages(q);
     cl_close_faults(q);
     if (q->fence) cl_api.ReleaseEvent(q->fence);
@@ -191,10 +191,16 @@ static void close_all(Ctx *c) {
     c->cl = NULL;
 }
 
-static void trim_all(Ctx *c) {
+static void trim_all(Ctx *c, int64_t keep) {
     ClState *state = c->cl;
     for (int i = 1; state && i <= CL_MAX_DEVICES; i++)
-        if (state->queue[i]) cl_trim_queue(state->queue[i]);
+        if (state->queue[i]) cl_trim_queue(state->queue[i], keep);
+}
+
+static void settle_all(Ctx *c) {
+    ClState *state = c->cl;
+    for (int i = 1; state && i <= CL_MAX_DEVICES; i++)
+        if (state->queue[i]) cl_settle_queue(state->queue[i]);
 }
 
 bool cl_fail(Ctx *c, const ClQueue *q, const char *op, const char *what, cl_int error) {
@@ -203,12 +209,19 @@ bool cl_fail(Ctx *c, const ClQueue *q, const char *op, const char *what, cl_int 
                     cl_error_name(error));
 }
 
+/* A GPU's own memory is the tensors', but for what other programs there want. */
+static int64_t most_spare(const ClDeviceInfo *info) {
+    const int64_t quarter = info->global_memory / 4;
+    return info->is_gpu && !info->unified_memory && quarter > BLOCKS_SPARE ? quarter : BLOCKS_SPARE;
+}
+
 static bool open_queue(Ctx *c, const char *op, Device number) {
     ClState *state = c->cl;
     if (!state) {
         state = c->cl = calloc(1, sizeof *state);
         REQUIRE(c, state, "%s: out of memory", op);
         c->device_alloc = cl_alloc;
+        c->device_settle = settle_all;
         c->device_trim = trim_all;
         c->device_close = close_all;
     }
@@ -218,6 +231,7 @@ static bool open_queue(Ctx *c, const char *op, Device number) {
     REQUIRE(c, q, "%s: out of memory", op);
     q->number = number;
     q->device = cl_device(number);
+    q->blocks.most_spare = most_spare(&q->device->info);
     if (open_context(q->device, &error))
         q->queue = cl_api.CreateCommandQueue(q->device->context, q->device->id, 0, &error);
     if (!q->queue) {
@@ -271,6 +285,6 @@ bool cl_is_open(const Ctx *c, Device device) {
     return state && device >= 1 && device <= CL_MAX_DEVICES && state->queue[device];
 }
 
-ClMemory cl_memory(const Ctx *c, Device device) {
-    return cl_is_open(c, device) ? ((const ClState *)c->cl)->queue[device]->memory : (ClMemory){0};
+const Blocks *cl_memory(const Ctx *c, Device device) {
+    return cl_is_open(c, device) ? &((const ClState *)c->cl)->queue[device]->blocks : NULL;
 }

@@ -17,12 +17,6 @@ typedef struct ClDeviceInfo {
     int64_t compute_units, max_work_group, local_memory, global_memory, max_allocation, clock_mhz;
 } ClDeviceInfo;
 
-typedef struct ClMemory {
-    int64_t live_bytes;   /* in storages that a tensor holds */
-    int64_t cached_bytes; /* in freed buffers kept for reuse */
-    int64_t peak_bytes;
-} ClMemory;
-
 /* How many devices there are; 0 where there is no OpenCL, and then `why` (may be NULL) says so. */
 int cl_device_count(const char **why);
 /* Device 1..count. */
@@ -44,7 +38,7 @@ bool cl_copy_bytes(Ctx *c, Storage *to, int64_t to_offset, const Storage *from, 
 bool cl_synchronize(Ctx *c, Device device);
 /* Whether this Ctx has opened the device. */
 bool cl_is_open(const Ctx *c, Device device);
-/* The account of an open device; zeros for one that is not. */
-ClMemory cl_memory(const Ctx *c, Device device);
+/* The account of an open device; NULL for one that is not. */
+const Blocks *cl_memory(const Ctx *c, Device device);
 
 #endif

@@ -237,7 +237,7 @@ bool cl_launch(Ctx *c, ClKernel *k, const ClGrid *grid, int count, const ClArg *
         cl_int waited = cl_finish(c, q);
         if (waited == CL_INTERRUPTED) return fail_kernel(c, k, "", waited);
         if (c->reclaim && attempt == 0) c->reclaim(c->reclaim_arg);
-        cl_trim_queue(q);
+        cl_trim_queue(q, 0);
     }
     if (error) return fail_kernel(c, k, "could not be launched", error);
     error = fence(c, q);

@@ -1,62 +1,43 @@
-/* Device memory: storages and the pool of freed buffers under them (size classes of core/storage.c), and
- * transfers through pinned stages. The queue is in order, so a freed buffer may be used again at once. */
+/* Device memory: storages over buffers, whose account and cache are those of core/blocks.h, and transfers
+ * through pinned stages. The queue is in order, so a freed buffer may be used again at once. */
 #include "cl/runtime.h"
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const int64_t STAGE_BYTES = 1 << 20;
-static const int64_t CACHE_FLOOR = 64 << 20; /* always worth keeping; beyond it a quarter of what is live */
 
 /* --- storages --------------------------------------------------------------------------------------------
  */
 
-static int64_t block_bytes(const ClBlock *b) {
-    int class = b->storage.size_class;
-    int64_t bytes = b->storage.nbytes > 0 ? b->storage.nbytes : 1;
-    return class == UNCACHED ? bytes : storage_class_bytes(class);
-}
-
-static void drop_block(ClBlock *b) {
+static void drop_block(void *block) {
+    ClBlock *b = block;
     cl_api.ReleaseMemObject(b->storage.data);
     free(b);
 }
 
-void cl_trim_queue(ClQueue *q) {
-    for (int i = 0; i < CACHE_CLASSES; i++) {
-        while (q->cache[i]) {
-            ClBlock *b = q->cache[i];
-            q->cache[i] = b->next;
-            drop_block(b);
-        }
-    }
-    q->memory.cached_bytes = 0;
+void cl_trim_queue(ClQueue *q, int64_t keep) {
+    blocks_trim(&q->blocks, keep, drop_block);
+}
+
+void cl_settle_queue(ClQueue *q) {
+    blocks_settle(&q->blocks, drop_block);
 }
 
 static void release(Storage *s) {
-    ClBlock *b = (ClBlock *)s;
+    ClBlock *b = (ClBlock *)((char *)s - offsetof(ClBlock, storage));
     Ctx *c = s->ctx;
     ClQueue *q = ((ClState *)c->cl)->queue[s->device];
-    int64_t bytes = block_bytes(b);
-    q->memory.live_bytes -= bytes;
+    int class = s->size_class;
+    int64_t bytes = class == UNCACHED ? s->nbytes : block_class_bytes(class);
     c->mem.device_bytes -= bytes;
-    int64_t cap = q->memory.live_bytes / 4 > CACHE_FLOOR ? q->memory.live_bytes / 4 : CACHE_FLOOR;
-    if (s->size_class == UNCACHED || q->memory.cached_bytes + bytes > cap) {
-        drop_block(b);
-        return;
-    }
-    b->next = q->cache[s->size_class];
-    q->cache[s->size_class] = b;
-    q->memory.cached_bytes += bytes;
+    blocks_put(&q->blocks, b, class, bytes, drop_block);
 }
 
 static ClBlock *try_block(ClQueue *q, int class, int64_t bytes, cl_int *error) {
-    if (class != UNCACHED && q->cache[class]) {
-        ClBlock *b = q->cache[class];
-        q->cache[class] = b->next;
-        q->memory.cached_bytes -= bytes;
-        return b;
-    }
-    ClBlock *b = calloc(1, sizeof *b);
+    ClBlock *b = blocks_take(&q->blocks, class, bytes);
+    if (b) return b;
+    b = calloc(1, sizeof *b);
     if (!b) return NULL;
     b->storage.data = cl_api.CreateBuffer(q->device->context, CL_MEM_READ_WRITE, (size_t)bytes, NULL, error);
     if (b->storage.data) return b;
@@ -75,18 +56,18 @@ Storage *cl_alloc(Ctx *c, Device device, int64_t nbytes) {
                  device, (long long)nbytes, (long long)q->device->info.max_allocation);
         return NULL;
     }
-    int class = storage_class(nbytes > 0 ? nbytes : 1, &bytes);
+    int class = block_class(nbytes > 0 ? nbytes : 1, &bytes);
     ClBlock *b = try_block(q, class, bytes, &error);
     if (!b) {
         if (c->reclaim) c->reclaim(c->reclaim_arg);
-        cl_trim_queue(q);
+        cl_trim_queue(q, 0);
         /* Drivers keep a buffer until the work that uses it is done. */
         if (cl_finish(c, q) == CL_INTERRUPTED) return ctx_interrupted(c), NULL;
         b = try_block(q, class, bytes, &error);
     }
     if (!b) {
         ctx_fail(c, "out of memory on cl:%d: %lld bytes asked for, %lld bytes of tensors live there (%s)",
-                 device, (long long)nbytes, (long long)q->memory.live_bytes, cl_error_name(error));
+                 device, (long long)nbytes, (long long)q->blocks.live_bytes, cl_error_name(error));
         return NULL;
     }
     b->storage = (Storage){.data = b->storage.data,
@@ -96,8 +77,7 @@ Storage *cl_alloc(Ctx *c, Device device, int64_t nbytes) {
                            .size_class = (int16_t) class,
                            .release = release};
     atomic_init(&b->storage.refs, 1);
-    q->memory.live_bytes += bytes;
-    if (q->memory.live_bytes > q->memory.peak_bytes) q->memory.peak_bytes = q->memory.live_bytes;
+    blocks_count(&q->blocks, bytes);
     c->mem.device_bytes += bytes;
     c->mem.bytes_since_gc += bytes;
     return &b->storage;

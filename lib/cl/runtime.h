@@ -145,10 +145,10 @@ typedef struct ClDevice {
     ClProgram *programs;
 } ClDevice;
 
-/* A freed or live buffer; storages point at it. */
+/* A freed or live buffer; tensors point at its storage. */
 typedef struct ClBlock {
+    void *next; /* as core/blocks.h has it */
     Storage storage;
-    struct ClBlock *next; /* in the pool */
 } ClBlock;
 
 /* Transfers go through pinned memory in pieces; a stage is free again when its event has come. */
@@ -164,8 +164,7 @@ typedef struct ClQueue {
     Device number;
     ClDevice *device;
     cl_command_queue queue;
-    ClMemory memory;
-    ClBlock *cache[CACHE_CLASSES];
+    Blocks blocks;
     ClKernel **kernels; /* open addressing */
     int kernel_count, kernel_room;
     int launches;   /* since the last fence */
@@ -197,7 +196,8 @@ cl_int cl_finish(Ctx *c, ClQueue *q);
 
 /* memory.c */
 struct Storage *cl_alloc(Ctx *c, Device device, int64_t nbytes);
-void cl_trim_queue(ClQueue *q);
+void cl_trim_queue(ClQueue *q, int64_t keep);
+void cl_settle_queue(ClQueue *q);
 void cl_close_stages(ClQueue *q);
 
 /* fault.c: fails where a kernel noted a fault. */

@@ -16,6 +16,7 @@ Ctx *ctx_new(void) {
     if (!c) return NULL;
     c->grad_enabled = true;
     c->threads = omp_get_max_threads();
+    c->mem.blocks.most_spare = BLOCKS_SPARE;
     c->rng.seed = 2147483647; /* fixed: runs are reproducible until manual_seed says otherwise */
     return c;
 }
@@ -23,7 +24,7 @@ Ctx *ctx_new(void) {
 void ctx_free(Ctx *c) {
     if (!c) return;
     if (c->fft) c->fft_close(c);
-    memory_trim(c);
+    memory_trim(c, 0);
     if (c->device_close) c->device_close(c);
     free(c);
 }

@@ -3,29 +3,26 @@
 #ifndef APSIS_CORE_CTX_H
 #define APSIS_CORE_CTX_H
 
+#include "core/blocks.h"
 #include "core/rng.h"
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CTX_ERROR_TEXT = 1024, CACHE_CLASSES = 128 };
+enum { CTX_ERROR_TEXT = 1024 };
 
-/* The account of tensor memory on the host, and the cache of freed blocks by size class. */
+/* The account of tensor memory on the host, and of what drives the collector. */
 typedef struct Memory {
-    int64_t live_bytes;     /* in storages that a tensor holds */
-    int64_t cached_bytes;   /* in freed blocks kept for reuse */
-    int64_t peak_bytes;     /* the largest live_bytes since the last reset */
-    int64_t crest_bytes;    /* the largest of late: sinks towards live_bytes as more is allocated */
+    Blocks blocks;
     int64_t limit_bytes;    /* allocation fails beyond this; 0: no limit */
     int64_t script_limit;   /* the same, from the script itself: a host's limit stays what it is */
     int64_t bytes_since_gc; /* allocated since the collector last ran: drives the pacing in bind/pace.c, as */
-    int64_t least_bytes;    /* the least live_bytes + device_bytes since the last full collection does */
+    int64_t least_bytes;    /* the least live bytes and device_bytes since the last full collection do */
     int64_t device_bytes;  /* in storages on other devices: not limited here, but the collector counts them */
     int64_t tensors;       /* live tensor handles */
     int64_t least_tensors; /* as least_bytes */
     int64_t lua_bytes;     /* of the host language's own objects, after the last full collection */
-    void *cache[CACHE_CLASSES];
 } Memory;
 
 typedef struct Ctx {
@@ -44,7 +41,8 @@ typedef struct Ctx {
     const struct Tensor *destination;
     /* Devices other than the CPU; lib/cl sets these when the first one is opened. */
     struct Storage *(*device_alloc)(struct Ctx *c, int16_t device, int64_t nbytes); /* NULL: error set */
-    void (*device_trim)(struct Ctx *c);  /* gives cached free memory back */
+    void (*device_settle)(struct Ctx *c);                                           /* as memory_settle */
+    void (*device_trim)(struct Ctx *c, int64_t keep);                               /* as memory_trim */
     void (*device_close)(struct Ctx *c); /* the context goes: everything */
     /* The text of a bundled source file by its path in the tree, NULL where there is none: kernels are
      * compiled from it. */

@@ -1,82 +1,37 @@
-/* Storages and the block cache under them. A block holds the Storage header and its data, so that one tensor
- * costs one block; freed blocks wait in a list per size class, four classes a power of two. */
+/* Storages on the host. A block holds the Storage header and its data, so that one tensor costs one block. */
 #include "core/tensor.h"
 #include <stdlib.h>
 #ifdef __linux__
 #include <sys/mman.h>
 #endif
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 enum {
-    HEADER = 64,       /* room for a Storage, and the alignment of the data */
-    SMALLEST_LOG2 = 7, /* the first class: 128 bytes with the header */
-    STEPS = 4,         /* classes a power of two: at most 1/5 of a block is wasted */
-    CREST_DECAY = 8,   /* allocating so many bytes lowers the crest by one */
+    HEADER = 64, /* room for a Storage, and the alignment of the data */
     HUGE_PAGE = 2 << 20,
-    HUGE_FROM = 2 * HUGE_PAGE /* blocks that are worth them */
+    HUGE_FROM = 2 * HUGE_PAGE, /* blocks that are worth them */
+    HEAP_TRIM = 1 << 20        /* so much given back is worth looking through the heap for whole pages */
 };
-static const int64_t CACHE_FLOOR = 64 << 20; /* always worth keeping */
-static const int64_t CREST_MOST = 1 << 30;   /* worth keeping for a loop; the system may want the rest */
 
 _Static_assert(sizeof(Storage) <= HEADER, "the storage header must fit before the data");
 
-int storage_class(int64_t bytes, int64_t *block) {
-    if (bytes <= 1 << SMALLEST_LOG2) {
-        *block = 1 << SMALLEST_LOG2;
-        return 0;
-    }
-    int log2 = 63 - __builtin_clzll((unsigned long long)(bytes - 1));
-    int64_t step = (int64_t)1 << (log2 - 2);
-    int64_t steps = (bytes - ((int64_t)1 << log2) + step - 1) / step; /* 1..STEPS */
-    int class = (log2 - SMALLEST_LOG2) * STEPS + (int)steps;
-    if (class >= CACHE_CLASSES) {
-        *block = bytes;
-        return UNCACHED;
-    }
-    *block = ((int64_t)1 << log2) + steps * step;
-    return class;
-}
-
-int64_t storage_class_bytes(int class) {
-    int log2 = SMALLEST_LOG2 + (class - 1) / STEPS, steps = (class - 1) % STEPS + 1;
-    if (class == 0) return 1 << SMALLEST_LOG2;
-    return ((int64_t)1 << log2) + steps * ((int64_t)1 << (log2 - 2));
-}
-
-/* A quarter of what is live; and as much as was live of late beyond it: a loop's temporaries come again, and
- * the process has had that much memory already. */
-static int64_t cache_cap(const Memory *m) {
-    int64_t quarter = m->live_bytes / 4, crest = m->crest_bytes - m->live_bytes;
-    if (crest > CREST_MOST) crest = CREST_MOST;
-    int64_t most = quarter > crest ? quarter : crest;
-    return most > CACHE_FLOOR ? most : CACHE_FLOOR;
-}
-
-/* Gives cached blocks back until at most `most` bytes are left, the largest first; those of class `kept`
- * stay: what was freed last is asked for next. */
-static void shrink_cache(Memory *m, int64_t most, int kept) {
-    for (int i = CACHE_CLASSES - 1; i >= 0 && m->cached_bytes > most; i--) {
-        while (i != kept && m->cache[i] && m->cached_bytes > most) {
-            void *block = m->cache[i];
-            m->cache[i] = *(void **)block;
-            m->cached_bytes -= storage_class_bytes(i);
-            free(block);
-        }
-    }
-}
-
 void memory_settle(Ctx *c) {
-    Memory *m = &c->mem;
-    m->crest_bytes -= m->bytes_since_gc / CREST_DECAY;
-    if (m->crest_bytes < m->live_bytes) m->crest_bytes = m->live_bytes;
-    if (m->crest_bytes > m->live_bytes + CREST_MOST) m->crest_bytes = m->live_bytes + CREST_MOST;
-    m->bytes_since_gc = 0;
-    if (m->cached_bytes > CACHE_FLOOR) shrink_cache(m, cache_cap(m), UNCACHED);
+    c->mem.bytes_since_gc = 0;
+    blocks_settle(&c->mem.blocks, free);
+    if (c->device_settle) c->device_settle(c);
 }
 
-void memory_trim(Ctx *c) {
+void memory_trim(Ctx *c, int64_t keep) {
+    Blocks *b = &c->mem.blocks;
     if (c->fft) c->fft_trim(c);
-    shrink_cache(&c->mem, 0, UNCACHED);
-    if (c->device_trim) c->device_trim(c);
+    const int64_t before = b->cached_bytes;
+    blocks_trim(b, keep, free);
+#ifdef __GLIBC__
+    if (before - b->cached_bytes >= HEAP_TRIM) malloc_trim(0);
+#endif
+    if (c->device_trim) c->device_trim(c, keep);
 }
 
 /* Memory from the system. Pages come when they are first written, zeroed: 40 MB took 22 ms, and 4 ms in huge
@@ -97,17 +52,13 @@ static int64_t memory_limit(const Memory *m) {
 }
 
 static void *try_block(Ctx *c, int class, int64_t block) {
-    Memory *m = &c->mem;
-    if (class != UNCACHED && m->cache[class]) {
-        void *p = m->cache[class];
-        m->cache[class] = *(void **)p;
-        m->cached_bytes -= block;
-        return p;
-    }
-    int64_t limit = memory_limit(m);
-    if (limit && m->live_bytes + m->cached_bytes + block > limit) {
-        memory_trim(c);
-        if (m->live_bytes + block > limit) return NULL;
+    Blocks *b = &c->mem.blocks;
+    void *p = blocks_take(b, class, block);
+    if (p) return p;
+    int64_t limit = memory_limit(&c->mem);
+    if (limit && b->live_bytes + b->cached_bytes + block > limit) {
+        memory_trim(c, 0);
+        if (b->live_bytes + block > limit) return NULL;
     }
     return fresh_block(block);
 }
@@ -118,24 +69,22 @@ Storage *storage_new(Ctx *c, int64_t nbytes) {
         ctx_fail(c, "out of memory: a tensor of %lld bytes", (long long)nbytes);
         return NULL;
     }
-    int class = storage_class(nbytes + HEADER, &block);
+    int class = block_class(nbytes + HEADER, &block);
     Storage *s = try_block(c, class, block);
     if (!s) {
         if (c->reclaim) c->reclaim(c->reclaim_arg);
-        memory_trim(c);
+        memory_trim(c, 0);
         s = try_block(c, class, block);
     }
     if (!s) {
         ctx_fail(c, "out of memory: %lld bytes asked for, %lld bytes of tensors live", (long long)nbytes,
-                 (long long)c->mem.live_bytes);
+                 (long long)c->mem.blocks.live_bytes);
         return NULL;
     }
     *s = (Storage){.data = (char *)s + HEADER, .nbytes = nbytes, .ctx = c, .size_class = (int16_t) class};
     atomic_init(&s->refs, 1);
-    c->mem.live_bytes += block;
+    blocks_count(&c->mem.blocks, block);
     c->mem.bytes_since_gc += block;
-    if (c->mem.live_bytes > c->mem.crest_bytes) c->mem.crest_bytes = c->mem.live_bytes;
-    if (c->mem.live_bytes > c->mem.peak_bytes) c->mem.peak_bytes = c->mem.live_bytes;
     return s;
 }
 
@@ -157,19 +106,9 @@ void storage_release(Storage *s) {
         s->release(s);
         return;
     }
-    Memory *m = &s->ctx->mem;
     int class = s->size_class;
-    int64_t block = class == UNCACHED ? s->nbytes + HEADER : storage_class_bytes(class);
-    m->live_bytes -= block;
-    const int64_t room = class == UNCACHED ? -1 : cache_cap(m) - block;
-    if (room >= 0) shrink_cache(m, room, class);
-    if (m->cached_bytes > room) {
-        free(s);
-        return;
-    }
-    *(void **)s = m->cache[class];
-    m->cache[class] = s;
-    m->cached_bytes += block;
+    int64_t block = class == UNCACHED ? s->nbytes + HEADER : block_class_bytes(class);
+    blocks_put(&s->ctx->mem.blocks, s, class, block, free);
 }
 
 void *ctx_scratch(Ctx *c, int64_t bytes) {

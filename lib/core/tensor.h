@@ -48,14 +48,11 @@ Storage *storage_new(Ctx *c, int64_t nbytes);
 Storage *storage_new_on(Ctx *c, Device device, int64_t nbytes);
 Storage *storage_retain(Storage *s);
 void storage_release(Storage *s);
-/* Gives every cached free block back to the system. */
-void memory_trim(Ctx *c);
-/* After a collection: the cache gives back what has not been needed for a while. */
+/* Gives cached free blocks back to the system, and those of devices to them, until each keeps at most `keep`
+ * bytes. */
+void memory_trim(Ctx *c, int64_t keep);
+/* After a collection: the caches give back what has not been needed for a while. */
 void memory_settle(Ctx *c);
-/* The class of the block cache whose blocks hold `bytes`, and that block size; UNCACHED past the last one. */
-enum { UNCACHED = -1 };
-int storage_class(int64_t bytes, int64_t *block);
-int64_t storage_class_bytes(int class);
 
 /* --- making tensors: `out` is uninitialised memory; false on failure, with out->storage NULL ------------ */
 /* Contiguous, contents undefined, on the CPU. size may be out->size. Checks for overflow of the byte count.

@@ -90,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     read_json(c, data, size);
     if (npy_read(c, &t, "fuzz", path)) tensor_release(&t);
     if (idx_read(c, &t, "fuzz", path)) tensor_release(&t);
-    if (c->mem.live_bytes != 0) abort(); /* a reader left something behind */
+    if (c->mem.blocks.live_bytes != 0) abort(); /* a reader left something behind */
     close(fd);
     ctx_free(c);
     return 0;
