@@ -87,3 +87,43 @@ test("the count of live tensors returns to where it was", function()
   collectgarbage()
   equal(ap.memory().tensors, before)
 end)
+
+test("empty_cache gives all that is free back; what is live stays", function()
+  local live = ap.ones(1000, 1000)
+  do local _ = {ap.ones(1 << 22), ap.ones(1 << 22), ap.ones(100)} end
+  local kept = ap.empty_cache(64 << 20)
+  truth(kept >= 0 and ap.memory().cached <= 64 << 20, "cached: " .. ap.memory().cached)
+  local given = ap.empty_cache()
+  equal(ap.memory().cached, 0)
+  truth(given >= 0)
+  equal(live:sum():item(), 1e6)
+  truth(ap.empty_cache() < 4096) -- what sum gave
+  raises("empty_cache: argument 1: expected how many bytes to keep, from 0", function() ap.empty_cache(-1) end)
+end)
+
+test("pages of blocks on the heap go back to the system too", function()
+  do
+    local list = {}
+    for i = 1, 300 do list[i] = ap.ones(1 << 18) end
+    equal(#list, 300)
+  end
+  local full = resident()
+  ap.empty_cache()
+  truth(full - resident() > 250 << 20 >> 12, ("%d pages, then %d"):format(full, resident()))
+end)
+
+test("after a crest the cache keeps what a loop needs again, and sinks as other work goes on", function()
+  ap.empty_cache()
+  local function crest()
+    local list = {}
+    for i = 1, 20 do list[i] = ap.empty(1 << 21) end -- 8 MB each
+    return #list
+  end
+  crest()
+  collectgarbage()
+  collectgarbage()
+  truth(ap.memory().cached > 150 << 20, "cached after the crest: " .. ap.memory().cached)
+  local x = ap.ones(1 << 18)
+  for _ = 1, 3000 do local _ = x + 1 end
+  truth(ap.memory().cached <= 64 << 20, "cached long after the crest: " .. ap.memory().cached)
+end)

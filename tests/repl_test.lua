@@ -388,3 +388,14 @@ test("the prompt survives keys struck at random", function()
   session({"> ", table.concat(keys) .. "\27\3", "", "\3\3print('still ' .. 'here')\n", "still here\n", "", "> "},
     {term = "xterm"})
 end)
+
+test("a prompt that waits gives memory back that nobody uses", function()
+  -- What is resident, from outside, while the prompt waits.
+  local look = "(sleep 0.7; echo resident $(cut -d' ' -f2 /proc/$PPID/statm) pa''ges) &"
+  local output = session {
+    "> ", "list = {} for i = 1, 40 do list[i] = ap.ones(1 << 21) end\r", "> ",
+    ("list = nil os.execute %q\r"):format(look), " pages", "",
+  }
+  local pages = tonumber(output:match "resident (%d+) pages")
+  truth(pages * 4096 < 150 << 20, ("%d pages"):format(pages))
+end)

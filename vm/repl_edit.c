@@ -2,6 +2,7 @@
  * decided in stdlib/repl. */
 #include "repl.h"
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,6 +170,12 @@ static void wait_for_key(const sigset_t *sigint, const sigset_t *before) {
     }
 }
 
+/* Nothing is typed yet: the time to tidy up. The prompt is on the screen already. */
+static void rest(void) {
+    struct pollfd keys = {.fd = STDIN_FILENO, .events = POLLIN};
+    if (!is_complete && poll(&keys, 1, 0) == 0) apsis_call(host, "(prompt).rest", NULL, 0, NULL, 0);
+}
+
 /* readline() itself would not return on Ctrl-C, so this waits for keys in its place. */
 char *edit_line(const char *prompt, const char *prefill, bool *dropped) {
     sigset_t sigint, before;
@@ -180,6 +187,7 @@ char *edit_line(const char *prompt, const char *prefill, bool *dropped) {
     typed_in = prefill;
     rl_callback_handler_install(prompt, on_line);
     replay_typed();
+    rest();
     sigprocmask(SIG_BLOCK, &sigint, &before);
     while (!is_complete && !line_dropped) wait_for_key(&sigint, &before);
     *dropped = !is_complete;

@@ -18,6 +18,13 @@
 --- memory: what the tensors of this program take on the host.
 ---@return table {live =, cached =, peak =, tensors =}: bytes in use, kept for reuse and in use at most; tensors alive
 
+--- empty_cache: gives memory that freed tensors had back to the system and to the devices, after a full collection of
+--- Lua's garbage. Up to 1 GB, or a quarter of a GPU's memory, is kept otherwise, so that a loop need not ask for it
+--- anew; the prompt gives back all but 64 MB before it waits for a line.
+---@param keep integer|nil bytes that may stay on the host and on each device; default 0
+---@return integer bytes how many were given back
+--- Source: torch.cuda.empty_cache.  Example: ap.empty_cache()
+
 --- set_memory_limit: the most bytes that tensors may take on the host: an op that needs more raises "out of memory" and
 --- changes nothing, where the system might end the program. A limit that a host program set (apsis.h) stays beside it.
 ---@param bytes integer 0, the default: no limit but the machine's

@@ -1,11 +1,13 @@
 -- The prompt's front on a terminal: takes lines from the program (vm/repl.c), gathers inputs of several, hands them to
 -- the session (session.lua), tells errors and answers with the next prompt.
 
+local core = require "apsis.core"
 local Session = require "apsis.repl.session"
 local lexer = require "apsis.repl.lexer"
 
 local repl = {}
 
+local KEPT <const> = 64 << 20 -- bytes; what the caches keep in any case (lib/core/blocks.h)
 local PROMPT, CONTINUATION, DEBUGGING = "> ", ">> ", "debug> "
 
 local print, io = print, io -- the session may give these names other meanings
@@ -74,6 +76,9 @@ function repl.feed(line)
   tell(result)
   return prompt(), result.prefill, result.input or text
 end
+
+--- Before a line is waited for: memory that nobody uses goes back to the system, but for what is always kept.
+function repl.rest() core.empty_cache(KEPT) end
 
 --- What was typed while a question to the terminal took the input; it belongs to the next line.
 ---@return string
