@@ -18,6 +18,8 @@ local function bounded(f)
     ap.set_num_threads(hostile.threads)
     ap.set_grad_enabled(true)
     ap.set_float32_matmul_precision "highest"
+    ap.set_default_dtype "f32"
+    ap.set_default_device "cpu"
     if not ok then error(message, 0) end
   end
 end

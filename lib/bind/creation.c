@@ -35,7 +35,7 @@ bool new_here(lua_State *L, Tensor *t, CreationOptions o, int ndim, const int64_
 
 static int create_filled(lua_State *L, double value, bool fill) {
     int64_t size[MAX_DIMS];
-    CreationOptions o = take_options(L, 1, F32, CPU);
+    CreationOptions o = take_options(L, 1, default_dtype(L), default_device(L));
     int ndim = check_shape(L, 1, size);
     Tensor *t = new_tensor(L);
     return finish_creation(L, t, o, new_here(L, t, o, ndim, size) && (!fill || op_fill_(ctx(L), t, value)));
@@ -60,8 +60,8 @@ static bool fill_from(lua_State *L, Tensor *t, int arg) {
 
 static int l_full(lua_State *L) {
     int64_t size[MAX_DIMS];
-    DType inferred = lua_isinteger(L, 2) ? I64 : lua_isboolean(L, 2) ? BOOL : F32;
-    CreationOptions o = take_options(L, 3, inferred, CPU);
+    DType inferred = lua_isinteger(L, 2) ? I64 : lua_isboolean(L, 2) ? BOOL : default_dtype(L);
+    CreationOptions o = take_options(L, 3, inferred, default_device(L));
     if (!lua_istable(L, 1)) bad_argument(L, 1, "a shape as a table");
     int ndim = check_shape(L, 1, size);
     Tensor *t = new_tensor(L);
@@ -94,7 +94,7 @@ static int l_full_like(lua_State *L) {
 }
 
 static int l_eye(lua_State *L) {
-    CreationOptions o = take_options(L, 2, F32, CPU);
+    CreationOptions o = take_options(L, 2, default_dtype(L), default_device(L));
     int64_t size[2] = {check_int(L, 1), opt_int(L, 2, check_int(L, 1))};
     Tensor *t = new_tensor(L);
     if (!new_here(L, t, o, 2, size) || !op_fill_(ctx(L), t, 0)) return raise_error(L);
@@ -107,12 +107,12 @@ static int l_eye(lua_State *L) {
 
 /* arange(last), arange(first, last, step = 1): both ends included, as Lua's for. */
 static int l_arange(lua_State *L) {
-    CreationOptions o = take_options(L, 2, I64, CPU);
+    CreationOptions o = take_options(L, 2, I64, default_device(L));
     int n = lua_gettop(L);
     bool integers = true;
     for (int i = 1; i <= n; i++)
         if (!lua_isnil(L, i)) integers &= lua_isinteger(L, i);
-    if (!o.given_dtype) o.dtype = integers ? I64 : F32;
+    if (!o.given_dtype) o.dtype = integers ? I64 : default_dtype(L);
     bool one = lua_isnoneornil(L, 2);
     double first = one ? 1 : check_number(L, 1), last = check_number(L, one ? 1 : 2),
            step = opt_number(L, 3, 1);
@@ -121,7 +121,7 @@ static int l_arange(lua_State *L) {
 }
 
 static int l_linspace(lua_State *L) {
-    CreationOptions o = take_options(L, 4, F32, CPU);
+    CreationOptions o = take_options(L, 4, default_dtype(L), default_device(L));
     double first = check_number(L, 1), last = check_number(L, 2);
     int64_t steps = check_int(L, 3);
     Tensor *t = new_tensor(L);
@@ -182,7 +182,7 @@ static void fill_nested(lua_State *L, int index, int depth, const Nested *n, cha
 }
 
 static int l_tensor(lua_State *L) {
-    CreationOptions o = take_options(L, 2, F32, CPU);
+    CreationOptions o = take_options(L, 2, default_dtype(L), default_device(L));
     const Tensor *from = to_tensor(L, 1);
     if (from) {
         DType dtype = o.given_dtype ? o.dtype : (DType)from->dtype;
@@ -205,7 +205,8 @@ static int l_tensor(lua_State *L) {
     survey(L, 1, 0, &n);
     bool empty = n.ndim && n.size[n.ndim - 1] == 0;
     DType exact = !empty && n.all_integers ? I64 : !empty && n.all_booleans ? I64 : F64;
-    if (!o.given_dtype) o.dtype = empty ? F32 : n.all_booleans ? BOOL : n.all_integers ? I64 : F32;
+    if (!o.given_dtype)
+        o.dtype = empty ? default_dtype(L) : n.all_booleans ? BOOL : n.all_integers ? I64 : default_dtype(L);
     if (o.requires_grad && !dtype_is_float(o.dtype))
         raise(L, "tensor: only floating tensors can require a gradient; these are integers (write 1.0, or "
                  "dtype = 'f32')");
@@ -218,6 +219,35 @@ static int l_tensor(lua_State *L) {
     tensor_release(&wide);
     t->is_view = false;
     return finish_creation(L, t, o, ok);
+}
+
+/* --- defaults
+ * -------------------------------------------------------------------------------------------------------------
+ */
+
+static int l_get_default_dtype(lua_State *L) {
+    lua_pushstring(L, dtype_name(default_dtype(L)));
+    return 1;
+}
+
+static int l_set_default_dtype(lua_State *L) {
+    const DType dtype = check_dtype(L, 1);
+    if (!dtype_is_float(dtype))
+        raise(L, "set_default_dtype: expected a floating dtype, f32, f64, f16 or bf16, got %s",
+              dtype_name(dtype));
+    ctx(L)->default_dtype = (uint8_t)dtype;
+    return 0;
+}
+
+static int l_get_default_device(lua_State *L) {
+    lua_pushstring(L, device_name((char[DEVICE_TEXT]){0}, default_device(L)));
+    return 1;
+}
+
+static int l_set_default_device(lua_State *L) {
+    check_string(L, 1);
+    ctx(L)->default_device = opt_device(L, 1, CPU);
+    return 0;
 }
 
 void open_creation(lua_State *L) {
@@ -234,6 +264,11 @@ void open_creation(lua_State *L) {
                                      {"linspace", l_linspace, 3 | NAMED},
                                      {0}};
     register_creators(L, creators);
-    static const OpReg functions[] = {{"tensor", l_tensor, 1 | NAMED}, {0}};
+    static const OpReg functions[] = {{"tensor", l_tensor, 1 | NAMED},
+                                      {"get_default_dtype", l_get_default_dtype, 0},
+                                      {"set_default_dtype", l_set_default_dtype, 1},
+                                      {"get_default_device", l_get_default_device, 0},
+                                      {"set_default_device", l_set_default_device, 1},
+                                      {0}};
     register_functions(L, functions);
 }

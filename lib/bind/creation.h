@@ -10,6 +10,13 @@ typedef struct CreationOptions {
     bool given_dtype, given_device, requires_grad;
 } CreationOptions;
 
+/* What set_default_dtype and set_default_device say. */
+static inline DType default_dtype(lua_State *L) {
+    return (DType)ctx(L)->default_dtype;
+}
+static inline Device default_device(lua_State *L) {
+    return ctx(L)->default_device;
+}
 /* Takes {dtype =, requires_grad =, device =} off the end of the arguments, from position `first` on. */
 CreationOptions take_options(lua_State *L, int first, DType otherwise, Device device);
 /* The contiguous result, contents undefined. */

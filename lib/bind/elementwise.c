@@ -112,7 +112,7 @@ static int l_can_cast(lua_State *L) {
 static int l_result_type(lua_State *L) {
     Operand a = check_operand(L, 1), b = check_operand(L, 2);
     const Operand *const operands[] = {&a, &b};
-    lua_pushstring(L, dtype_name(operands_dtype(2, operands)));
+    lua_pushstring(L, dtype_name(operands_dtype(ctx(L), 2, operands)));
     return 1;
 }
 

@@ -10,7 +10,7 @@ typedef bool Fill(Ctx *c, Tensor *t, double a, double b, const char *op);
 
 static int create(lua_State *L, Fill *fill) {
     int64_t size[MAX_DIMS];
-    CreationOptions o = take_options(L, 1, F32, CPU);
+    CreationOptions o = take_options(L, 1, default_dtype(L), default_device(L));
     int ndim = check_shape(L, 1, size);
     Tensor *t = new_tensor(L);
     return finish_creation(L, t, o, new_here(L, t, o, ndim, size) && fill(ctx(L), t, 0, 1, op_name(L)));
@@ -47,7 +47,7 @@ static int check_range(lua_State *L, int arg, int64_t *low, int64_t *high) {
 /* randint(low, high, {sizes}), randint(high, {sizes}): both ends included, as math.random */
 static int l_randint(lua_State *L) {
     int64_t low, high, size[MAX_DIMS];
-    CreationOptions o = take_options(L, 3, I64, CPU);
+    CreationOptions o = take_options(L, 3, I64, default_device(L));
     int at = check_range(L, 1, &low, &high);
     if (!lua_istable(L, at)) bad_argument(L, at, "a shape as a table");
     int ndim = check_shape(L, at, size);
@@ -67,7 +67,7 @@ static int l_randint_like(lua_State *L) {
 }
 
 static int l_randperm(lua_State *L) {
-    CreationOptions o = take_options(L, 2, I64, CPU);
+    CreationOptions o = take_options(L, 2, I64, default_device(L));
     int64_t n = check_int(L, 1);
     Tensor *t = new_tensor(L), order;
     if (o.device == CPU) return finish_creation(L, t, o, op_randperm(ctx(L), t, n, o.dtype));

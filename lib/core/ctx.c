@@ -15,6 +15,8 @@ Ctx *ctx_new(void) {
     Ctx *c = calloc(1, sizeof *c);
     if (!c) return NULL;
     c->grad_enabled = true;
+    c->default_dtype = F32;
+    c->default_device = CPU;
     c->threads = omp_get_max_threads();
     c->mem.blocks.most_spare = BLOCKS_SPARE;
     c->rng.seed = 2147483647; /* fixed: runs are reproducible until manual_seed says otherwise */

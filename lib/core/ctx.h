@@ -30,9 +30,11 @@ typedef struct Ctx {
     Memory mem;
     Rng rng;
     bool grad_enabled;
-    bool allow_tf32;      /* devices with tensor cores may round the factors of f32 products to tf32 */
-    int threads;          /* OpenMP and BLIS threads that one op may use */
-    atomic_int interrupt; /* set from a signal handler or another thread; long loops stop */
+    uint8_t default_dtype;  /* DType: of numbers that are no integers, where nothing else says */
+    int16_t default_device; /* Device: where tensors are made, where nothing else says */
+    bool allow_tf32;        /* devices with tensor cores may round the factors of f32 products to tf32 */
+    int threads;            /* OpenMP and BLIS threads that one op may use */
+    atomic_int interrupt;   /* set from a signal handler or another thread; long loops stop */
     /* Asks the host language to drop garbage; called once before an allocation fails. */
     void (*reclaim)(void *arg);
     void *reclaim_arg;

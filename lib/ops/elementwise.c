@@ -40,11 +40,14 @@ static DType combine(DType higher, DType lower) {
     return category(lower) > category(higher) ? dtype_promote(higher, lower) : higher;
 }
 
-DType operands_dtype(int n, const Operand *const *operands) {
+DType operands_dtype(const Ctx *c, int n, const Operand *const *operands) {
     DType shaped = DTYPE_COUNT, scalar = DTYPE_COUNT, number = DTYPE_COUNT;
     for (int i = 0; i < n; i++) {
         const Operand *o = operands[i];
-        DType t = o->tensor ? (DType)o->tensor->dtype : o->is_boolean ? BOOL : o->is_integer ? I64 : F32;
+        DType t = o->tensor       ? (DType)o->tensor->dtype
+                  : o->is_boolean ? BOOL
+                  : o->is_integer ? I64
+                                  : (DType)c->default_dtype;
         DType *into = !o->tensor ? &number : o->tensor->ndim ? &shaped : &scalar;
         *into = *into == DTYPE_COUNT ? t : dtype_promote(*into, t);
     }
@@ -54,10 +57,10 @@ DType operands_dtype(int n, const Operand *const *operands) {
 /* The dtype to compute in (before widening to a compute type), or false with an error. */
 static bool input_dtype(Ctx *c, const ElementwiseInfo *info, int n, const Operand *const *operands,
                         const double *p, DType *out) {
-    DType t = operands_dtype(n, operands);
-    if (!dtype_is_float(t) && info->rule == FLOATING) t = F32;
+    DType t = operands_dtype(c, n, operands);
+    if (!dtype_is_float(t) && info->rule == FLOATING) t = (DType)c->default_dtype;
     for (int i = 0; i < info->params && !dtype_is_float(t) && info->rule != FLOATING; i++)
-        if (isfinite(p[i]) && p[i] != rint(p[i])) t = F32; /* clamp(int tensor, 0.5) */
+        if (isfinite(p[i]) && p[i] != rint(p[i])) t = (DType)c->default_dtype; /* clamp(int tensor, 0.5) */
     REQUIRE(c, !(info->rule == BITWISE && dtype_is_float(t)), "%s: expected integers or bool, got %s",
             info->name, dtype_name(t));
     REQUIRE(c, !(info->rule == NUMERIC && t == BOOL),

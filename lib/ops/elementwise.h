@@ -41,6 +41,6 @@ bool op_binary(Ctx *c, Tensor *out, ElementwiseOp op, const Tensor *a, const Ten
 
 /* The dtype of a result computed from these operands together, by PyTorch's rules for tensors, 0-dim tensors
  * and numbers. */
-DType operands_dtype(int n, const Operand *const *operands);
+DType operands_dtype(const Ctx *c, int n, const Operand *const *operands);
 
 #endif

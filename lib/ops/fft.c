@@ -9,8 +9,8 @@ static DType transform_dtype(DType t) {
 }
 
 /* The dtype of a result. */
-static DType result_dtype(DType t) {
-    return dtype_is_float(t) ? t : F32;
+static DType result_dtype(const Ctx *c, DType t) {
+    return dtype_is_float(t) ? t : (DType)c->default_dtype;
 }
 
 static bool require_pairs(Ctx *c, const char *name, const Tensor *x) {
@@ -66,7 +66,7 @@ bool op_fft_c2c(Ctx *c, Tensor *out, const Tensor *x, uint32_t mask, bool invers
     }
     if (ok && from == &ready) ok = op_copy_(c, &wide, &ready); /* no dimensions */
     tensor_release(&ready);
-    if (ok) return give_as(c, out, &wide, result_dtype((DType)x->dtype));
+    if (ok) return give_as(c, out, &wide, result_dtype(c, (DType)x->dtype));
     tensor_release(&wide);
     return false;
 }
@@ -86,7 +86,7 @@ bool op_fft_r2c(Ctx *c, Tensor *out, const Tensor *x, int dim, bool inverse, dou
     bool ok = tensor_new_on(c, &wide, x->device, (DType)ready.dtype, x->ndim + 1, size) &&
               transform(c, "fft_r2c", FFT_R2C, &wide, &ready, dim, x->size[dim], inverse, scale);
     tensor_release(&ready);
-    if (ok) return give_as(c, out, &wide, result_dtype((DType)x->dtype));
+    if (ok) return give_as(c, out, &wide, result_dtype(c, (DType)x->dtype));
     tensor_release(&wide);
     return false;
 }
@@ -106,7 +106,7 @@ bool op_fft_c2r(Ctx *c, Tensor *out, const Tensor *x, int dim, int64_t n, bool i
     bool ok = tensor_new_on(c, &wide, x->device, (DType)ready.dtype, x->ndim - 1, size) &&
               transform(c, "fft_c2r", FFT_C2R, &wide, &ready, dim, n, inverse, scale);
     tensor_release(&ready);
-    if (ok) return give_as(c, out, &wide, result_dtype((DType)x->dtype));
+    if (ok) return give_as(c, out, &wide, result_dtype(c, (DType)x->dtype));
     tensor_release(&wide);
     return false;
 }
@@ -134,7 +134,7 @@ bool op_cmul(Ctx *c, Tensor *out, const Tensor *a, const Tensor *b, bool conj) {
     out->storage = NULL;
     if (!require_pairs(c, "cmul", a) || !require_pairs(c, "cmul", b)) return false;
     if (!require_same_device(c, "cmul", a, b)) return false;
-    const DType result = result_dtype(dtype_promote((DType)a->dtype, (DType)b->dtype));
+    const DType result = result_dtype(c, dtype_promote((DType)a->dtype, (DType)b->dtype));
     int ndim;
     int64_t size[MAX_DIMS];
     Tensor x, w, wide;

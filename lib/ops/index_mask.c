@@ -111,7 +111,7 @@ bool op_where(Ctx *c, Tensor *out, const Tensor *condition, const Operand *a, co
     for (int i = 0; i < 2; i++)
         if (operands[i]->tensor && !require_same_device(c, "where", condition, operands[i]->tensor))
             return false;
-    DType dtype = operands_dtype(2, operands);
+    DType dtype = operands_dtype(c, 2, operands);
     Tensor yes, no;
     if (!operand_as(c, &yes, a, dtype, condition->device)) return false;
     bool ok = operand_as(c, &no, b, dtype, condition->device);

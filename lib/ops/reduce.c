@@ -172,7 +172,7 @@ bool op_logsumexp(Ctx *c, Tensor *out, const Tensor *x, uint32_t mask, bool keep
     if (dtype_is_float((DType)x->dtype))
         return reduce(c, out, x, REDUCE_logsumexp, REDUCE_finite_max, "logsumexp", mask, keepdim, 0);
     Tensor converted;
-    if (!op_to_dtype(c, &converted, x, F32)) return false;
+    if (!op_to_dtype(c, &converted, x, (DType)c->default_dtype)) return false;
     bool ok = op_logsumexp(c, out, &converted, mask, keepdim);
     tensor_release(&converted);
     return ok;

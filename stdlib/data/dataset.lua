@@ -27,10 +27,11 @@ function Dataset:get()
   arguments.fail("%s: define get(i)", self:class_name())
 end
 
--- Values of one kind from many samples, as one tensor: tensors are stacked, integers become i64, other numbers f32.
+-- Values of one kind from many samples, as one tensor: tensors are stacked, integers become i64, other numbers the
+-- default dtype.
 local function collate(values)
   if is_tensor(values[1]) then return ap.stack(values, 1) end
-  return ap.tensor(values, {dtype = math.type(values[1]) == "integer" and "i64" or "f32"})
+  return ap.tensor(values, {dtype = math.type(values[1]) == "integer" and "i64" or ap.get_default_dtype()})
 end
 
 --- The samples at `positions`, each kind of value collated into one tensor.
@@ -51,7 +52,7 @@ end
 
 --- The samples first..last.
 function Dataset:range(first, last)
-  return self:batch(ap.arange(first, last, 1, {dtype = "i64"}))
+  return self:batch(ap.arange(first, last, 1, {dtype = "i64", device = "cpu"}))
 end
 
 local TensorDataset = Dataset:extend "TensorDataset"
@@ -120,7 +121,7 @@ function Subset:init(dataset, positions)
   if type(positions) ~= "table" and not (is_tensor(positions) and positions.ndim == 1) then
     arguments.fail("Subset: argument 2: expected a table of positions or a vector, got %s", arguments.got(positions))
   end
-  if not is_tensor(positions) then positions = ap.tensor(positions, {dtype = "i64"}) end
+  if not is_tensor(positions) then positions = ap.tensor(positions, {dtype = "i64", device = "cpu"}) end
   self.dataset, self.positions = dataset, positions
 end
 

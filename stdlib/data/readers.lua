@@ -89,6 +89,8 @@ local function missing_of(options)
   return words, value
 end
 
+local function default_of(kind) return kind == "real" and core.get_default_dtype() or "i64" end
+
 -- One tensor (rows, columns) of all columns.
 local function read_matrix(path, file, rows, numbers, keys, kinds, dtype)
   local kind = "integer"
@@ -100,7 +102,7 @@ local function read_matrix(path, file, rows, numbers, keys, kinds, dtype)
     end
     if kinds[number] == "real" then kind = "real" end
   end
-  local matrix = core.empty(rows, #numbers, {dtype = dtype or (kind == "real" and "f32" or "i64")})
+  local matrix = core.empty(rows, #numbers, {dtype = dtype or default_of(kind), device = "cpu"})
   for j, number in ipairs(numbers) do file:store(number, matrix, j) end
   return matrix
 end
@@ -112,7 +114,7 @@ local function read_columns(file, rows, numbers, keys, kinds, dtypes)
     if kinds[number] == "text" then
       texts[#texts + 1], text_keys[#text_keys + 1] = number, keys[i]
     else
-      local column = core.empty(rows, {dtype = dtypes[number] or (kinds[number] == "real" and "f32" or "i64")})
+      local column = core.empty(rows, {dtype = dtypes[number] or default_of(kinds[number]), device = "cpu"})
       file:store(number, column)
       columns[keys[i]] = column
     end
@@ -126,15 +128,15 @@ end
 --- Reads a CSV file (RFC 4180: fields in quotes may hold delimiters, line breaks and doubled quotes; LF or CRLF).
 --- Empty lines are skipped; every other row must have as many fields as the first.
 ---
---- A column of numbers becomes a tensor: i64 where all are integers, else f32. Any other column becomes a list of
---- strings.
+--- A column of numbers becomes a tensor: i64 where all are integers, else the default dtype. Any other column becomes a
+--- list of strings.
 ---@param path string
 ---@param options? {header: boolean, delimiter: string, dtype: string|table, columns: table, missing: number|string,
 --- missing_words: string[], matrix: boolean}
 --- header: whether the first row has names; nil: it has, unless all its fields are numbers. delimiter: one character
 --- (","). dtype: of all columns, or a table by name or number; "text" keeps text; with a dtype, a field that
 --- is no such number is an error that names line and column. columns: names or numbers of the ones to read, in that
---- order (all). missing: what a missing number becomes: a number, "nan" (the default; an i64 column turns f32) or
+--- order (all). missing: what a missing number becomes: a number, "nan" (the default; an i64 column turns floating) or
 --- "error", which names line and column. missing_words: fields that count as missing ("", "NA", "N/A", "NaN", "nan",
 --- "null"). matrix: one tensor (rows, columns) in place of a table; all columns must be numbers.
 ---@return table|Tensor columns tensors and lists by name; by number where there is no header

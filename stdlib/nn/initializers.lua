@@ -78,7 +78,9 @@ init.eye_ = quietly("eye_", function(t)
 end)
 
 -- Of the standard normal distribution.
-local function distribution_function(x) return (1 + ap.tensor(x / math.sqrt(2), {dtype = "f64"}):erf():item()) / 2 end
+local function distribution_function(x)
+  return (1 + ap.tensor(x / math.sqrt(2), {dtype = "f64", device = "cpu"}):erf():item()) / 2
+end
 
 --- Normal within [a, b].
 ---@param t Tensor

@@ -9,31 +9,31 @@ local core = require "apsis.core"
 --- tensor: a tensor from a number, a boolean or nested tables of them; or a copy of a tensor.
 ---@param values number|boolean|table|Tensor
 ---@param options {dtype: string?, device: string?, requires_grad: boolean?}|nil dtype default: i64 for integers, bool
----       for booleans, else f32
+---       for booleans, else the default dtype
 ---@return Tensor
 --- Errors: rows of different lengths; values that are no numbers.
 --- Source: torch.tensor.  Example: ap.tensor{{1, 2}, {3, 4}}:sum() --> 10
 
 --- zeros: zeros.
 ---@param ... integer the sizes, or one table of them; then {dtype =, device =, requires_grad =}
----@return Tensor f32 unless dtype says otherwise
+---@return Tensor the default dtype unless dtype says otherwise
 --- Source: torch.zeros.  Example: ap.zeros(2, 2) --> [[0, 0], [0, 0]]
 
 --- ones: ones.
 ---@param ... integer the sizes, or one table of them; then {dtype =, device =, requires_grad =}
----@return Tensor f32 unless dtype says otherwise
+---@return Tensor the default dtype unless dtype says otherwise
 --- Source: torch.ones.  Example: ap.ones(2) --> [1, 1]
 
 --- empty: memory as it is; write before you read.
 ---@param ... integer the sizes, or one table of them; then {dtype =, device =, requires_grad =}
----@return Tensor f32 unless dtype says otherwise
+---@return Tensor the default dtype unless dtype says otherwise
 --- Source: torch.empty.  Example: ap.empty(2, 3).shape --> {2, 3}
 
 --- full: one value everywhere.
 ---@param size integer[]
 ---@param value number|boolean
 ---@param options {dtype: string?, device: string?, requires_grad: boolean?}|nil dtype default: i64 for an integer, bool
----       for a boolean, else f32
+---       for a boolean, else the default dtype
 ---@return Tensor
 --- Source: torch.full.  Example: ap.full({2}, 7) --> [7, 7]
 
@@ -66,7 +66,7 @@ local core = require "apsis.core"
 ---@param rows integer
 ---@param columns integer|nil default rows
 ---@param options {dtype: string?, device: string?, requires_grad: boolean?}|nil
----@return Tensor f32 unless dtype says otherwise
+---@return Tensor the default dtype unless dtype says otherwise
 --- Source: torch.eye.  Example: ap.eye(2) --> [[1, 0], [0, 1]]
 
 --- arange: first, first + step, ... up to last, which is included, as in Lua's for.
@@ -74,7 +74,7 @@ local core = require "apsis.core"
 ---@param last number
 ---@param step number|nil default 1
 ---@param options {dtype: string?, device: string?, requires_grad: boolean?}|nil
----@return Tensor i64 where all are integers, else f32
+---@return Tensor i64 where all are integers, else the default dtype
 --- Source: torch.arange, which leaves the end out and starts at 0.  Example: ap.arange(3) --> [1, 2, 3]
 
 --- linspace: evenly spaced numbers, both ends included.
@@ -82,7 +82,7 @@ local core = require "apsis.core"
 ---@param last number
 ---@param steps integer how many
 ---@param options {dtype: string?, device: string?, requires_grad: boolean?}|nil
----@return Tensor f32 unless dtype says otherwise
+---@return Tensor the default dtype unless dtype says otherwise
 --- Source: torch.linspace.  Example: ap.linspace(0, 1, 3) --> [0, 0.5, 1]
 
 --- from_bytes: a tensor from a string that holds the elements as they lie in memory on this machine. Also frombuffer.
@@ -98,6 +98,27 @@ local core = require "apsis.core"
 ---@param x Tensor
 ---@return string
 --- Example: ap.bytes(ap.tensor({65, 66}, {dtype = "u8"})) --> "AB"
+
+-- --- defaults -----------------------------------------------------------------------------------------------------
+
+--- set_default_dtype: the dtype of new tensors where nothing else says one, of Lua's numbers that are no integers
+--- beside integer tensors (i + 0.5), and of what is computed in floating point from integers (i / 2, i:exp()).
+---@param dtype string "f32" (at first), "f64", "f16" or "bf16"
+--- Source: torch.set_default_dtype.  Example: ap.set_default_dtype("f32")
+
+--- get_default_dtype: what set_default_dtype says.
+---@return string
+--- Source: torch.get_default_dtype.  Example: ap.get_default_dtype() --> "f32"
+
+--- set_default_device: where new tensors and the parameters of layers are made, where nothing else says. What files and
+--- strings of bytes give is on the CPU.
+---@param device string "cpu" (at first), "cl", "cl:2"
+--- Errors: there is no such device.
+--- Source: torch.set_default_device.  Example: ap.set_default_device("cpu")
+
+--- get_default_device: what set_default_device says.
+---@return string
+--- Source: torch.get_default_device.  Example: ap.get_default_device() --> "cpu"
 
 -- --- properties of tensors ------------------------------------------------------------------------------------------
 -- Fields: x.shape, x.dtype, x.device, x.ndim, x.grad, x.requires_grad, x.is_leaf, x.grad_fn.
@@ -184,12 +205,12 @@ local integers = {i8 = 8, i16 = 16, i32 = 32, i64 = 64}
 --- Source: torch.result_type.  Example: ap.result_type(ap.tensor{1}, 2.5) --> "f32"
 
 --- finfo: the limits of a floating dtype.
----@param dtype string|nil default "f32"
+---@param dtype string|nil default: the default dtype
 ---@return table {dtype =, bits =, eps = the distance from 1 to the next number, max =, min = -max, tiny = the least
 ---        normal number, smallest_normal = tiny, resolution = one unit of the last whole decimal digit}
 --- Source: torch.finfo.
 function core.finfo(dtype)
-  dtype = core.promote_types(dtype or "f32", "bool")
+  dtype = core.promote_types(dtype or core.get_default_dtype(), "bool")
   local f = floats[dtype]
   if not f then arguments.fail("finfo: expected a floating dtype, got %s", dtype) end
   return {dtype = dtype, bits = f.bits, eps = f.eps, max = f.max, min = -f.max, tiny = f.tiny,
@@ -244,7 +265,7 @@ core.as_tensor = core.entry("as_tensor", function(x, options)
 end, true)
 core.asarray = core.as_tensor
 
---- scalar_tensor: a 0-dim tensor of a number, f32 unless options say otherwise.
+--- scalar_tensor: a 0-dim tensor of a number, of the default dtype unless options say otherwise.
 ---@param value number|boolean
 ---@param options table|nil {dtype =, requires_grad =, device =}
 ---@return Tensor
@@ -254,7 +275,7 @@ function core.scalar_tensor(value, options)
   end
   options = arguments.options("scalar_tensor", 2, options, {"dtype", "device", "requires_grad"})
   return core.full({}, value, options.dtype and options or
-    {dtype = "f32", device = options.device, requires_grad = options.requires_grad})
+    {dtype = core.get_default_dtype(), device = options.device, requires_grad = options.requires_grad})
 end
 
 -- The options of a tensor like x, with what is given over them.
@@ -348,7 +369,7 @@ end)
 ---@param steps integer
 ---@param base number|nil default 10; or the options
 ---@param options table|nil {dtype =, requires_grad =, device =}
----@return Tensor shape (steps), f32 unless dtype says otherwise
+---@return Tensor shape (steps), the default dtype unless dtype says otherwise
 --- Source: torch.logspace.  Example: ap.logspace(0, 2, 3) --> [1, 10, 100]
 function core.logspace(first, last, steps, base, options)
   if type(base) == "table" then
@@ -358,8 +379,9 @@ function core.logspace(first, last, steps, base, options)
   if type(base) ~= "number" then arguments.fail("logspace: argument 4: expected a number, got a %s", type(base)) end
   options = arguments.options("logspace", 5, options, {"base", "dtype", "device", "requires_grad"})
   -- In f64, wherever the result goes.
-  local exponents = core.linspace(first, last, steps, {dtype = "f64"})
-  local y = core.pow(base, exponents):to(options.dtype or "f32"):to(options.device or "cpu")
+  local exponents = core.linspace(first, last, steps, {dtype = "f64", device = "cpu"})
+  local y = core.pow(base, exponents):to(options.dtype or core.get_default_dtype())
+  y = y:to(options.device or core.get_default_device())
   return options.requires_grad and y:requires_grad_() or y
 end
 

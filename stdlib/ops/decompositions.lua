@@ -75,7 +75,7 @@ end)
 function linalg.qr(A, ...)
   check_matrix("linalg.qr", A)
   local mode = named("linalg.qr", {"mode"}, ...)
-  if mode == "r" then return core.zeros({0}, {dtype = A.dtype}), (qr(A, mode)) end
+  if mode == "r" then return core.zeros({0}, {dtype = A.dtype, device = A.device}), (qr(A, mode)) end
   return qr(A, mode)
 end
 
@@ -250,11 +250,11 @@ local function eig_gradient(gl, gv, l, v)
     local re, im = d[1] - fixed[1], d[2] - fixed[2]
     local e_re = l[1]:unsqueeze(-2) - l[1]:unsqueeze(-1)
     local e_im = l[2]:unsqueeze(-1) - l[2]:unsqueeze(-2) -- conjugated
-    e_re = e_re + core.eye(l[1]:size(-1), {dtype = e_re.dtype})
+    e_re = e_re + core.eye(l[1]:size(-1), {dtype = e_re.dtype, device = e_re.device})
     local size = e_re * e_re + e_im * e_im
     middle = {(re * e_re + im * e_im) / size, (im * e_re - re * e_im) / size}
     -- The diagonal: a change of length or phase, which normalisation undoes.
-    local off = 1 - core.eye(l[1]:size(-1), {dtype = e_re.dtype})
+    local off = 1 - core.eye(l[1]:size(-1), {dtype = e_re.dtype, device = e_re.device})
     middle = {middle[1] * off, middle[2] * off}
   end
   if gl then
@@ -450,7 +450,7 @@ function linalg.lstsq(A, B, ...)
   local eps = A.dtype == "f64" and 2.220446049250313e-16 or 1.1920928955078125e-07
   local m, n = A:size(-2), A:size(-1)
   local x, rank, singular = lstsq(A, b, rcond or math.max(m, n) * eps, driver)
-  local residuals = core.zeros({0}, {dtype = A.dtype})
+  local residuals = core.zeros({0}, {dtype = A.dtype, device = A.device})
   if m > n and rank:eq(n):all():item() then
     local r = A:matmul(x) - b
     residuals = (r * r):sum(-2)

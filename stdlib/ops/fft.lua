@@ -400,10 +400,10 @@ local function frequencies(op, last, again, n, ...)
   local d, dtype, device, requires_grad = named(op, FREQUENCIES, ...)
   d = d or 1
   if type(d) ~= "number" then arguments.fail("%s: expected a distance between samples, got a %s", op, type(d)) end
-  local options = {dtype = "f64", device = device}
+  local options = {dtype = "f64", device = "cpu"} -- a device may have no f64
   local f = core.arange(0, last, 1, options)
   if again < 0 then f = core.cat({f, core.arange(again, -1, 1, options)}, 1) end
-  f = (f / (n * d)):to(dtype or "f32")
+  f = (f / (n * d)):to(dtype or core.get_default_dtype()):to(device or core.get_default_device())
   return requires_grad and f:requires_grad_() or f
 end
 
@@ -461,7 +461,7 @@ function fft.ifftshift(x, ...) return (shifted("ifftshift", true, x, ...)) end
 
 local function floating(op, x)
   arguments.tensor(op, 1, x)
-  return x:is_floating_point() and x or x:to("f32")
+  return x:is_floating_point() and x or x:to(core.get_default_dtype())
 end
 
 --- complex: pairs from real and imaginary parts.

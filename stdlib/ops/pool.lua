@@ -225,7 +225,7 @@ end)
 
 local function resize_nearest(x, dim, size, _, factor)
   local n = x:size(dim)
-  local at = core.arange(0, size - 1, 1, {dtype = factor and "f64" or "i64"})
+  local at = core.arange(0, size - 1, 1, {dtype = factor and "f64" or "i64", device = "cpu"})
   at = factor and (at / factor):floor() or (at * n):floor_divide(size)
   return x:index_select(dim, (at:clamp(0, n - 1) + 1):to("i64"):to(x.device))
 end
@@ -234,7 +234,7 @@ local function resize_linear(x, dim, size, align_corners, factor)
   local n = x:size(dim)
   local scale = align_corners and (size > 1 and (n - 1) / (size - 1) or 0) or factor and 1 / factor or n / size
   -- Where the output's positions lie in the input, from 0, with fractions.
-  local at = core.arange(0, size - 1, 1, {dtype = "f64"})
+  local at = core.arange(0, size - 1, 1, {dtype = "f64", device = "cpu"})
   at = align_corners and at * scale or ((at + 0.5) * scale - 0.5):clamp(0)
   local whole = at:floor():clamp(0, n - 1)
   local shape = {}

@@ -24,9 +24,9 @@ local function window(op, n, w, periodic, dtype, device, requires_grad)
   if length < 2 then
     y = core.ones({length}, {dtype = dtype, device = device})
   else
-    local k = core.arange(0, length - 1, 1, {dtype = "f64"})
-    y = w(k, periodic and length or length - 1):to(dtype or "f32")
-    if device then y = y:to(device) end
+    local k = core.arange(0, length - 1, 1, {dtype = "f64", device = "cpu"})
+    y = w(k, periodic and length or length - 1):to(dtype or core.get_default_dtype())
+    y = y:to(device or core.get_default_device())
   end
   return requires_grad and y:requires_grad_() or y
 end
@@ -118,7 +118,7 @@ define("kaiser_window", function(n, ...)
       local x = 2 * (i - 1) / last - 1
       values[i] = bessel_i0(beta * math.sqrt(math.max(0, 1 - x * x))) / whole
     end
-    return core.tensor(values, {dtype = "f64"})
+    return core.tensor(values, {dtype = "f64", device = "cpu"})
   end, periodic, dtype, device, requires_grad)
 end)
 
@@ -173,7 +173,7 @@ define("stft", function(x, ...)
   n_fft = check_size("stft", "n_fft", n_fft)
   hop = check_size("stft", "hop_length", hop or math.max(n_fft // 4, 1))
   win_length = check_size("stft", "win_length", win_length or n_fft, n_fft, "n_fft")
-  if not x:is_floating_point() then x = x:to("f32") end
+  if not x:is_floating_point() then x = x:to(core.get_default_dtype()) end
   if not batched then x = x:unsqueeze(1) end
   if center ~= false then x = core.pad(x, {n_fft // 2, n_fft // 2}, pad_mode or "reflect") end
   if x:size(2) < n_fft then
@@ -227,7 +227,7 @@ define("istft", function(x, ...)
   win_length = check_size("istft", "win_length", win_length or n_fft, n_fft, "n_fft")
   hop = check_size("istft", "hop_length", hop or math.max(n_fft // 4, 1), win_length, "win_length")
   length = length and check_size("istft", "length", length)
-  if not x:is_floating_point() then x = x:to("f32") end
+  if not x:is_floating_point() then x = x:to(core.get_default_dtype()) end
   if not batched then x = x:unsqueeze(1) end
   local half = n_fft // 2 + 1
   if onesided == nil then onesided = x:size(2) ~= n_fft end

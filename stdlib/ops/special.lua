@@ -73,7 +73,7 @@ in_place "mvlgamma"
 
 -- x^(a - 1) exp(-x) / gamma(a): the derivative of igamma by x.
 local function gamma_density(a, x)
-  local log_gamma = core.is_tensor(a) and a:lgamma() or core.tensor(a, {dtype = "f64"}):lgamma():item()
+  local log_gamma = core.is_tensor(a) and a:lgamma() or core.tensor(a, {dtype = "f64", device = "cpu"}):lgamma():item()
   return (core.xlogy(a - 1, x) - x - log_gamma):exp()
 end
 

@@ -220,7 +220,7 @@ define("cov", function(x, ...)
   end
   if x.ndim > 2 then arguments.fail("cov: expected at most 2 dimensions, got %d", x.ndim) end
   if x.ndim < 2 then x = x:reshape(1, -1) end
-  if not x:is_floating_point() then x = x:to("f32") end
+  if not x:is_floating_point() then x = x:to(core.get_default_dtype()) end
   local n = x:size(2)
   local weights, total = nil, n
   if fweights then
@@ -350,7 +350,7 @@ local function trapezoids(op, y, ...)
   if x ~= nil and dx ~= nil then arguments.fail("%s: give x or dx, not both", op) end
   if y.ndim == 0 then arguments.fail("%s: expected 1 dimension or more, got a 0-dim tensor", op) end
   local d = arguments.dim(op, y.ndim, dim or -1)
-  if not y:is_floating_point() then y = y:to("f32") end
+  if not y:is_floating_point() then y = y:to(core.get_default_dtype()) end
   local n = y:size(d)
   if n < 2 then return y:narrow(d, 1, 0), d end
   local areas = y:narrow(d, 1, n - 1) + y:narrow(d, 2, n - 1)
@@ -496,7 +496,7 @@ define("gradient", function(x, ...)
         arguments.shape(x))
     end
   end
-  if not x:is_floating_point() then x = x:to("f32") end
+  if not x:is_floating_point() then x = x:to(core.get_default_dtype()) end
   local results, steps = {}, distances(x, spacing, dims)
   for i, d in ipairs(dims) do results[i] = slope(x, d, steps[i], edge_order) end
   return results

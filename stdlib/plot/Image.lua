@@ -19,7 +19,7 @@ end
 
 -- As (H, W) or (H, W, 3) of floats.
 local function arrange(x)
-  if not ap.is_tensor(x) then x = ap.tensor(x) end
+  if not ap.is_tensor(x) then x = ap.tensor(x, {device = "cpu"}) end
   x = x:detach():to("cpu"):to("f64")
   if x.ndim == 3 then
     local channels = {[1] = true, [3] = true, [4] = true}
