@@ -57,6 +57,17 @@ for _, name in ipairs(names) do
   end)
 end
 
+test("positions in triangles, ranges and permutations are on the default device", function()
+  local device = pcall(function() return ap.ones(1):to "cl" end) and "cl" or "cpu"
+  under(nil, device, function()
+    for _, x in ipairs {ap.tril_indices(3, 3), ap.triu_indices(2, 2, {offset = 1, dtype = "i32"}), ap.arange(3),
+      ap.randperm(3), ap.randint(5, {2})} do
+      equal(x.device:match "%l+", device)
+    end
+    equal(ap.triu_indices(2, 2, {device = "cpu"}).device, "cpu")
+  end)
+end)
+
 test("integers stay integers, and a dtype that is given counts", function()
   under("f64", nil, function()
     equal({ap.tensor {1, 2}.dtype, ap.full({1}, 3).dtype, ap.arange(3).dtype, ap.tensor {true}.dtype,

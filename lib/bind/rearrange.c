@@ -1,5 +1,6 @@
 /* Bindings of ops that move or repeat elements, and of triangular parts. */
 #include "ops/rearrange.h"
+#include "bind/creation.h"
 #include "bind/state.h"
 #include "ops/index.h"
 #include "ops/ops.h"
@@ -120,11 +121,18 @@ static int l_triu_(lua_State *L) {
     return triangle_in_place(L, op_triu_);
 }
 
-/* NAME(rows, columns, offset) */
+/* NAME(rows, columns, offset, dtype, device): made on the CPU */
 static int triangle_indices(lua_State *L, bool upper) {
-    options(L, 3, "offset", NULL);
+    options(L, 3, "offset", "dtype", "device", NULL);
     int64_t rows = check_int(L, 1), columns = check_int(L, 2), offset = opt_int(L, 3, 0);
-    return result(L, op_triangle_indices(ctx(L), new_tensor(L), op_name(L), upper, rows, columns, offset));
+    const DType dtype = opt_dtype(L, 4, I64);
+    const Device device = opt_device(L, 5, default_device(L));
+    Tensor *t = new_tensor(L), host;
+    if (!op_triangle_indices(ctx(L), &host, op_name(L), upper, rows, columns, offset)) return raise_error(L);
+    bool ok = op_to(ctx(L), t, &host, device, dtype);
+    tensor_release(&host);
+    t->is_view = false;
+    return result(L, ok);
 }
 static int l_tril_indices(lua_State *L) {
     return triangle_indices(L, false);
@@ -143,8 +151,8 @@ void open_rearrange(lua_State *L) {
                                 {"triu", l_triu, 2 | NAMED},
                                 {"triu_", l_triu_, 2 | NAMED},
                                 {0}};
-    static const OpReg functions[] = {{"tril_indices", l_tril_indices, 3 | NAMED},
-                                      {"triu_indices", l_triu_indices, 3 | NAMED},
+    static const OpReg functions[] = {{"tril_indices", l_tril_indices, 5 | NAMED},
+                                      {"triu_indices", l_triu_indices, 5 | NAMED},
                                       {"repeat_positions", l_repeat_positions, 1},
                                       {0}};
     register_ops(L, ops);

@@ -110,7 +110,9 @@ rule("triu", "", function(g, _, _, diagonal) return g:triu(diagonal) end)
 ---@param rows integer
 ---@param columns integer
 ---@param offset? integer the diagonal, default 0
----@return Tensor i64, shape (2, N): rows, then columns, from 1
+---@param dtype? string default i64
+---@param device? string default: the default device
+---@return Tensor shape (2, N): rows, then columns, from 1
 --- Source: torch.tril_indices.  Example: ap.tril_indices(2, 2) --> [[1, 2, 2], [1, 1, 2]]
 
 --- triu_indices: the positions on and above a diagonal of a (rows, columns) matrix, row by row.
@@ -118,5 +120,7 @@ rule("triu", "", function(g, _, _, diagonal) return g:triu(diagonal) end)
 ---@param rows integer
 ---@param columns integer
 ---@param offset? integer the diagonal, default 0
----@return Tensor i64, shape (2, N): rows, then columns, from 1
+---@param dtype? string default i64
+---@param device? string default: the default device
+---@return Tensor shape (2, N): rows, then columns, from 1
 --- Source: torch.triu_indices.
