@@ -13,7 +13,7 @@ local autograd = {}
 local restoring = {__close = function(guard) set_grad_enabled(guard[1]) end}
 
 -- Runs f with recording switched off (or on), restoring the old setting also on an error. Without f it returns an
---- object for `local _ <close> = ap.no_grad()`.
+-- object for `local _ <close> = ap.no_grad()`.
 local function with_grad(enabled)
   return function(f, ...)
     arguments.callable(enabled and "enable_grad" or "no_grad", f)
@@ -25,6 +25,7 @@ local function with_grad(enabled)
 end
 
 --- no_grad: what runs inside is not recorded.
+---@function core.no_grad
 ---@param f function|nil
 ---@param ... any the arguments that f is called with
 ---@return any what f returns, or an object to close
@@ -32,6 +33,7 @@ end
 autograd.no_grad = with_grad(false)
 
 --- enable_grad: what runs inside is recorded, also within no_grad.
+---@function core.enable_grad
 ---@param f function|nil
 ---@param ... any the arguments that f is called with
 ---@return any what f returns, or an object to close

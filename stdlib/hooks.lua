@@ -122,6 +122,7 @@ Watch.__index = Watch
 
 --- watch: what one walk needs to call hooks; nil where there are none.
 ---@return table|nil
+---@private
 function hooks.watch()
   if not next(lists) and not next(retaining) and not next(after) then return nil end
   local retained = {}
@@ -136,12 +137,14 @@ function hooks.watch()
 end
 
 --- arrive: a first gradient of a leaf; they are called in this order.
+---@private
 function Watch:arrive(leaf) self.leaves[#self.leaves + 1] = leaf end
 
 --- node: calls the hooks of a node's outputs, whose gradients are complete.
 ---@param node userdata
 ---@param gradients table<integer, Tensor> by output slot; changed
 ---@param owned table<Tensor, boolean> what the engine may write to
+---@private
 function Watch:node(node, gradients, owned)
   for slot, list in pairs(lists[node] or {}) do
     local g = gradients[slot]
@@ -164,6 +167,7 @@ end
 ---@param sums table leaf -> {gradient}; changed
 ---@param owned table<Tensor, boolean>
 ---@param wanted table|nil the leaves that count; nil: all
+---@private
 function Watch:finish(sums, owned, wanted)
   for _, leaf in ipairs(self.leaves) do
     local by_slot, gradients = lists[leaf], sums[leaf]
@@ -175,6 +179,7 @@ function Watch:finish(sums, owned, wanted)
 end
 
 --- retain: adds the gradients of the tensors of retain_grad to theirs.
+---@private
 function Watch:retain()
   for _, entry in ipairs(self.kept) do
     local x, g = entry[1], entry[2]
@@ -183,6 +188,7 @@ function Watch:retain()
 end
 
 --- accumulated: calls what waits for the leaves' .grad.
+---@private
 function Watch:accumulated()
   for _, leaf in ipairs(self.leaves) do
     for _, hook in ipairs(after[leaf] or {}) do

@@ -138,6 +138,7 @@ end
 --- Shape, dtype, device and what autograd knows, as they stand behind the values.
 ---@param x Tensor
 ---@return string
+---@private
 function print_module.about(x)
   local parts = {shape_text(x), x.dtype, x.device}
   parts[#parts + 1] = gradient_text(x)
@@ -149,6 +150,7 @@ end
 ---@param most integer of a dimension longer than this ...
 ---@param n integer ... only the first and the last n elements
 ---@return table
+---@private
 function print_module.texts(x, most, n)
   local values = core.no_grad(function() return edges(x:detach(), most, n):totable() end)
   local text = formatter(x, flatten(values, {}))
@@ -164,6 +166,7 @@ end
 ---@param x Tensor
 ---@param columns? integer of the terminal: lines are no longer, nor longer than linewidth
 ---@return string
+---@private
 function print_module.tostring(x, columns)
   local prefix = "tensor("
   local room = math.min(columns or settings.linewidth, settings.linewidth)

@@ -44,7 +44,8 @@ local function modules()
   for _, name in ipairs {"linalg", "fft", "special", "cl"} do
     if type(ap[name]) == "table" then list[#list + 1] = {"ap." .. name .. ".", ap[name]} end
   end
-  for _, name in ipairs {"nn", "optim", "data", "io", "train"} do list[#list + 1] = {name .. ".", ap[name]} end
+  for _, name in ipairs {"nn", "optim", "data"} do list[#list + 1] = {name .. ".", ap[name]} end
+  for _, name in ipairs {"io", "train"} do list[#list + 1] = {"ap." .. name .. ".", ap[name]} end
   return list
 end
 
@@ -100,7 +101,7 @@ test("annotations of several lines are read whole: types in brackets, texts, wha
   local loader = docs.find "DataLoader"
   equal(#loader.params, 2)
   truth(loader.params[2].text:find "transform: called with", loader.params[2].text)
-  equal(docs.find("train.fit").qualified, "train.fit")
+  equal(docs.find("train.fit").qualified, "ap.train.fit")
   for _, entry in ipairs(all.entries) do
     for _, p in ipairs(entry.params) do
       local _, opened = p.type:gsub("[%(%[{]", "")
@@ -115,6 +116,28 @@ test("what serves the library itself is not documented, plots under their own na
     truth(not entry.file:find "/repl/" and not entry.file:find "/help/", entry.file)
   end
   equal(docs.find("imshow").qualified, "plot.imshow")
+end)
+
+test("what the manual names is there", function()
+  local roots, gone = {ap = ap, plot = ap.plot, F = ap.nn.functional}, {}
+  for _, name in ipairs {"nn", "optim", "data"} do roots[name] = ap[name] end
+  for _, entry in ipairs(all.entries) do
+    local value = roots
+    for part in entry.qualified:gmatch "[^.:]+" do
+      value = (type(value) == "table" or type(value) == "userdata") and value[part] or nil
+    end
+    -- Objects that functions give: their classes are in no module.
+    local of_object = entry.qualified:find "^ap%.Generator[.:]" or entry.qualified:find "^ap%.Handle:" or
+      entry.qualified:find "^plot%.%u"
+    if value == nil and not of_object and not entry.value then gone[#gone + 1] = entry.qualified end
+  end
+  equal(table.concat(gone, " "), "")
+end)
+
+test("a summary is read whole, also one with colons", function()
+  truth(docs.find("nn.Module:to").summary:find "^Moves the module to a device.*make the optimiser after this call%.$")
+  truth(docs.find("data.DataLoader:iter").summary:find "^An iterator over one epoch")
+  truth(docs.find("ap.long").summary:find "^%l", docs.find("ap.long").summary)
 end)
 
 test("the manual has a page for every family and module", function()

@@ -259,7 +259,7 @@ test("long help goes through $PAGER, short help does not; one that is missing is
   file:write "#!/bin/sh\necho \"paged $LESS\"; head -1; read -r key </dev/tty; echo \"key $key\"\n"
   file:close()
   program.must("chmod +x " .. pager)
-  conversation.run({"> ", "?train.fit\n", "paged R\n", "", "train.fit(model, options)\n", "q\n", "key q\n", "", "> ",
+  conversation.run({"> ", "?train.fit\n", "paged R\n", "", "ap.train.fit(model, options)\n", "q\n", "key q\n", "", "> ",
     "?ap.eye\n", "creation.lua:", "", "> "}, {term = "xterm", environment = "NO_COLOR=1 LESS=R PAGER=" .. pager})
   conversation.run({"> ", "?train.fit\n", "apsis/train/fit.lua", "", "> "},
     {term = "xterm", environment = "NO_COLOR=1 PAGER=no-such-pager"})

@@ -27,18 +27,18 @@ end
 -- What users call the module whose functions a file defines: by its path, longest first.
 local MODULES = {
   {"stdlib/nn/functional", "F"}, {"stdlib/nn/initializers", "nn.init"}, {"stdlib/nn/utils", "nn.utils"},
-  {"stdlib/optim/lr_scheduler", "optim.lr_scheduler"}, {"stdlib/train/metrics", "train.metrics"},
-  {"stdlib/train/checkpoint", "train.checkpoint"}, {"stdlib/nn/", "nn"}, {"stdlib/optim/", "optim"},
-  {"stdlib/data/", "data"}, {"stdlib/io/", "io"}, {"stdlib/train/", "train"}, {"stdlib/plot/", "plot"},
-  {"stdlib/jupyter", "jupyter"},
+  {"stdlib/optim/lr_scheduler", "optim.lr_scheduler"}, {"stdlib/train/metrics", "ap.train.metrics"},
+  {"stdlib/train/checkpoint", "ap.train.checkpoint"}, {"stdlib/nn/", "nn"}, {"stdlib/optim/", "optim"},
+  {"stdlib/data/", "data"}, {"stdlib/io/", "ap.io"}, {"stdlib/train/", "ap.train"}, {"stdlib/plot/", "plot"},
+  {"stdlib/jupyter", "ap.jupyter"},
   {"stdlib/autograd", "ap.autograd"}, {"stdlib/", "ap"},
 }
 
 -- Files, and folders, that serve the library itself.
 local INNER = {}
 for path in ([[class.lua init.lua lazy.lua terminal.lua help/ repl/ jupyter/ plot/colours.lua plot/draw_text.lua
-  plot/ticks.lua ops/arguments.lua ops/in_place.lua ops/reduced.lua nn/check.lua train/progress.lua
-  train/system.lua]]):gmatch "%S+" do
+  plot/graphics.lua plot/layout.lua plot/raster.lua plot/save.lua plot/svg.lua plot/ticks.lua ops/arguments.lua
+  ops/in_place.lua ops/reduced.lua nn/check.lua train/progress.lua train/system.lua]]):gmatch "%S+" do
   INNER["stdlib/" .. path] = true
 end
 
@@ -151,6 +151,8 @@ local function parse(lines)
       table.insert(entry.returns, last)
     elseif tag == "function" then
       entry.named = rest
+    elseif tag == "private" then
+      entry.private = true
     elseif tag then
       last = "notes"
     elseif text ~= "" or #fields == 0 then
@@ -255,9 +257,12 @@ end
 
 -- "sum: the sum", "data.TensorDataset(x, ...): samples" without what comes before the colon.
 local function without_name(summary, name)
-  local start = "^[%w_.:, ]-%f[%w_]" .. name:gsub("%p", "%%%0")
-  return (summary:gsub(start .. "[%w_., ]*: ", "", 1):gsub(start .. "%b(): ", "", 1))
+  if own_names(summary)[1] then return (summary:gsub("^[^:]*: ", "")) end
+  return (summary:gsub("^[%w_.:]-%f[%w_]" .. name:gsub("%p", "%%%0") .. "%b(): ", ""))
 end
+
+-- A file's first comment tells of the file: "Indexing: ...", "apsis.jupyter: ...", and not of a function.
+local function opens_file(name) return name ~= nil and (name:find "^%u" or name:find "^apsis%.") ~= nil end
 
 local function read_file(path, add)
   local module, number, lines, from, first = module_of(path), 0, nil, nil, true
@@ -273,6 +278,7 @@ local function read_file(path, add)
       end
       local entry = parse(part)
       local home = module
+      if entry.private or first and opens_file(names[1]) then name = nil end
       if entry.named then owner, name, home = nil, entry.named:match "([%w_]+)$", "ap" end
       if name then
         entry.file, entry.line = path, from
@@ -310,8 +316,9 @@ end
 -- --- all of them -------------------------------------------------------------------------------------------------
 
 -- In which modules a bare name is looked for, in this order.
-docs.MODULES = {"ap", "F", "nn", "optim", "data", "train", "io", "plot", "jupyter", "ap.autograd", "ap.linalg",
-  "ap.fft", "ap.cl", "nn.init", "nn.utils", "optim.lr_scheduler", "train.metrics", "train.checkpoint"}
+docs.MODULES = {"ap", "F", "nn", "optim", "data", "ap.train", "ap.io", "plot", "ap.jupyter", "ap.autograd",
+  "ap.linalg", "ap.fft", "ap.cl", "nn.init", "nn.utils", "optim.lr_scheduler", "ap.train.metrics",
+  "ap.train.checkpoint"}
 
 local loaded
 

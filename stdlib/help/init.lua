@@ -41,7 +41,7 @@ local function overview(options)
     {"ap", "tensors and the functions on them"}, {"ap.linalg", "linear algebra"}, {"ap.fft", "Fourier transforms"},
     {"ap.autograd", "gradients"}, {"nn", "layers, losses and models"}, {"F", "the same as functions"},
     {"nn.init", "initial values"}, {"optim", "optimisers"}, {"optim.lr_scheduler", "learning rates over time"},
-    {"data", "data sets, loaders, readers"}, {"io", "tensors in files"}, {"train", "training loops, metrics"},
+    {"data", "data sets, loaders, readers"}, {"ap.io", "tensors in files"}, {"ap.train", "training loops, metrics"},
     {"plot", "plots in the terminal, as SVG and PNG"},
   }, 2)
   return page.text()
@@ -61,7 +61,9 @@ local function of_name(name, options, session)
   if value ~= nil then return pages.of_value(value, options, name, session.sources) end
   if entry then return pages.of_entry(entry, options) end
   if name == "Tensor" then return pages.of_tensors(options) end
-  if docs.is_module(name) then return pages.of_module(name, options) end
+  for _, module in ipairs {name, "ap." .. name} do
+    if docs.is_module(module) then return pages.of_module(module, options) end
+  end
   local builtin = require("apsis.help.lua").by_name(name)
   return builtin and pages.of_builtin(builtin, options) or nil
 end

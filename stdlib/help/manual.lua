@@ -7,8 +7,9 @@ local manual = {}
 -- Pages of several files; every other file of stdlib/ops is a page of its own.
 local PAGES = {
   F = "functional", nn = "nn", ["nn.init"] = "nn", ["nn.utils"] = "nn", optim = "optim",
-  ["optim.lr_scheduler"] = "optim", data = "data", io = "io", train = "train", ["train.metrics"] = "train",
-  ["train.checkpoint"] = "train", plot = "plot", jupyter = "jupyter", ["ap.autograd"] = "autograd",
+  ["optim.lr_scheduler"] = "optim", data = "data", ["ap.io"] = "io", ["ap.train"] = "train",
+  ["ap.train.metrics"] = "train", ["ap.train.checkpoint"] = "train", plot = "plot", ["ap.jupyter"] = "jupyter",
+  ["ap.autograd"] = "autograd",
 }
 
 local function page_of(entry)

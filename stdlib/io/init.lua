@@ -43,7 +43,7 @@ end
 ---@param path string
 ---@param tensors table<string, Tensor> any dtypes, shapes, strides and devices, as from model:state_dict()
 ---@param metadata? table<string, string> texts to store beside them
---- Source: safetensors.torch.save_file.  Example: io.save("model.safetensors", model:state_dict(), {epoch = "3"})
+--- Source: safetensors.torch.save_file.  Example: ap.io.save("model.safetensors", model:state_dict(), {epoch = "3"})
 function io.save(path, tensors, metadata)
   local names, values = named_tensors("io.save", tensors)
   for i, value in ipairs(values) do
@@ -90,7 +90,7 @@ end
 ---@param options? {names: string[], device: string} names: read only these; device: where to put the tensors ("cpu")
 ---@return table<string, Tensor> tensors
 ---@return table<string, string> metadata empty where the file has none
---- Source: safetensors.torch.load_file.  Example: model:load_state_dict((io.load "model.safetensors"))
+--- Source: safetensors.torch.load_file.  Example: model:load_state_dict((ap.io.load "model.safetensors"))
 function io.load(path, options)
   options = options or {}
   arguments.known("io.load", options, {names = true, device = true})
@@ -107,7 +107,7 @@ end
 ---@param path string
 ---@return {name: string, dtype: string, shape: integer[]}[] list in the order of the data; dtypes as in the file: F32
 ---@return table<string, string> metadata
---- Example: for _, t in ipairs(io.list "model.safetensors") do print(t.name, t.dtype, table.concat(t.shape, "x")) end
+--- Example: for _, t in ipairs(ap.io.list "model.safetensors") do print(t.name, t.dtype, #t.shape) end
 function io.list(path)
   local file <close> = formats.safetensors(path)
   return file:list(), file:metadata()
@@ -118,7 +118,7 @@ end
 --- they are pickled code.
 ---@param path string
 ---@return Tensor
---- Source: numpy.load.  Example: local x = io.load_npy "x.npy"
+--- Source: numpy.load.  Example: local x = ap.io.load_npy "x.npy"
 function io.load_npy(path)
   return formats.load_npy(path)
 end
@@ -126,7 +126,7 @@ end
 --- Writes a tensor as an npy file, atomically; byte for byte what numpy.save writes for a C-ordered array.
 ---@param path string
 ---@param tensor Tensor any dtype but bf16, which NumPy has not
---- Source: numpy.save.  Example: io.save_npy("x.npy", ap.randn(3, 4))
+--- Source: numpy.save.  Example: ap.io.save_npy("x.npy", ap.randn(3, 4))
 function io.save_npy(path, tensor)
   formats.save_npy(path, core.is_tensor(tensor) and on_cpu(tensor) or tensor)
 end
@@ -135,7 +135,7 @@ end
 ---@param path string
 ---@param options? {names: string[], device: string} names: read only these; device: where to put the tensors ("cpu")
 ---@return table<string, Tensor> by name, without the .npy
---- Source: numpy.load.  Example: local x = io.load_npz("data.npz").x
+--- Source: numpy.load.  Example: local x = ap.io.load_npz("data.npz").x
 function io.load_npz(path, options)
   options = options or {}
   arguments.known("io.load_npz", options, {names = true, device = true})
@@ -158,7 +158,7 @@ end
 --- Writes tensors as an npz file without compression, atomically.
 ---@param path string
 ---@param tensors table<string, Tensor> any dtypes but bf16
---- Source: numpy.savez.  Example: io.save_npz("data.npz", {x = x, y = y})
+--- Source: numpy.savez.  Example: ap.io.save_npz("data.npz", {x = x, y = y})
 function io.save_npz(path, tensors)
   local names, values = named_tensors("io.save_npz", tensors)
   table.sort(names)
@@ -166,14 +166,14 @@ function io.save_npz(path, tensors)
   formats.save_npz(path, names, values)
 end
 
---- What JSON's null becomes in io.json_decode.
+--- What JSON's null becomes in ap.io.json_decode.
 io.null = formats.null
 
 --- Reads a JSON text, strictly: valid UTF-8, no key twice in an object, no more than 128 levels. Arrays become tables
 --- from 1 on, null io.null, integers that fit 64 bits integers.
 ---@param text string
 ---@return any
---- Source: RFC 8259.  Example: io.json_decode('{"a": [1, 2.5, null]}').a[2] --> 2.5
+--- Source: RFC 8259.  Example: ap.io.json_decode('{"a": [1, 2.5, null]}').a[2] --> 2.5
 function io.json_decode(text)
   return formats.json_decode(text)
 end

@@ -357,10 +357,10 @@ function StateDict:__pairs()
 end
 
 --- The state of the module: name -> tensor, all parameters and persistent buffers, under PyTorch's names. The tensors
---- share the module's data (detached); pairs() walks them in the module's order. io.save writes it, load_state_dict
+--- share the module's data (detached); pairs() walks them in the module's order. ap.io.save writes it, load_state_dict
 --- reads it.
 ---@return table<string, Tensor>
---- Source: torch.nn.Module.state_dict.  Example: io.save("model.safetensors", model:state_dict())
+--- Source: torch.nn.Module.state_dict.  Example: ap.io.save("model.safetensors", model:state_dict())
 function Module:state_dict()
   local state, order = {}, {}
   each_tensor(self, "", function(name, value, owner, key, kind)
@@ -386,10 +386,10 @@ end
 
 --- Copies the tensors of `state` into the parameters and buffers of the same names (converting dtypes). Nothing is
 --- copied unless all fits: a missing name, an unexpected one or another shape is an error that lists them all.
----@param state table<string, Tensor> as from state_dict() or io.load()
+---@param state table<string, Tensor> as from state_dict() or ap.io.load()
 ---@param options? {strict: boolean} strict = false skips missing and unexpected names
 ---@return {missing: string[], unexpected: string[]} only non-empty with strict = false
---- Source: torch.nn.Module.load_state_dict.  Example: model:load_state_dict(io.load("model.safetensors"))
+--- Source: torch.nn.Module.load_state_dict.  Example: model:load_state_dict(ap.io.load("model.safetensors"))
 function Module:load_state_dict(state, options)
   if type(state) ~= "table" then
     arguments.fail("load_state_dict: expected a table of tensors by name, got %s", type(state))

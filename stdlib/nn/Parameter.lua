@@ -19,6 +19,7 @@ end
 
 --- Is this tensor one that nn.Parameter made?
 ---@return boolean
+---@private
 function Parameter.is(value)
   return known[value] == true
 end

@@ -79,6 +79,7 @@ local generators = {}
 ---@param f function
 ---@param takes_out boolean|nil whether f does what {out = t} asks for
 ---@return function
+---@private
 function generators.wrap(name, f, takes_out)
   f = core.entry(name, f, takes_out)
   return core.entry(name, function(...)

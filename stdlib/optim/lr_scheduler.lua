@@ -6,9 +6,9 @@ local arguments = require "apsis.ops.arguments"
 local class = require "apsis.class"
 local core = require "apsis.core"
 
-local Scheduler = class "LRScheduler"
+local LRScheduler = class "LRScheduler"
 
-function Scheduler:start(optimizer)
+function LRScheduler:start(optimizer)
   if type(optimizer) ~= "table" or not optimizer.param_groups then
     arguments.fail("%s: argument 1: expected an optimizer, got %s", self:class_name(), type(optimizer))
   end
@@ -22,21 +22,21 @@ function Scheduler:start(optimizer)
   self:apply()
 end
 
-function Scheduler:apply()
+function LRScheduler:apply()
   for i, group in ipairs(self.optimizer.param_groups) do
     group.lr = self:lr_at(self.last_epoch, self.base_lrs[i], group, i)
   end
 end
 
 --- Takes one step: sets the learning rates.
-function Scheduler:step()
+function LRScheduler:step()
   self.last_epoch = self.last_epoch + 1
   self:apply()
 end
 
 --- The learning rates now, one a parameter group.
 ---@return number[]
-function Scheduler:get_last_lr()
+function LRScheduler:get_last_lr()
   local rates = {}
   for i, group in ipairs(self.optimizer.param_groups) do rates[i] = group.lr end
   return rates
@@ -44,24 +44,24 @@ end
 
 --- What load_state_dict needs to go on: plain numbers.
 ---@return table
-function Scheduler:state_dict()
+function LRScheduler:state_dict()
   return {last_epoch = self.last_epoch, base_lrs = table.move(self.base_lrs, 1, #self.base_lrs, 1, {})}
 end
 
 --- Goes on where state_dict() was taken.
 ---@param state table from state_dict()
-function Scheduler:load_state_dict(state)
+function LRScheduler:load_state_dict(state)
   self.last_epoch = math.tointeger(state.last_epoch)
   self.base_lrs = table.move(state.base_lrs, 1, #state.base_lrs, 1, {})
   self:apply()
 end
 
-local lr_scheduler = {LRScheduler = Scheduler}
+local lr_scheduler = {LRScheduler = LRScheduler}
 
 -- A schedule class: prepare(self, ...) takes the constructor's arguments after the optimizer, lr_at(self, t, base)
 -- the rate.
 local function schedule(name, prepare, lr_at)
-  local Schedule = Scheduler:extend(name)
+  local Schedule = LRScheduler:extend(name)
   prepare = core.entry(name, prepare) -- it counts the arguments
   Schedule.lr_at = lr_at
   function Schedule:init(optimizer, ...)

@@ -81,7 +81,7 @@ local function take_optimizer(tensors, metadata, optimizer)
   optimizer:load_state_dict {state = state, param_groups = groups}
 end
 
---- Writes a checkpoint, atomically (see io.save).
+--- Writes a checkpoint, atomically (see ap.io.save).
 ---@param path string
 ---@param run {model: table, optimizer: table|nil, scheduler: table|nil, loader: table|nil, epoch: integer, best:
 --- number|nil,

@@ -80,7 +80,7 @@ end
 ---@param loader table
 ---@param options {loss: fun(output, target): Tensor, metrics: table, device: string}
 ---@return table<string, number> {loss = ..., accuracy = ...}
---- Example: train.evaluate(model, test_loader, {loss = nn.CrossEntropyLoss(), metrics = {"accuracy"}}).accuracy
+--- Example: ap.train.evaluate(model, test_loader, {loss = nn.CrossEntropyLoss(), metrics = {"accuracy"}}).accuracy
 local function evaluate(model, loader, options)
   local metrics, training = metric_list(options.metrics), model.training
   local sums = new_sums(metrics)
@@ -218,7 +218,7 @@ end
 --- loss: called with (model(x), y), returns a 0-dim tensor.
 --- optimizer: of apsis.optim, over the model's parameters.
 --- epochs: the number of epochs in all (a resumed run does what is left of them).
---- metrics: {accuracy = f} with f(output, target) -> number, or names of train.metrics: {"accuracy"}.
+--- metrics: {accuracy = f} with f(output, target) -> number, or names of ap.train.metrics: {"accuracy"}.
 --- scheduler, scheduler_step: a schedule of optim.lr_scheduler, stepped after every "epoch" (default) or "batch".
 --- clip_grad_norm: clip the gradients to this norm before each step.
 --- device: batches are moved there; the model must be there already.
@@ -231,7 +231,7 @@ end
 --- progress: true or false forces the bar on or off. out: the file to print to (stdout). quiet: print nothing.
 --- on_epoch: called with the record of each epoch; returning false stops the training.
 ---@return table[] history one record an epoch: {epoch, loss, valid_loss, valid_accuracy, lr, seconds}
---- Example: train.fit(model, {train = loader, loss = nn.MSELoss(), optimizer = opt, epochs = 10})
+--- Example: ap.train.fit(model, {train = loader, loss = nn.MSELoss(), optimizer = opt, epochs = 10})
 local function fit(model, options)
   if type(model) ~= "table" or not model.is_module then
     arguments.fail("train.fit: argument 1: expected a module, got %s", type(model))
