@@ -19,7 +19,7 @@ local function computed(name, dtype)
   local x = values[name .. ".x"]:to(dtype)
   local first, second = values[name .. ".a"], values[name .. ".n"]
   if first then return ap[name](first:to(dtype), x) end
-  return ap[name](x, second and second:to(dtype))
+  return (ap[name] or ap.special[name])(x, second and second:to(dtype))
 end
 
 for _, name in ipairs(names) do

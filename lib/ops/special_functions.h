@@ -25,42 +25,29 @@ static inline T FN(sinc)(T x) {
 /* --- the gamma function and its derivatives
  * ----------------------------------------------------------------- */
 
-/* log(gamma(1 + x)) for x from -0.1 to 1, by polynomials around its roots 0 and 1 and its minimum. Source:
- * fdlibm, e_lgamma_r.c. */
-static inline T FN(lgamma1p)(T x) {
-    if (x >= K(0.7316)) {
-        const T y = 1 - x, z = y * y;
-        const T even =
-            POLY_6(z, 2.52144565451257326939e-05, 2.20862790713908385557e-04, 1.19270763183362067845e-03,
-                   7.38555086081402883957e-03, 6.73523010531292681824e-02, 7.72156649015328655494e-02);
-        const T odd =
-            z * POLY_6(z, 4.48640949618915160150e-05, 1.08011567247583939954e-04, 5.10069792153511336608e-04,
-                       2.89051383673415629091e-03, 2.05808084325167332806e-02, 3.22467033424113591611e-01);
-        return y * even + odd - K(0.5) * y;
-    }
-    if (x >= K(0.23)) {
-        const T lowest = K(1.46163214496836224576);
-        const T y = x - (lowest - 1), z = y * y, w = z * y;
-        const T one =
-            POLY_5(w, 3.15632070903625950361e-04, -1.40346469989232843813e-03, 6.10053870246291332635e-03,
-                   -3.27885410759859649565e-02, 4.83836122723810047042e-01);
-        const T two =
-            POLY_5(w, -3.12754168375120860518e-04, 8.81081882437654011382e-04, -3.68452016781138256760e-03,
-                   1.79706750811820387126e-02, -1.47587722994593911752e-01);
-        const T three =
-            POLY_5(w, 3.35529192635519073543e-04, -5.38595305356740546715e-04, 2.25964780900612472250e-03,
-                   -1.03142241298341437450e-02, 6.46249402391333854778e-02);
-        return K(-1.21486290535849611461e-01) + (z * one + w * (two + y * three));
-    }
-    const T p =
-        x * POLY_6(x, 1.33810918536787660377e-02, 2.28963728064692451092e-01, 9.77717527963372745603e-01,
-                   1.45492250137234768737e+00, 6.32827064025093366517e-01, -7.72156649015328655494e-02);
-    const T q = POLY_6(x, 3.21709242282423911810e-03, 1.04222645593369134254e-01, 7.69285150456672783825e-01,
-                       2.12848976379893395361e+00, 2.45597793713041134822e+00, 1);
-    return p / q - K(0.5) * x;
+/* log(gamma(2 + x)) for x from -1 to 1/2: over its roots, a polynomial that interpolates it at Chebyshev's
+ * points (computed in 60 digits). `next` is 1 + x. */
+static inline T FN(lgamma2p)(T x, T next) {
+    T y = POLY_4(x, -1.5069416728386754e-07, -5.929080536705197e-07, -8.66945987804204e-07,
+                 -1.7898878266475367e-07);
+    y = MORE_5(y, x, 7.051540265756957e-07, 7.739811734147986e-07, -3.0047995251347475e-07,
+               1.4425579993472215e-08, -9.403407544212204e-07);
+    y = MORE_5(y, x, 1.911608575161866e-06, -3.801597688095123e-06, 8.207856505261183e-06,
+               -1.7671676469105627e-05, 3.816980476924877e-05);
+    y = MORE_5(y, x, -8.30939198651485e-05, 0.000182552637680546, -0.0004057074808388794,
+               0.0009153769193331747, -0.002108130830829956);
+    y = MORE_5(y, x, 0.004998641164825213, -0.01238419219342549, 0.03296500062115426, -0.10031730167435364,
+               0.42278433509846713);
+    return x * next * y;
 }
 
-/* log(gamma(x)) - (x - 1/2) (log(x) - 1) for x from 8. Source: as above. */
+/* log(gamma(1 + x)) for x from -1/2 to 3/2. */
+static inline T FN(lgamma1p)(T x) {
+    return x < 0 ? FN(lgamma2p)(x, 1 + x) - log1p(x) : FN(lgamma2p)(x - 1, x);
+}
+
+/* log(gamma(x)) - (x - 1/2) (log(x) - 1) for x from 8. Source:
+ * fdlibm, e_lgamma_r.c. */
 static inline T FN(stirling)(T x) {
     const T z = 1 / x, y = z * z;
     return K(4.18938533204672725052e-01) +
@@ -68,57 +55,51 @@ static inline T FN(stirling)(T x) {
                       7.93650558643019558500e-04, -2.77777777728775536470e-03, 8.33333333333329678849e-02);
 }
 
+/* Below 8 from log(gamma(2 + y)), where y is x less a whole number, by the factors between. Without branches,
+ * so that compilers vectorise it. */
 static inline T FN(lgamma_positive)(T x) {
-    if (x <= K(0.9)) return FN(lgamma1p)(x) - log(x);
-    if (x < 2) return FN(lgamma1p)(x - 1);
-    if (x < 8) {
-        const int whole = (int)x;
-        const T y = x - whole;
-        const T p =
-            y * POLY_7(y, 3.19475326584100867617e-05, 1.84028451407337715652e-03, 2.66422703033638609560e-02,
-                       1.46350472652464452805e-01, 3.25778796408930981787e-01, 2.14982415960608852501e-01,
-                       -7.72156649015328655494e-02);
-        const T q =
-            POLY_7(y, 7.32668430744625636189e-06, 7.77942496381893596434e-04, 1.86459191715652901344e-02,
-                   1.71933865632803078993e-01, 7.21935547567138069525e-01, 1.39200533467621045958e+00, 1);
-        T product = 1;
-        for (int k = 2; k < whole; k++) product *= y + k;
-        return K(0.5) * y + p / q + log(product);
-    }
-    return x > K(1e17) ? x * (log(x) - 1) : (x - K(0.5)) * (log(x) - 1) + FN(stirling)(x);
+    const T whole = x >= 1 && x < 2 ? 2 : rint(x), y = x - whole;
+    T product = whole > 2 ? y + 2 : 1;
+    product *= whole > 3 ? y + 3 : 1;
+    product *= whole > 4 ? y + 4 : 1;
+    product *= whole > 5 ? y + 5 : 1;
+    product *= whole > 6 ? y + 6 : 1;
+    product *= whole > 7 ? y + 7 : 1;
+    const T factor = whole >= 2 ? product : whole == 1 ? x : x * (1 + x);
+    const T logarithm = log(x >= 8 ? x : factor);
+    const T near = FN(lgamma2p)(y, whole == 2 ? x - 1 : 1 + y) + (whole >= 2 ? logarithm : -logarithm);
+    return x >= 8 ? (x - K(0.5)) * (logarithm - 1) + FN(stirling)(x) : near;
 }
 
 /* log |gamma(x)|. Near the roots on the negative side only the absolute error is small. */
 static inline T FN(lgamma)(T x) {
-    if (x > 0) return x == INFINITY ? x : FN(lgamma_positive)(x);
-    if (x != x) return x;
-    const T s = FN(sin_pi)(x);
-    if (x == -INFINITY || s == 0) return INFINITY;
-    /* gamma(x) gamma(-x) = -pi / (x sin(pi x)) */
-    return log(K(3.14159265358979323846) / fabs(s * x)) - FN(lgamma_positive)(-x);
+    /* gamma(x) gamma(1 - x) = pi / sin(pi x) */
+    const T s = fabs(FN(sin_pi)(x)), above = FN(lgamma_positive)(x > 0 ? x : 1 - x);
+    const T y = x > 0 ? above : -log(s * K(0.31830988618379067154)) - above;
+    return x <= 0 && (s == 0 || x == -INFINITY) ? INFINITY : y;
 }
 
-/* d/dx log gamma(x): upwards to 10 by digamma(x) = digamma(x + 1) - 1 / x, then the asymptotic series. */
+/* d/dx log gamma(x): upwards by digamma(x) = digamma(x + 1) - 1 / x from below 10, then the asymptotic
+ * series. Without branches. */
 static inline T FN(digamma)(T x) {
-    if (x == 0) return copysign(K(INFINITY), -x);
-    T reflected = 0, y = x;
-    if (x < 0) {
-        const T rest = x - rint(x);
-        if (rest == 0) return K(NAN);
-        reflected = K(3.14159265358979323846) / tan(K(3.14159265358979323846) * rest);
-        y = 1 - x;
+    const T rest = x - rint(x), y = x < 0 ? 1 - x : x;
+    const T reflected = x < 0 ? K(3.14159265358979323846) / tan(K(3.14159265358979323846) * rest) : 0;
+    /* the sum of 1 / (y + k) for k = 0..9, two terms a step: k and 9 - k */
+    const T square = y * (y + 9);
+    T over = 0, under = 1;
+    for (int k = 0; k < 5; k++) {
+        const T product = square + k * (9 - k);
+        over = over * product + under;
+        under *= product;
     }
-    T sum = 0;
-    for (int k = 0; k < 10 && y < 10; k++) {
-        sum -= 1 / y;
-        y += 1;
-    }
-    const T w = 1 / (y * y);
+    const T sum = y < 10 ? (2 * y + 9) * over / under : 0, z = y < 10 ? y + 10 : y, w = 1 / (z * z);
     const T series =
         w * POLY_7(w, 8.33333333333333333333e-2, -2.10927960927960927961e-2, 7.57575757575757575758e-3,
                    -4.16666666666666666667e-3, 3.96825396825396825397e-3, -8.33333333333333333333e-3,
                    8.33333333333333333333e-2);
-    return (log(y) - K(0.5) / y - series + sum) - reflected;
+    const T value = (log(z) - K(0.5) / z - series - sum) - reflected;
+    const T pole = x == 0 ? copysign(K(INFINITY), -x) : K(NAN);
+    return x <= 0 && rest == 0 ? pole : value;
 }
 
 /* The sum of (q + k)^-s over k = 0, 1, ... for s > 1, q > 0: ten terms, and Euler and Maclaurin's formula for
@@ -170,14 +151,17 @@ static inline T FN(exp_square)(T x) {
     return exp(high * high) * exp((x - high) * (x + high));
 }
 
-/* exp(x^2) erfc(x): directly up to 4, then by the continued fraction. */
+/* exp(x^2) erfc(x): directly up to 4; above, sqrt(pi) x times it as a polynomial in 1 / x^2, which
+ * interpolates it at Chebyshev's points (computed in 60 digits). Without branches. */
 static inline T FN(erfcx)(T x) {
-    if (x < -27) return K(INFINITY);
-    if (x < 4) return FN(exp_square)(x) * erfc(x);
-    if (x == INFINITY) return 0;
-    T f = x;
-    for (int k = 24; k > 0; k--) f = x + K(0.5) * k / f;
-    return K(0.56418958354775628695) / f;
+    const T z = 1 / (x * x);
+    T y = POLY_5(z, 124956731.23593348, -70751730.08672003, 19353168.895223595, -3506928.947098753,
+                 495943.15951242734);
+    y = MORE_5(y, z, -62310.85062377134, 7786.174619718648, -1053.1570566524629, 162.38527287466977,
+               -29.530889037058596);
+    y = MORE_5(y, z, 6.5624976492784475, -1.874999990695462, 0.7499999999805639, -0.49999999999998385, 1.0);
+    const T direct = FN(exp_square)(x) * erfc(x), far = K(0.56418958354775628695) / x * y;
+    return x < -27 ? K(INFINITY) : x < 4 ? direct : far;
 }
 
 /* x for which the normal distribution function is 1/2 + h, over h = -0.37 .. 0.37; and its negative for a
@@ -238,14 +222,15 @@ static inline T FN(exp_half_square)(T x) {
 
 /* The normal distribution function. */
 static inline T FN(ndtr)(T x) {
-    if (x > -1) return K(0.5) * erfc(x * K(-0.70710678118654752440));
-    if (x < -40) return 0;
-    return K(0.5) * FN(erfcx)(x * K(-0.70710678118654752440)) * FN(exp_half_square)(x);
+    const T z = x * K(-0.70710678118654752440);
+    const T tail = K(0.5) * FN(erfcx)(z) * FN(exp_half_square)(x);
+    return x > -1 ? K(0.5) * erfc(z) : x < -40 ? 0 : tail;
 }
 
 static inline T FN(log_ndtr)(T x) {
     const T z = x * K(-0.70710678118654752440);
-    return x < -1 ? log(K(0.5) * FN(erfcx)(z)) - K(0.5) * x * x : log1p(-FN(ndtr)(-x));
+    const T low = log(K(0.5) * FN(erfcx)(z)) - K(0.5) * x * x, high = log1p(-FN(ndtr)(-x));
+    return x < -1 ? low : high;
 }
 
 /* --- sums of exponentials ---------------------------------------------------------------------------------

@@ -113,4 +113,17 @@ for name, parts in RECURRENCES.items():
     put(name, f, ("x", v), ("n", n),
         size=lambda t, m: max(abs(f(mp.mpf(t), k)) for k in range(max(0, int(m) - 3), int(m) + 1)))
 
+
+# Across the joints, beside the roots 1 and 2 (in their gradient's own size), and below 0 where nothing but the absolute
+# error can be small.
+x = spread(80, 0, 9) + spread(40, 0.9, 2.1) + decades(40, -300, 300) + [0.5, 1.0, 1.5, 2.0, 2.5, 7.5, 8.0, 10.0] + \
+    [1 + 1e-9, 1 - 1e-9, 2 + 1e-9, 2 - 1e-9]
+below = [-t for t in spread(60, 0, 20) + decades(20, -300, 2)]
+put("lgamma", lambda t: mp.re(mp.loggamma(t)), ("x", x + below), size=lambda t: 1 if t < 0 or t in (1, 2) else 0)
+put("digamma", mp.digamma, ("x", x + below), size=lambda t: 1)
+x = spread(60, -6, 6) + spread(60, -37, 12) + decades(20, -300, 5) + [-t for t in decades(20, -300, 1)] + [4.0, -1.0]
+put("erfcx", lambda t: mp.exp(t * t) * mp.erfc(t), ("x", x))
+put("ndtr", mp.ncdf, ("x", x))
+put("log_ndtr", lambda t: mp.log(mp.ncdf(t)) if t < 0 else mp.log1p(-mp.ncdf(-t)), ("x", x))
+
 save(out)
