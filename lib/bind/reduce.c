@@ -68,9 +68,7 @@ static int l_aminmax(lua_State *L) {
     uint32_t mask = check_mask(L, 2, x);
     bool keepdim = opt_bool(L, 3, false);
     Tensor *low = new_tensor(L), *high = new_tensor(L);
-    bool ok = op_reduce(ctx(L), low, x, REDUCE_amin, "aminmax", mask, keepdim) &&
-              op_reduce(ctx(L), high, x, REDUCE_amax, "aminmax", mask, keepdim);
-    return results(L, ok, 2);
+    return results(L, op_aminmax(ctx(L), low, high, x, mask, keepdim), 2);
 }
 static int l_all(lua_State *L) {
     return reduce(L, REDUCE_all, "all");

@@ -73,7 +73,7 @@ enum {
         start_##name##_##tag, cols_##name##_##tag, rows_##name##_##tag, merge_##name##_##tag,                \
             finish_##name##_##tag                                                                            \
     }
-#define EXTREME(name, tag)                                                                                   \
+#define PAIR(name, tag)                                                                                      \
     { rows_##name##_##tag, cols_##name##_##tag, merge_##name##_##tag }
 
 const ReduceKernels ISA_NAME(reduce_kernels) = {
@@ -87,11 +87,13 @@ const ReduceKernels ISA_NAME(reduce_kernels) = {
         },
     .extreme =
         {
-            {EXTREME(largest, f32), EXTREME(largest, f64), EXTREME(largest, i64), EXTREME(largest, i32),
-             EXTREME(largest, u8)},
-            {EXTREME(smallest, f32), EXTREME(smallest, f64), EXTREME(smallest, i64), EXTREME(smallest, i32),
-             EXTREME(smallest, u8)},
+            {PAIR(largest, f32), PAIR(largest, f64), PAIR(largest, i64), PAIR(largest, i32),
+             PAIR(largest, u8)},
+            {PAIR(smallest, f32), PAIR(smallest, f64), PAIR(smallest, i64), PAIR(smallest, i32),
+             PAIR(smallest, u8)},
         },
+    .aminmax = {PAIR(aminmax, f32), PAIR(aminmax, f64), PAIR(aminmax, i64), PAIR(aminmax, i32),
+                PAIR(aminmax, u8)},
     .scan =
         {
             {scan_sum_f32, scan_sum_f64, scan_sum_i64, scan_sum_i32, scan_sum_u8},

@@ -31,17 +31,18 @@ typedef struct ReduceKernel {
                    double p);
 } ReduceKernel;
 
-/* The extreme and its position (counted from `first`). Ties go to the first; a NaN wins. */
-typedef struct ExtremeKernel {
-    /* For each of `count` rows of n elements: value[k], index[k]. */
-    void (*rows)(void *value, int64_t *index, const void *x, int64_t count, int64_t kept_stride, int64_t n,
+/* Two results of one reading: an extreme and its position (int64, counted from `first`), or the smallest and
+ * the largest. Ties go to the first; a NaN wins. */
+typedef struct PairKernel {
+    /* For each of `count` rows of n elements: value[k], second[k]. */
+    void (*rows)(void *value, void *second, const void *x, int64_t count, int64_t kept_stride, int64_t n,
                  int64_t stride, int64_t first);
     /* For each of w columns. */
-    void (*cols)(void *value, int64_t *index, const void *x, int64_t rows, int64_t row_stride, int64_t w,
+    void (*cols)(void *value, void *second, const void *x, int64_t rows, int64_t row_stride, int64_t w,
                  int64_t col_stride, int64_t first);
-    /* Joins results of later elements into (value, index). */
-    void (*merge)(void *value, int64_t *index, const void *later, const int64_t *later_index, int64_t w);
-} ExtremeKernel;
+    /* Joins results of later elements into (value, second). */
+    void (*merge)(void *value, void *second, const void *later, const void *later_second, int64_t w);
+} PairKernel;
 
 /* y and x contiguous (rows, w): along the rows, each column on its own; backwards where `reverse`. */
 typedef void (*ScanKernel)(void *y, const void *x, int64_t rows, int64_t w, bool reverse);
@@ -51,7 +52,8 @@ typedef void (*ExtremeScanKernel)(void *y, int64_t *index, const void *x, int64_
 
 typedef struct ReduceKernels {
     ReduceKernel reduce[REDUCE_COUNT][KIND_COUNT];
-    ExtremeKernel extreme[2][KIND_COUNT]; /* 0: the largest, 1: the smallest */
+    PairKernel extreme[2][KIND_COUNT]; /* 0: the largest, 1: the smallest; with their positions */
+    PairKernel aminmax[KIND_COUNT];    /* the smallest, the largest */
     ScanKernel scan[SCAN_COUNT][KIND_COUNT];
     ExtremeScanKernel extreme_scan[2][KIND_COUNT]; /* as extreme */
 } ReduceKernels;

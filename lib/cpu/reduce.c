@@ -208,74 +208,76 @@ bool cpu_reduce(Ctx *c, const ReducePlan *plan, const ReduceKernel *kernel, size
     return ctx_stopping(c) ? ctx_interrupted(c) : true;
 }
 
-/* --- extremes with positions: one reduced dimension, always of size 1 or more
- * ----------------------------------- */
-typedef struct ExtremeWalk {
-    const ReducePlan *plan;
-    const ExtremeKernel *kernel;
-    Tasks tasks;
-    size_t x_size;
-    const char *x;
-    char *value, *partial; /* partial: as in Walk, then the positions beside them */
-    int64_t *index, *partial_index;
-} ExtremeWalk;
+/* --- two results at once: one reduced dimension, always of size 1 or more ------------------------------- */
 
-static void scatter_block(const ExtremeWalk *k, const Block *b, const char *value, const int64_t *index) {
-    int64_t stride = k->plan->k[k->plan->kept - 1].out;
-    for (int64_t j = 0; j < b->w; j++) {
-        memcpy(k->value + (b->out + j * stride) * (int64_t)k->x_size, value + j * (int64_t)k->x_size,
-               k->x_size);
-        k->index[b->out + j * stride] = index[j];
-    }
+typedef struct PairWalk {
+    Walk walk; /* its partial: as in cpu_reduce; `kernel` is not used */
+    const PairKernel *kernel;
+    size_t second_size;
+    char *second, *partial_second;
+} PairWalk;
+
+static void place(char *out, int64_t stride, size_t size, const char *from, int64_t w) {
+    for (int64_t j = 0; j < w; j++) memcpy(out + j * stride * (int64_t)size, from + j * (int64_t)size, size);
 }
 
-static void run_extreme(const ExtremeWalk *k, int64_t task) {
-    Walk as_walk = {.plan = k->plan, .tasks = k->tasks};
+static void place_block(const PairWalk *k, const Block *b, const void *value, const void *second) {
+    const int64_t stride = k->walk.plan->k[k->walk.plan->kept - 1].out;
+    const size_t size = k->walk.x_size, second_size = k->second_size;
+    place(k->walk.out + b->out * (int64_t)size, stride, size, value, b->w);
+    place(k->second + b->out * (int64_t)second_size, stride, second_size, second, b->w);
+}
+
+static void run_pair(const PairWalk *k, int64_t task) {
+    const Walk *walk = &k->walk;
+    const Tasks *tasks = &walk->tasks;
+    const ReducePlan *plan = walk->plan;
     Block b;
-    double near[BLOCK];
-    int64_t near_index[BLOCK];
-    int64_t chunk = task % k->tasks.chunks, block = task / k->tasks.chunks;
-    int64_t from = chunk * k->tasks.chunk,
-            n = k->plan->n - from < k->tasks.chunk ? k->plan->n - from : k->tasks.chunk;
-    int64_t slot = (chunk * k->tasks.blocks * k->tasks.outer + block) * k->tasks.width;
-    void *value = k->partial ? (void *)(k->partial + slot * SLOT) : near;
-    int64_t *index = k->partial ? k->partial_index + slot : near_index;
-    const ReduceDim *inner = &k->plan->k[k->plan->kept - 1], *r = &k->plan->r[k->plan->reduced - 1];
-    find_block(&as_walk, block, &b);
-    const char *x = k->x + (b.in + from * r->in) * (int64_t)k->x_size;
-    if (k->plan->rows)
-        k->kernel->rows(value, index, x, b.w, inner->in, n, r->in, from + 1);
+    double near[BLOCK], near_second[BLOCK];
+    int64_t chunk = task % tasks->chunks, block = task / tasks->chunks;
+    int64_t from = chunk * tasks->chunk, n = plan->n - from < tasks->chunk ? plan->n - from : tasks->chunk;
+    void *value = walk->partial ? (void *)partial(walk, chunk, block) : near, *second = near_second;
+    if (walk->partial) second = k->partial_second + ((char *)value - walk->partial);
+    const ReduceDim *inner = &plan->k[plan->kept - 1], *r = &plan->r[plan->reduced - 1];
+    find_block(walk, block, &b);
+    const char *x = walk->x + (b.in + from * r->in) * (int64_t)walk->x_size;
+    if (plan->rows)
+        k->kernel->rows(value, second, x, b.w, inner->in, n, r->in, from + 1);
     else
-        k->kernel->cols(value, index, x, n, r->in, b.w, inner->in, from + 1);
-    if (!k->partial) scatter_block(k, &b, value, index);
+        k->kernel->cols(value, second, x, n, r->in, b.w, inner->in, from + 1);
+    if (!walk->partial) place_block(k, &b, value, second);
 }
 
-bool cpu_extreme(Ctx *c, const ReducePlan *plan, const ExtremeKernel *kernel, size_t x_size, const void *x,
-                 void *value, int64_t *index) {
+bool cpu_reduce_pair(Ctx *c, const ReducePlan *plan, const PairKernel *kernel, size_t x_size, const void *x,
+                     void *value, size_t second_size, void *second) {
     if (plan->outputs == 0) return true;
-    ExtremeWalk k = {plan, kernel, cut(plan), x_size, x, value, NULL, index, NULL};
-    int64_t blocks = k.tasks.blocks * k.tasks.outer, tasks = blocks * k.tasks.chunks;
-    if (k.tasks.chunks > 1) {
-        k.partial = ctx_scratch(c, 2 * tasks * k.tasks.width * SLOT);
-        if (!k.partial) return false;
-        k.partial_index = (int64_t *)(k.partial + tasks * k.tasks.width * SLOT);
+    PairWalk k = {{.plan = plan, .tasks = cut(plan), .x_size = x_size, .x = x, .out = value},
+                  kernel,
+                  second_size,
+                  second,
+                  NULL};
+    Walk *walk = &k.walk;
+    int64_t blocks = walk->tasks.blocks * walk->tasks.outer, tasks = blocks * walk->tasks.chunks;
+    if (walk->tasks.chunks > 1) {
+        walk->partial = ctx_scratch(c, 2 * tasks * walk->tasks.width * SLOT);
+        if (!walk->partial) return false;
+        k.partial_second = walk->partial + tasks * walk->tasks.width * SLOT;
     }
     int threads = tasks > 1 ? ctx_threads(c, plan->outputs * plan->n) : 1;
     PARALLEL_FOR(threads, t, tasks, {
-        if (!ctx_stopping(c)) run_extreme(&k, t);
+        if (!ctx_stopping(c)) run_pair(&k, t);
     });
-    for (int64_t block = 0; k.partial && !ctx_stopping(c) && block < blocks; block++) {
-        Walk as_walk = {.plan = plan, .tasks = k.tasks};
+    for (int64_t block = 0; walk->partial && !ctx_stopping(c) && block < blocks; block++) {
         Block b;
-        find_block(&as_walk, block, &b);
-        int64_t first = block * k.tasks.width;
-        for (int64_t chunk = 1; chunk < k.tasks.chunks; chunk++) {
-            int64_t later = (chunk * blocks + block) * k.tasks.width;
-            kernel->merge(k.partial + first * SLOT, k.partial_index + first, k.partial + later * SLOT,
-                          k.partial_index + later, b.w);
+        find_block(walk, block, &b);
+        char *first = partial(walk, 0, block);
+        char *first_second = k.partial_second + (first - walk->partial);
+        for (int64_t chunk = 1; chunk < walk->tasks.chunks; chunk++) {
+            const char *later = partial(walk, chunk, block);
+            kernel->merge(first, first_second, later, k.partial_second + (later - walk->partial), b.w);
         }
-        scatter_block(&k, &b, k.partial + first * SLOT, k.partial_index + first);
+        place_block(&k, &b, first, first_second);
     }
-    if (k.partial) ctx_scratch_free(c, k.partial);
+    if (walk->partial) ctx_scratch_free(c, walk->partial);
     return ctx_stopping(c) ? ctx_interrupted(c) : true;
 }

@@ -22,8 +22,9 @@ void cpu_reduce_plan(ReducePlan *plan, const Tensor *x, uint32_t mask);
 /* out[...] = op over x. q: one double per result from an earlier pass, or NULL. */
 bool cpu_reduce(Ctx *c, const ReducePlan *plan, const ReduceKernel *kernel, size_t x_size, const void *x,
                 size_t out_size, void *out, const double *q, double p);
-/* The extreme (kind of x's type) and its 1-based position along the one reduced dimension. */
-bool cpu_extreme(Ctx *c, const ReducePlan *plan, const ExtremeKernel *kernel, size_t x_size, const void *x,
-                 void *value, int64_t *index);
+/* Both results of a kernel that has two, positions 1-based. The plan has one reduced dimension. `value` is of
+ * x's type, `second` of second_size bytes an element. */
+bool cpu_reduce_pair(Ctx *c, const ReducePlan *plan, const PairKernel *kernel, size_t x_size, const void *x,
+                     void *value, size_t second_size, void *second);
 
 #endif

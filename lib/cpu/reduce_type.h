@@ -7,23 +7,39 @@
 #endif
 
 /* How four elements x0..x3 go into an accumulator together: one after the other; in a sum, added in their own
- * type before they are widened; as an extreme, with one look for NaNs at two of them. */
-enum JOIN(group, TAG) { JOIN(IN_TURN, TAG), JOIN(SUM, TAG), JOIN(LARGEST, TAG), JOIN(SMALLEST, TAG) };
+ * type before they are widened, NaNs left out or not; in a product, multiplied among themselves; as an
+ * extreme, with one look for NaNs at two of them. */
+enum JOIN(group, TAG) {
+    JOIN(IN_TURN, TAG),
+    JOIN(SUM, TAG),
+    JOIN(NANSUM, TAG),
+    JOIN(PRODUCT, TAG),
+    JOIN(LARGEST, TAG),
+    JOIN(SMALLEST, TAG)
+};
 #define GROUP(how) JOIN(how, TAG)
 #if FLOATING
 #define UNORDERED(x, y) __builtin_isunordered(x, y)
+#define NOT_A_NUMBER    NAN
 #else
 #define UNORDERED(x, y) 0
+#define NOT_A_NUMBER    0
 #endif
+#define NUMBER(x)   (IS_NAN(x) ? (SRC)0 : (x))
+#define IS_SUM(how) ((how) == GROUP(SUM) || (how) == GROUP(NANSUM))
+#define SUM_OF_FOUR(HOW, x0, x1, x2, x3)                                                                     \
+    (HOW == GROUP(SUM) ? (x0 + x1) + (x2 + x3) : (NUMBER(x0) + NUMBER(x1)) + (NUMBER(x2) + NUMBER(x3)))
 #define FOUR_STEPS(to, ACC, STEP, HOW)                                                                       \
-    if (HOW == GROUP(SUM)) {                                                                                 \
-        to = a + (ACC)((x0 + x1) + (x2 + x3));                                                               \
+    if (IS_SUM(HOW)) {                                                                                       \
+        to = a + (ACC)SUM_OF_FOUR(HOW, x0, x1, x2, x3);                                                      \
+    } else if (HOW == GROUP(PRODUCT)) {                                                                      \
+        to = a * (((ACC)x0 * (ACC)x1) * ((ACC)x2 * (ACC)x3));                                                \
     } else if (HOW == GROUP(LARGEST) || HOW == GROUP(SMALLEST)) {                                            \
         const bool up = HOW == GROUP(LARGEST);                                                               \
         const SRC y0 = (up ? x0 > x1 : x0 < x1) ? x0 : x1, y1 = (up ? x2 > x3 : x2 < x3) ? x2 : x3;          \
         const SRC y = (up ? y0 > y1 : y0 < y1) ? y0 : y1;                                                    \
         const ACC best = (up ? y > (SRC)a : y < (SRC)a) ? (ACC)y : a;                                        \
-        to = UNORDERED(x0, x1) | UNORDERED(x2, x3) ? (ACC)((x0 + x1) + (x2 + x3)) : best;                    \
+        to = UNORDERED(x0, x1) | UNORDERED(x2, x3) ? (ACC)NOT_A_NUMBER : best;                               \
     } else {                                                                                                 \
         SRC x = x0;                                                                                          \
         a = (ACC)(STEP);                                                                                     \
@@ -148,7 +164,7 @@ enum JOIN(group, TAG) { JOIN(IN_TURN, TAG), JOIN(SUM, TAG), JOIN(LARGEST, TAG), 
         /* With constants for widths the lanes join in registers too. */                                     \
         JOIN(join_lanes_##NAME, TAG)(lane, lanes > 32 ? 32 : 0);                                             \
         JOIN(join_lanes_##NAME, TAG)(lane, lanes > 16 ? 16 : 0);                                             \
-        JOIN(join_lanes_##NAME, TAG)(lane, 8);                                                               \
+        JOIN(join_lanes_##NAME, TAG)(lane, lanes > 8 ? 8 : 0);                                               \
         JOIN(join_lanes_##NAME, TAG)(lane, 4);                                                               \
         JOIN(join_lanes_##NAME, TAG)(lane, 2);                                                               \
         ACC a = lane[0], b = lane[1];                                                                        \
@@ -174,7 +190,9 @@ enum JOIN(group, TAG) { JOIN(IN_TURN, TAG), JOIN(SUM, TAG), JOIN(LARGEST, TAG), 
                 (lane, x + full * FEW_LANES * stride, 1, 0, n % FEW_LANES, stride, lane_q, p);               \
                 for (int j = 1; j < FEW_LANES; j++) JOIN(merge_##NAME, TAG)(lane, lane + j, 1);              \
                 b = lane[0];                                                                                 \
-            } else if (n < LONG_ROW || HOW == GROUP(SUM) || (HOW != GROUP(IN_TURN) && n >= VERY_LONG_ROW)) { \
+            } else if (HOW == GROUP(PRODUCT)) {                                                              \
+                b = JOIN(row_##NAME, TAG)(x, n, FEW_LANES / 2, qs[k], p);                                    \
+            } else if (n < LONG_ROW || IS_SUM(HOW) || (HOW != GROUP(IN_TURN) && n >= VERY_LONG_ROW)) {       \
                 b = JOIN(row_##NAME, TAG)(x, n, FEW_LANES, qs[k], p);                                        \
             } else {                                                                                         \
                 b = JOIN(row_##NAME, TAG)(x, n, LANES, qs[k], p);                                            \
@@ -196,7 +214,11 @@ enum JOIN(group, TAG) { JOIN(IN_TURN, TAG), JOIN(SUM, TAG), JOIN(LARGEST, TAG), 
         }                                                                                                    \
     }
 #define SUM_GROUP                  (FLOATING && sizeof(SRC) < sizeof(WIDE) ? GROUP(SUM) : GROUP(IN_TURN))
+#define NANSUM_GROUP               (FLOATING && sizeof(SRC) < sizeof(WIDE) ? GROUP(NANSUM) : GROUP(IN_TURN))
+#define PRODUCT_GROUP              (sizeof(SRC) < sizeof(WIDE) ? GROUP(PRODUCT) : GROUP(IN_TURN))
 #define REDUCE(...)                KERNEL(GROUP(IN_TURN), __VA_ARGS__)
+#define REDUCE_NANSUM(NAME, ...)   KERNEL(NANSUM_GROUP, NAME, __VA_ARGS__)
+#define REDUCE_PROD(NAME, ...)     KERNEL(PRODUCT_GROUP, NAME, __VA_ARGS__)
 #define REDUCE_SUM(NAME, ...)      KERNEL(SUM_GROUP, NAME, __VA_ARGS__)
 #define REDUCE_LARGEST(NAME, ...)  KERNEL(GROUP(LARGEST), NAME, __VA_ARGS__)
 #define REDUCE_SMALLEST(NAME, ...) KERNEL(GROUP(SMALLEST), NAME, __VA_ARGS__)
@@ -209,10 +231,9 @@ enum JOIN(group, TAG) { JOIN(IN_TURN, TAG), JOIN(SUM, TAG), JOIN(LARGEST, TAG), 
 #endif
 #include "ops/reduce.def"
 #undef KERNEL
-#undef FOUR_STEPS
 #undef SUM_GROUP
-#undef UNORDERED
-#undef GROUP
+#undef NANSUM_GROUP
+#undef PRODUCT_GROUP
 
 /* --- extremes with their positions: BEATS(x, a) is true where x replaces the earlier a
  * ----------------------------- */
@@ -233,9 +254,10 @@ static int64_t JOIN(position, TAG)(const SRC *x, int64_t n, int64_t stride, SRC 
 }
 
 #define EXTREME_KERNEL(NAME, REDUCTION, BEATS)                                                               \
-    static void JOIN(rows_##NAME, TAG)(void *value_, int64_t *index, const void *x_, int64_t count,          \
+    static void JOIN(rows_##NAME, TAG)(void *value_, void *index_, const void *x_, int64_t count,            \
                                        int64_t kept_stride, int64_t n, int64_t stride, int64_t first) {      \
         SRC *value = value_;                                                                                 \
+        int64_t *index = index_;                                                                             \
         const double none = 0;                                                                               \
         for (int64_t k = 0; k < count; k++) {                                                                \
             const SRC *x = (const SRC *)x_ + k * kept_stride;                                                \
@@ -244,7 +266,7 @@ static int64_t JOIN(position, TAG)(const SRC *x, int64_t n, int64_t stride, SRC 
             index[k] = first + JOIN(position, TAG)(x, n, stride, value[k]);                                  \
         }                                                                                                    \
     }                                                                                                        \
-    static void JOIN(cols_##NAME, TAG)(void *value_, int64_t *index_, const void *x_, int64_t rows,          \
+    static void JOIN(cols_##NAME, TAG)(void *value_, void *index_, const void *x_, int64_t rows,             \
                                        int64_t row_stride, int64_t w, int64_t col_stride, int64_t first) {   \
         SRC *restrict value = value_;                                                                        \
         int64_t *restrict index = index_;                                                                    \
@@ -261,9 +283,11 @@ static int64_t JOIN(position, TAG)(const SRC *x, int64_t n, int64_t stride, SRC 
                 index[j] = better ? first + r : index[j];                                                    \
             }                                                                                                \
     }                                                                                                        \
-    static void JOIN(merge_##NAME, TAG)(void *value_, int64_t *index, const void *later_,                    \
-                                        const int64_t *later_index, int64_t w) {                             \
+    static void JOIN(merge_##NAME, TAG)(void *value_, void *index_, const void *later_,                      \
+                                        const void *later_index_, int64_t w) {                               \
         SRC *value = value_;                                                                                 \
+        int64_t *index = index_;                                                                             \
+        const int64_t *later_index = later_index_;                                                           \
         const SRC *later = later_;                                                                           \
         for (int64_t j = 0; j < w; j++) {                                                                    \
             const SRC x = later[j], a = value[j];                                                            \
@@ -276,6 +300,83 @@ static int64_t JOIN(position, TAG)(const SRC *x, int64_t n, int64_t stride, SRC 
 EXTREME_KERNEL(largest, amax, (x > a) | (IS_NAN(x) & !IS_NAN(a)))
 EXTREME_KERNEL(smallest, amin, (x < a) | (IS_NAN(x) & !IS_NAN(a)))
 #undef EXTREME_KERNEL
+
+#define LESSER(a, x)  (((x) < (a)) | IS_NAN(x) ? (x) : (a))
+#define GREATER(a, x) (((x) > (a)) | IS_NAN(x) ? (x) : (a))
+/* low[j], high[j] take in x[r * row_stride + j * col_stride] for every r < rows, j < w. */
+static inline __attribute__((always_inline)) void
+JOIN(range_steps, TAG)(SRC *restrict low, SRC *restrict high, const SRC *restrict x, int64_t rows,
+                       int64_t row_stride, int64_t w, int64_t col_stride) {
+    int64_t r = 0;
+    for (; r + 4 <= rows; r += 4, x += 4 * row_stride) _Pragma("omp simd") for (int64_t j = 0; j < w; j++) {
+            const SRC *restrict y = x + j * col_stride;
+            const SRC x0 = y[0], x1 = y[row_stride], x2 = y[2 * row_stride], x3 = y[3 * row_stride];
+            SRC a = low[j];
+            FOUR_STEPS(low[j], SRC, LESSER(a, x), GROUP(SMALLEST))
+            a = high[j];
+            FOUR_STEPS(high[j], SRC, GREATER(a, x), GROUP(LARGEST))
+        }
+    for (; r < rows; r++, x += row_stride) _Pragma("omp simd") for (int64_t j = 0; j < w; j++) {
+            const SRC y = x[j * col_stride];
+            low[j] = LESSER(low[j], y);
+            high[j] = GREATER(high[j], y);
+        }
+}
+
+static void JOIN(cols_aminmax, TAG)(void *low_, void *high_, const void *x_, int64_t rows, int64_t row_stride,
+                                    int64_t w, int64_t col_stride, int64_t first) {
+    SRC *low = low_, *high = high_;
+    (void)first;
+    for (int64_t j = 0; j < w; j++) {
+        low[j] = HIGHEST;
+        high[j] = LOWEST;
+    }
+    if (col_stride == 1)
+        JOIN(range_steps, TAG)(low, high, x_, rows, row_stride, w, 1);
+    else
+        JOIN(range_steps, TAG)(low, high, x_, rows, row_stride, w, col_stride);
+}
+
+static void JOIN(merge_aminmax, TAG)(void *low_, void *high_, const void *later_low, const void *later_high,
+                                     int64_t w) {
+    SRC *low = low_, *high = high_;
+    const SRC *lower = later_low, *higher = later_high;
+    for (int64_t j = 0; j < w; j++) {
+        low[j] = LESSER(low[j], lower[j]);
+        high[j] = GREATER(high[j], higher[j]);
+    }
+}
+
+static void JOIN(rows_aminmax, TAG)(void *low_, void *high_, const void *x_, int64_t count,
+                                    int64_t kept_stride, int64_t n, int64_t stride, int64_t first) {
+    const int64_t full = n / FEW_LANES, rest = n % FEW_LANES;
+    (void)first;
+    for (int64_t k = 0; k < count; k++) {
+        const SRC *x = (const SRC *)x_ + k * kept_stride;
+        SRC low[FEW_LANES], high[FEW_LANES];
+        for (int j = 0; j < FEW_LANES; j++) {
+            low[j] = HIGHEST;
+            high[j] = LOWEST;
+        }
+        if (stride == 1)
+            JOIN(range_steps, TAG)(low, high, x, full, FEW_LANES, FEW_LANES, 1);
+        else
+            JOIN(range_steps, TAG)(low, high, x, full, FEW_LANES * stride, FEW_LANES, stride);
+        JOIN(range_steps, TAG)(low, high, x + full * FEW_LANES * stride, 1, 0, rest, stride);
+        for (int j = 1; j < FEW_LANES; j++) JOIN(merge_aminmax, TAG)(low, high, low + j, high + j, 1);
+        ((SRC *)low_)[k] = low[0];
+        ((SRC *)high_)[k] = high[0];
+    }
+}
+#undef LESSER
+#undef GREATER
+#undef FOUR_STEPS
+#undef UNORDERED
+#undef NOT_A_NUMBER
+#undef NUMBER
+#undef IS_SUM
+#undef SUM_OF_FOUR
+#undef GROUP
 
 /* --- scans
  * ------------------------------------------------------------------------------------------------------------

@@ -222,9 +222,9 @@ bool op_extreme(Ctx *c, Tensor *value, Tensor *index, const Tensor *x, const cha
         ok = false;
     }
     if (ok) {
-        const ExtremeKernel *kernel = &cpu_reduce_kernels()->extreme[smallest][reduce_kind(native)];
-        ok = cpu_extreme(c, &plan, kernel, dtype_size(native), tensor_data(&row), tensor_data(&v),
-                         tensor_data(&i));
+        const PairKernel *kernel = &cpu_reduce_kernels()->extreme[smallest][reduce_kind(native)];
+        ok = cpu_reduce_pair(c, &plan, kernel, dtype_size(native), tensor_data(&row), tensor_data(&v),
+                             sizeof(int64_t), tensor_data(&i));
         if (ok && value && native != from)
             ok = op_to_dtype(c, value, &v, from);
         else if (ok && value)
@@ -235,6 +235,31 @@ bool op_extreme(Ctx *c, Tensor *value, Tensor *index, const Tensor *x, const cha
     }
     tensor_release(&row);
     return ok;
+}
+
+bool op_aminmax(Ctx *c, Tensor *low, Tensor *high, const Tensor *x, uint32_t mask, bool keepdim) {
+    const char *const name = "aminmax";
+    low->storage = high->storage = NULL;
+    if (!require_elements(c, x, name, mask)) return false;
+    DType dtype = (DType)x->dtype;
+    ReducePlan plan;
+    int64_t size[MAX_DIMS];
+    cpu_reduce_plan(&plan, x, mask);
+    bool ok;
+    if (x->device != CPU || reduce_native(dtype) != dtype || plan.reduced > 1) {
+        ok = op_reduce(c, low, x, REDUCE_amin, name, mask, keepdim) &&
+             op_reduce(c, high, x, REDUCE_amax, name, mask, keepdim);
+    } else {
+        const int ndim = result_shape(x, mask, keepdim, size);
+        const PairKernel *kernel = &cpu_reduce_kernels()->aminmax[reduce_kind(dtype)];
+        ok = tensor_new(c, low, dtype, ndim, size) && tensor_new(c, high, dtype, ndim, size) &&
+             cpu_reduce_pair(c, &plan, kernel, dtype_size(dtype), tensor_data(x), tensor_data(low),
+                             dtype_size(dtype), tensor_data(high));
+    }
+    if (ok) return true;
+    tensor_release(low);
+    tensor_release(high);
+    return false;
 }
 
 bool op_sum_to_size(Ctx *c, Tensor *out, const Tensor *x, int ndim, const int64_t *size) {
