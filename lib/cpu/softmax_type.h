@@ -1,24 +1,17 @@
 /* The softmax kernels of one element type: included by kernels_softmax.c with T and FN defined. No include
  * guard: it is included once a type. */
 
-/* The largest element and the smallest. NaN is passed over here: it reaches every result of the row through
- * the sum. The last vector overlaps the one before it. */
-static inline T FN(largest)(const T *x, int64_t n, T *smallest) {
+/* NaN is passed over here: it reaches every result of the row through the sum. The last vector overlaps the
+ * one before it. */
+static inline T FN(largest)(const T *x, int64_t n) {
     const int64_t whole = n < VECTOR ? n : n - n % VECTOR;
-    T m = -INFINITY, l = INFINITY;
-#pragma omp simd reduction(max : m) reduction(min : l)
-    for (int64_t i = 0; i < whole; i++) {
-        m = x[i] > m ? x[i] : m;
-        l = x[i] < l ? x[i] : l;
-    }
+    T m = -INFINITY;
+#pragma omp simd reduction(max : m)
+    for (int64_t i = 0; i < whole; i++) m = x[i] > m ? x[i] : m;
     if (whole < n) {
-#pragma omp simd reduction(max : m) reduction(min : l)
-        for (int64_t i = n - VECTOR; i < n; i++) {
-            m = x[i] > m ? x[i] : m;
-            l = x[i] < l ? x[i] : l;
-        }
+#pragma omp simd reduction(max : m)
+        for (int64_t i = n - VECTOR; i < n; i++) m = x[i] > m ? x[i] : m;
     }
-    *smallest = l;
     return m;
 }
 
@@ -29,17 +22,6 @@ static inline double FN(total)(const T *x, int64_t n) {
     return s;
 }
 
-/* The same of long rows: four elements of f32 are added before they widen, as a conversion costs two
- * additions. */
-static inline double FN(long_total)(const T *x, int64_t n) {
-    const int64_t part = sizeof(T) < sizeof(double) ? n / 4 : 0;
-    double s = 0;
-#pragma omp simd reduction(+ : s)
-    for (int64_t i = 0; i < part; i++)
-        s += (double)((x[i] + x[i + part]) + (x[i + 2 * part] + x[i + 3 * part]));
-    return s + FN(total)(x + 4 * part, n - 4 * part);
-}
-
 static inline double FN(dot)(const T *a, const T *b, int64_t n) {
     double s = 0;
 #pragma omp simd reduction(+ : s)
@@ -47,88 +29,58 @@ static inline double FN(dot)(const T *a, const T *b, int64_t n) {
     return s;
 }
 
-/* exp of what is not above 0; where it is `low`, with 0 for what would have no normal value. Masks are full
- * of -inf, and at all such the vector function leaves its fast path, four times as slow. `least` is
- * LEAST_EXPONENT, read from where the compiler cannot know it: it passes d on as it is where it can tell that
- * nothing hangs on it.
- */
-static const volatile T FN(least_exponent) = LEAST_EXPONENT;
-static inline __attribute__((always_inline)) T FN(exp_below)(T d, T least, bool low) {
-    const T e = exp(low && d < least ? least : d);
-    return low && e < LEAST_EXP ? 0 : e;
-}
-
-static inline __attribute__((always_inline)) void FN(exp_all_of)(T *y, const T *x, int64_t n, T m, bool low) {
-    const int64_t whole = n - n % VECTOR;
-    const T least = FN(least_exponent);
-#pragma omp simd
-    for (int64_t i = 0; i < whole; i++) y[i] = FN(exp_below)(x[i] - m, least, low);
-    if (whole == n) return;
-    if (whole && x != y) {
-#pragma omp simd
-        for (int64_t i = n - VECTOR; i < n; i++) y[i] = FN(exp_below)(x[i] - m, least, low);
-        return;
-    }
-    T last[VECTOR] = {0};
-    for (int64_t i = whole; i < n; i++) last[i - whole] = x[i] - m;
-    for (int i = 0; i < VECTOR; i++) last[i] = FN(exp_below)(last[i], least, low);
-    for (int64_t i = whole; i < n; i++) y[i] = last[i - whole];
-}
-
-/* y = exp(x - m); y may be x. The last few elements go through a full vector too: once more with those before
- * them, or beside zeros where those are overwritten. low: some x - m may be below LEAST_EXPONENT. */
-static inline void FN(exp_all)(T *y, const T *x, int64_t n, T m, bool low) {
-    if (low)
-        FN(exp_all_of)(y, x, n, m, true);
-    else
-        FN(exp_all_of)(y, x, n, m, false);
-}
-
-static inline __attribute__((always_inline)) double FN(exp_total_of)(const T *x, int64_t n, T m, bool low) {
-    const int64_t part = n / (4 * VECTOR) * VECTOR, whole = n - n % VECTOR;
-    const T least = FN(least_exponent);
-    double s = 0;
-#pragma omp simd reduction(+ : s)
-    for (int64_t i = 0; i < part; i++) {
-        const T a = FN(exp_below)(x[i] - m, least, low), b = FN(exp_below)(x[i + part] - m, least, low);
-        const T c = FN(exp_below)(x[i + 2 * part] - m, least, low),
-                d = FN(exp_below)(x[i + 3 * part] - m, least, low);
-        s += (double)((a + b) + (c + d));
-    }
-#pragma omp simd reduction(+ : s)
-    for (int64_t i = 4 * part; i < whole; i++) s += (double)FN(exp_below)(x[i] - m, least, low);
-    if (whole == n) return s;
+/* e = exp(x - m), stored where `store`; returns the sum. n is at least VECTOR; e may be x, so that the last
+ * vector, which overlaps the one before it, is taken first. */
+static inline __attribute__((always_inline)) double FN(exp_sum)(T *e, const T *x, int64_t n, T m,
+                                                                const bool store) {
+    const int known = (int)(-n & (VECTOR - 1)); /* elements of the last vector that are in others too */
+    double sum[VECTOR] = {0}, s = 0;
     T last[VECTOR];
+    int64_t i = 0;
+    if (known) {
 #pragma omp simd
-    for (int i = 0; i < VECTOR; i++) last[i] = FN(exp_below)(x[n - VECTOR + i] - m, least, low);
-    for (int64_t i = whole; i < n; i++) s += (double)last[i - n + VECTOR];
+        for (int j = 0; j < VECTOR; j++) {
+            last[j] = FN(exp_below)(x[n - VECTOR + j] - m);
+            sum[j] = j < known ? 0 : (double)last[j];
+        }
+    }
+    for (; i + 4 * VECTOR <= n; i += 4 * VECTOR) {
+#pragma omp simd
+        for (int j = 0; j < VECTOR; j++) {
+            const T *from = x + i + j;
+            const T a = FN(exp_below)(from[0] - m), b = FN(exp_below)(from[VECTOR] - m);
+            const T c = FN(exp_below)(from[2 * VECTOR] - m), d = FN(exp_below)(from[3 * VECTOR] - m);
+            if (store) {
+                T *to = e + i + j;
+                to[0] = a;
+                to[VECTOR] = b;
+                to[2 * VECTOR] = c;
+                to[3 * VECTOR] = d;
+            }
+            sum[j] += (double)((a + b) + (c + d));
+        }
+    }
+    for (; i + VECTOR <= n; i += VECTOR) {
+#pragma omp simd
+        for (int j = 0; j < VECTOR; j++) {
+            const T a = FN(exp_below)(x[i + j] - m);
+            if (store) e[i + j] = a;
+            sum[j] += (double)a;
+        }
+    }
+    if (known && store) memcpy(e + n - VECTOR, last, sizeof last);
+#pragma omp simd reduction(+ : s)
+    for (int j = 0; j < VECTOR; j++) s += sum[j];
     return s;
 }
 
-/* The sum of exp(x - m), which is stored nowhere; n is at least VECTOR. */
-static inline double FN(exp_total)(const T *x, int64_t n, T m, bool low) {
-    return low ? FN(exp_total_of)(x, n, m, true) : FN(exp_total_of)(x, n, m, false);
-}
-
-static inline void FN(subtract)(T *restrict e, const T *restrict x, int64_t n, T m) {
-    for (int64_t i = 0; i < n; i++) e[i] = x[i] - m;
+static inline void FN(exp_all)(T *e, const T *x, int64_t n) {
+#pragma omp simd
+    for (int64_t i = 0; i < n; i++) e[i] = FN(exp_below)(x[i]);
 }
 
 static inline void FN(multiply)(T *e, int64_t n, T factor) {
     for (int64_t i = 0; i < n; i++) e[i] *= factor;
-}
-
-/* e = exp(x - m) of k rows, m and s: the largest of each row and the sum of its exp. */
-static void FN(exp_tile)(T *e, const T *x, int64_t k, int64_t n, T *m, double *s) {
-    bool low = false;
-    for (int64_t j = 0; j < k; j++) {
-        T smallest;
-        m[j] = FN(largest)(x + j * n, n, &smallest);
-        low |= smallest - m[j] < LEAST_EXPONENT;
-        FN(subtract)(e + j * n, x + j * n, n, m[j]);
-    }
-    FN(exp_all)(e, e, k * n, 0, low);
-    for (int64_t j = 0; j < k; j++) s[j] = FN(total)(e + j * n, n);
 }
 
 static inline __attribute__((always_inline)) void FN(columns_body)(void *y_, const void *x_, int64_t n,
@@ -148,9 +100,9 @@ static inline __attribute__((always_inline)) void FN(columns_body)(void *y_, con
         for (int64_t i = 0; i < k; i++)
             for (int64_t j = 0; j < w; j++) e[i * line + j] = x[(r + i) * stride + j] - m[j];
         if (line == w)
-            FN(exp_all)(e, e, k * w, 0, true);
+            FN(exp_all)(e, e, k * w);
         else
-            for (int64_t i = 0; i < k; i++) FN(exp_all)(e + i * line, e + i * line, w, 0, true);
+            for (int64_t i = 0; i < k; i++) FN(exp_all)(e + i * line, e + i * line, w);
         for (int64_t i = 0; i < k; i++)
             for (int64_t j = 0; j < w; j++) s[j] += (double)e[i * line + j];
     }
@@ -196,44 +148,27 @@ static void FN(short_rows)(void *y_, const void *x_, int64_t rows, int64_t n, co
     }
 }
 
-/* m and s of k rows; e: NULL, or room for what exp_tile writes. */
-static void FN(sums)(T *e, const T *x, int64_t k, int64_t n, T *m, double *s) {
-    if (e && n < MIDDLE_ROW) {
-        FN(exp_tile)(e, x, k, n, m, s);
-        return;
-    }
-    for (int64_t j = 0; j < k; j++) {
-        T smallest;
-        m[j] = FN(largest)(x + j * n, n, &smallest);
-        const bool low = smallest - m[j] < LEAST_EXPONENT;
-        if (e) {
-            FN(exp_all)(e + j * n, x + j * n, n, m[j], low);
-            s[j] = FN(long_total)(e + j * n, n);
-        } else {
-            s[j] = FN(exp_total)(x + j * n, n, m[j], low);
-        }
-    }
-}
-
 static void FN(rows)(void *y_, const void *x_, int64_t rows, int64_t n, const double *scale,
                      SoftmaxForm form) {
     if (n <= SHORT_ROW) {
         FN(short_rows)(y_, x_, rows, n, scale, form);
         return;
     }
-    T scratch[TILE], m[TILE_ROWS];
+    T m[TILE_ROWS];
     double s[TILE_ROWS];
     const int64_t step = n > TILE ? 1 : least(TILE / n, TILE_ROWS);
     for (int64_t r = 0; r < rows; r += step) {
         const int64_t k = least(step, rows - r);
         const T *x = (const T *)x_ + r * n;
         T *y = form == FORM_LOGSUMEXP ? NULL : (T *)y_ + r * n;
-        FN(sums)(form == FORM_SOFTMAX ? y : n < MIDDLE_ROW ? scratch : NULL, x, k, n, m, s);
+        for (int64_t j = 0; j < k; j++) m[j] = FN(largest)(x + j * n, n);
         if (form == FORM_SOFTMAX) {
+            for (int64_t j = 0; j < k; j++) s[j] = FN(exp_sum)(y + j * n, x + j * n, n, m[j], true);
             for (int64_t j = 0; j < k; j++)
                 FN(multiply)(y + j * n, n, (T)((scale ? scale[r + j] : 1) / s[j]));
             continue;
         }
+        for (int64_t j = 0; j < k; j++) s[j] = FN(exp_sum)(NULL, x + j * n, n, m[j], false);
         for (int64_t j = 0; j < k; j++) s[j] = log(s[j]);
         if (form == FORM_LOGSUMEXP)
             for (int64_t j = 0; j < k; j++) ((double *)y_)[r + j] = (double)m[j] + s[j];
@@ -255,10 +190,10 @@ static void FN(grad_rows)(void *gx_, const void *g_, const void *y_, int64_t row
         }
         return;
     }
-    const int64_t step = n < MIDDLE_ROW ? TILE / n : 1;
+    const int64_t step = n < TILE ? TILE / n : 1;
     for (int64_t r = 0; r < rows; r += step) {
         const int64_t k = least(step, rows - r);
-        FN(exp_all)(gx, y, k * n, 0, true);
+        FN(exp_all)(gx, y, k * n);
         for (int64_t j = 0; j < k; j++, gx += n, g += n, y += n) {
             const T s = (T)FN(total)(g, n);
             for (int64_t i = 0; i < n; i++) gx[i] = g[i] - gx[i] * s;
@@ -282,6 +217,6 @@ static void FN(grad_columns)(void *gx_, const void *g_, const void *y_, int64_t 
         if (form == FORM_SOFTMAX)
             for (int64_t j = 0; j < w; j++) gx[j] = y[j] * (g[j] - sum[j]);
         else
-            for (int64_t j = 0; j < w; j++) gx[j] = g[j] - exp(y[j]) * sum[j];
+            for (int64_t j = 0; j < w; j++) gx[j] = g[j] - FN(exp_below)(y[j]) * sum[j];
     }
 }
