@@ -176,6 +176,22 @@ LOAD_STORE_DTYPES(f32, float, FLOAT_TO_INT)
 LOAD_STORE_DTYPES(f64, double, FLOAT_TO_INT)
 LOAD_STORE_DTYPES(i64, int64_t, SAME)
 
+/* Whole vectors, each row over the end of the one before it. */
+#define SPREAD(compute, ctype)                                                                               \
+    static void spread_##compute(int64_t rows, void *dst, int64_t n, const void *src, int64_t stride) {      \
+        typedef ctype Vector __attribute__((vector_size(SPREAD_ROOM), aligned(sizeof(ctype))));              \
+        ctype *restrict d = dst;                                                                             \
+        const ctype *restrict s = src;                                                                       \
+        enum { LANES = SPREAD_ROOM / sizeof(ctype) };                                                        \
+        for (int64_t r = 0; r < rows; r++, d += n) {                                                         \
+            const Vector value = s[r * stride] - (Vector){0};                                                \
+            for (int64_t i = 0; i < n; i += LANES) *(Vector *)(d + i) = value;                               \
+        }                                                                                                    \
+    }
+SPREAD(f32, float)
+SPREAD(f64, double)
+SPREAD(i64, int64_t)
+
 /* --- the table
  * -----------------------------------------------------------------------------------------------------------
  */
@@ -203,4 +219,5 @@ const struct ElementwiseKernels ISA_NAME(elementwise_kernels) = {
         },
     .load = {EACH_DTYPE(load)},
     .store = {EACH_DTYPE(store)},
+    .spread = {spread_f32, spread_f64, spread_i64},
 };

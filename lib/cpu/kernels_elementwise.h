@@ -27,6 +27,10 @@ enum { MOST_OPERANDS = 3 };
 typedef void (*ElementwiseKernel)(int64_t n, void *y, const void *const *in, const double *p);
 /* dst[i] = (compute type) src[i * stride] */
 typedef void (*LoadKernel)(int64_t n, void *dst, const void *src, int64_t stride);
+/* dst[i * n ... (i + 1) * n) = src[i * stride], without conversion, for i < rows; dst has SPREAD_ROOM bytes
+ * more. */
+typedef void (*SpreadKernel)(int64_t rows, void *dst, int64_t n, const void *src, int64_t stride);
+enum { SPREAD_ROOM = 64 };
 /* dst[i * stride] = (dtype) src[i]; bool gets src[i] != 0, integers wrap */
 typedef void (*StoreKernel)(int64_t n, void *dst, int64_t stride, const void *src);
 
@@ -34,6 +38,7 @@ struct ElementwiseKernels {
     ElementwiseKernel op[EW_COUNT][COMPUTE_COUNT]; /* NULL where the op's rule never uses the type */
     LoadKernel load[DTYPE_COUNT][COMPUTE_COUNT];
     StoreKernel store[DTYPE_COUNT][COMPUTE_COUNT];
+    SpreadKernel spread[COMPUTE_COUNT];
 };
 ISA_DECLARE(struct ElementwiseKernels, elementwise_kernels);
 

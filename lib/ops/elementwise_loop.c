@@ -40,6 +40,7 @@ typedef struct Stream {
     bool native; /* of the type that the kernel takes */
     bool direct; /* and goes to it as it lies in memory */
     bool constant;
+    bool spread;    /* one element for each short row: a kernel writes many rows at once */
     bool same_rows; /* the same elements for every position of the outer dimensions: gathered once */
 } Stream;
 
@@ -53,7 +54,17 @@ typedef struct Run {
     Stream stream[LOOP_OPERANDS];
     StoreKernel store;
     LoadKernel load[LOOP_OPERANDS];
+    SpreadKernel spread;
 } Run;
+
+/* To the position after the end of dimension d, where at[d] has come to it. */
+static void carry(const Loop *l, int k, int d, int64_t *at, int64_t *offset) {
+    for (; d > 0 && at[d] == l->size[d]; d--) {
+        *offset += l->stride[k][d - 1] - at[d] * l->stride[k][d];
+        at[d] = 0;
+        at[d - 1]++;
+    }
+}
 
 /* Walks `n` positions from `position` in inner runs; calls back with each run of the operand. */
 static void gather(const Run *r, int k, int64_t position, int64_t n, char *buffer, int64_t buffer_bytes) {
@@ -72,11 +83,25 @@ static void gather(const Run *r, int k, int64_t position, int64_t n, char *buffe
         n -= run;
         at[inner] += run;
         offset += run * step;
-        for (int64_t d = inner; d > 0 && at[d] == l->size[d]; d--) {
-            offset += l->stride[k][d - 1] - at[d] * l->stride[k][d];
-            at[d] = 0;
-            at[d - 1]++;
-        }
+        carry(l, k, (int)inner, at, &offset);
+    }
+}
+
+/* What gather does for an operand that is one element for each whole row. */
+static void spread(const Run *r, int k, int64_t position, int64_t n, char *buffer) {
+    const Loop *l = r->loop;
+    const int row = l->ndim - 2;
+    const int64_t inner = l->size[row + 1];
+    const Stream *s = &r->stream[k];
+    int64_t at[MAX_DIMS], offset = loop_offset(l, k, position, at);
+    for (int64_t left = n / inner; left > 0;) {
+        const int64_t rows = l->size[row] - at[row] < left ? l->size[row] - at[row] : left;
+        r->spread(rows, buffer, inner, s->base + offset * s->bytes, l->stride[k][row]);
+        buffer += rows * inner * s->bytes;
+        left -= rows;
+        at[row] += rows;
+        offset += rows * l->stride[k][row];
+        carry(l, k, row, at, &offset);
     }
 }
 
@@ -107,7 +132,7 @@ static bool all_direct(const Run *r) {
 }
 
 static void run_range(const Run *r, int64_t begin, int64_t end) {
-    _Alignas(64) char buffer[LOOP_OPERANDS][CHUNK * COMPUTE_BYTES];
+    _Alignas(64) char buffer[LOOP_OPERANDS][CHUNK * COMPUTE_BYTES + SPREAD_ROOM];
     int operands = r->loop->operands;
     int64_t compute_bytes = (int64_t)dtype_size(dtype_of_compute(r->compute));
     const bool whole = all_direct(r);
@@ -122,7 +147,11 @@ static void run_range(const Run *r, int64_t begin, int64_t end) {
         for (int k = 1; k < operands; k++) {
             const Stream *s = &r->stream[k];
             in[k] = s->direct ? s->base + at * s->bytes : buffer[k];
-            if (!s->direct && !s->constant && !s->same_rows) gather(r, k, at, n, buffer[k], compute_bytes);
+            if (s->direct || s->constant || s->same_rows) continue;
+            if (s->spread)
+                spread(r, k, at, n, buffer[k]);
+            else
+                gather(r, k, at, n, buffer[k], compute_bytes);
         }
         const Stream *y = &r->stream[0];
         char *out = y->direct ? y->base + at * y->bytes : buffer[0];
@@ -195,6 +224,13 @@ static void run_rows(const Run *r, int64_t begin, int64_t end) {
     }
 }
 
+/* The elements of a chunk of whole rows: of whole vectors too, where that many rows fit. */
+static int64_t chunk_of_rows(int64_t row) {
+    int64_t even = row;
+    while (even % VECTOR) even *= 2;
+    return even <= CHUNK ? CHUNK / even * even : CHUNK / row * row;
+}
+
 /* Work of one element relative to an add: transcendental functions cost about ten. */
 static int64_t cost(ElementwiseOp op) {
     const bool is_plain = op == EW_div || op == EW_addcdiv || op == EW_lerp || op == EW_lerp_tensor;
@@ -218,7 +254,7 @@ bool elementwise_loop(Ctx *c, int operands, const Tensor *const *t, Compute comp
              .chunk = CHUNK,
              .pad = op >= 0 && elementwise_info[op].rule == FLOATING};
     const int64_t inner = loop.size[loop.ndim - 1];
-    if (inner <= SHORT_RUN) r.chunk = CHUNK / inner * inner;
+    if (inner <= SHORT_RUN) r.chunk = chunk_of_rows(inner);
     for (int k = 0; k < operands; k++) {
         DType dtype = (DType)t[k]->dtype;
         DType native = k == 0 && predicate ? BOOL : dtype_of_compute(compute);
@@ -229,9 +265,12 @@ bool elementwise_loop(Ctx *c, int operands, const Tensor *const *t, Compute comp
         s->constant = k > 0 && !s->direct && loop_is_constant(&loop, k);
         s->same_rows =
             k > 0 && !s->direct && !s->constant && inner <= SHORT_RUN && loop_repeats_rows(&loop, k);
+        s->spread = k > 0 && s->native && !s->constant && !s->same_rows && loop.ndim > 1 &&
+                    inner <= SHORT_RUN && loop.stride[k][loop.ndim - 1] == 0;
         r.load[k] = table->load[dtype][compute];
     }
     if (r.kernel == NULL) r.stream[0].direct = false;
+    r.spread = table->spread[compute];
     r.store = table->store[t[0]->dtype][compute];
     /* A predicate's result is bytes: a strided one is stored from bytes, element by element. */
     if (predicate && !r.stream[0].direct)
