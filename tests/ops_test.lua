@@ -257,3 +257,39 @@ test("an argument too many is an error; nil is none", function()
   raises("add: expected at most 3 arguments, got 4$", ap.add, x, 1, 2, 3)
   equal(ap.exp(x, nil):size(), {2})
 end)
+
+-- Sizes around those of the tiles and chunks in which the CPU takes such operands.
+local SIDES = {{16, 16}, {15, 70}, {17, 33}, {37, 300}, {300, 18}, {64, 513}}
+
+for _, dtype in ipairs {"f32", "f64", "i64", "u8"} do
+  test(dtype .. ": a transposed matrix copies element by element", function()
+    for _, side in ipairs(SIDES) do
+      local rows, columns = table.unpack(side)
+      local x = ap.arange(0, rows * columns - 1):remainder(251):to(dtype):view(rows, columns)
+      local flat = ap.arange(0, rows * columns - 1)
+      local expected = flat:remainder(rows) * columns + flat:floor_divide(rows)
+      equal(x:t():contiguous():view(-1), expected:remainder(251):to(dtype))
+    end
+  end)
+end
+
+for _, dtype in ipairs {"f32", "f64", "i64"} do
+  test(dtype .. ": operands across the result's order, and columns, give what their contiguous copies give", function()
+    local function draw(...) return (ap.rand(..., {dtype = "f64"}) * 200 - 100):to(dtype) end
+    for _, side in ipairs(SIDES) do
+      local rows, columns = table.unpack(side)
+      local a, b, column = draw {rows, columns}, draw {columns, rows}, draw {rows, 1}
+      local turned, spread = b:t():contiguous(), column:expand(rows, columns):contiguous()
+      equal(a - b:t(), a - turned)
+      equal(b:t() - a, turned - a)
+      equal(column - a, spread - a)
+      equal(b:t() - column, turned - spread)
+      equal(a:lt(b:t()), a:lt(turned))
+      equal(a:addcmul(b:t(), column), a:addcmul(turned, spread))
+      equal(a:clone():sub_(b:t()), a - turned)
+      equal(a:atan2(b:t()), a:atan2(turned))
+      local cube, across = draw {3, rows, columns}, draw {columns, 3, rows}
+      equal(cube - across:permute(2, 3, 1), cube - across:permute(2, 3, 1):contiguous())
+    end
+  end)
+end

@@ -2,12 +2,14 @@
  * embedding, a slice of index_add) is a plain copy or vector sum; the rest goes element by element. */
 #include "cpu/kernels_index.h"
 #include "cpu/isa.h"
+#include "cpu/transpose.h"
 #include <string.h>
 
 enum {
-    SIDE = 32, /* binary searches that go side by side */
-    TILE = 16, /* 16 rows of 16 elements of 8 bytes: 2 KiB */
-    SHORT = 8  /* columns below which a block is copied down its columns */
+    SIDE = 32,  /* binary searches that go side by side */
+    TILE = 16,  /* 16 rows of 16 elements of 8 bytes: 2 KiB */
+    AHEAD = 32, /* columns that a transposed copy asks for before it needs them: they are no stream */
+    SHORT = 8   /* columns below which a block is copied down its columns */
 };
 
 #define JOIN_(a, b) a##_##b
@@ -56,6 +58,26 @@ enum {
         for (int64_t i = 0; i < n; i++) x[i * xs] = F(T, x[i * xs], a[i * as]);                              \
     }
 
+/* at[k * as + j] = from[k + j * xs] for k, j < TILE; in registers where the type allows. */
+#define TILE_BY_ROWS(T)                                                                                      \
+    static inline void JOIN(copy_tile, T)(T *restrict at, int64_t as, const T *restrict from, int64_t xs) {  \
+        for (int64_t k = 0; k < TILE; k++)                                                                   \
+            for (int64_t j = 0; j < TILE; j++) at[k * as + j] = from[k + j * xs];                            \
+    }
+#define TILE_BY_TURNS(T)                                                                                     \
+    static inline void JOIN(copy_tile, T)(T *restrict at, int64_t as, const T *restrict from, int64_t xs) {  \
+        enum { SIDE_OF_TURN = TURN_BYTES / sizeof(T) };                                                      \
+        for (int64_t k = 0; k < TILE; k += SIDE_OF_TURN)                                                     \
+            for (int64_t j = 0; j < TILE; j += SIDE_OF_TURN)                                                 \
+                JOIN(turn, T)(at + k * as + j, as, from + k + j * xs, xs);                                   \
+    }
+TURN_32(uint32_t)
+TURN_64(uint64_t)
+TILE_BY_ROWS(uint8_t)
+TILE_BY_ROWS(uint16_t)
+TILE_BY_TURNS(uint32_t)
+TILE_BY_TURNS(uint64_t)
+
 /* Copies between strides. A transposed pair goes by tiles that stay in the first cache; rows shorter than the
  * block is high are walked across. */
 #define COPY(T)                                                                                              \
@@ -77,15 +99,15 @@ enum {
         const T *x = vx;                                                                                     \
         int64_t rows = b->n[0], n = b->n[1];                                                                 \
         (void)index;                                                                                         \
-        if (b->x[0] == 1 && b->x[1] != 1 && rows >= TILE && n >= TILE) {                                     \
-            for (int64_t r = 0; r < rows; r += TILE) {                                                       \
-                int64_t high = rows - r < TILE ? rows - r : TILE;                                            \
-                for (int64_t i = 0; i < n; i += TILE) {                                                      \
-                    int64_t wide = n - i < TILE ? n - i : TILE;                                              \
-                    T *at = a + r * b->a[0] + i * b->a[1];                                                   \
-                    const T *from = x + r + i * b->x[1];                                                     \
-                    for (int64_t k = 0; k < high; k++)                                                       \
-                        JOIN(copy_row, T)(wide, at + k * b->a[0], b->a[1], from + k, b->x[1]);               \
+        if (b->x[0] == 1 && b->x[1] != 1 && b->a[1] == 1 && rows >= TILE && n >= TILE) {                     \
+            /* The last tiles overlap those before them. */                                                  \
+            for (int64_t down = 0; down < rows; down += TILE) {                                              \
+                const int64_t r = rows - down < TILE ? rows - TILE : down;                                   \
+                for (int64_t across = 0; across < n; across += TILE) {                                       \
+                    const int64_t i = n - across < TILE ? n - TILE : across;                                 \
+                    for (int64_t j = i + AHEAD; j < i + AHEAD + TILE && j < n; j++)                          \
+                        __builtin_prefetch(x + r + j * b->x[1]);                                             \
+                    JOIN(copy_tile, T)(a + r * b->a[0] + i, b->a[0], x + r + i * b->x[1], b->x[1]);          \
                 }                                                                                            \
             }                                                                                                \
         } else if (n < SHORT && rows > n) {                                                                  \

@@ -2,13 +2,15 @@
  * the kernels.
  *
  * Operands that are contiguous in the loop and already of the compute type go to the kernel as they are; so
- * do long inner runs, row by row, beside operands that repeat one element over the run; all others are
- * gathered (and converted) into a buffer of CHUNK elements. So each op needs one contiguous kernel a compute
- * type, and strided, broadcast and mixed operands run at nearly its speed. */
+ * do long inner runs, row by row, beside operands that repeat one element over the run; operands that lie
+ * across the result's order are turned by tiles; all others are gathered (and converted) into a buffer of
+ * CHUNK elements. So each op needs one contiguous kernel a compute type, and strided, broadcast and mixed
+ * operands run at nearly its speed. */
 #include "ops/elementwise_loop.h"
 #include "cl/elementwise.h"
 #include "core/loop.h"
 #include "core/parallel.h"
+#include "cpu/kernels_index.h"
 #include "ops/ops.h"
 #include <string.h>
 
@@ -17,6 +19,8 @@ enum {
     VECTOR = 16,
     COMPUTE_BYTES = 8,
     REPEATED = CHUNK / 2, /* times that one element is repeated for them */
+    TILE_ROWS = 16,       /* of a tile, in which operands across the result's order are turned, */
+    TILE_BYTES = 1024,    /* of a row of it */
     LEAST_RUN = 32,
     SHORT_RUN = CHUNK / 2 /* inner runs from here on are worth kernel calls of their own */
 };
@@ -44,6 +48,14 @@ typedef struct Stream {
     bool same_rows; /* the same elements for every position of the outer dimensions: gathered once */
 } Stream;
 
+/* How operands that lie across the result's order are turned: by tiles of so many rows and columns at most.
+ */
+typedef struct Tile {
+    int64_t rows, columns;
+    int64_t down; /* tiles over the rows of a matrix; the last one takes the rest too */
+    bool whole;   /* tiles have whole rows, dense in the result and in what is not turned */
+} Tile;
+
 typedef struct Run {
     const Loop *loop;
     ElementwiseKernel kernel; /* NULL: copy operand 1 */
@@ -55,6 +67,8 @@ typedef struct Run {
     StoreKernel store;
     LoadKernel load[LOOP_OPERANDS];
     SpreadKernel spread;
+    Tile tile;
+    IndexRead turn; /* the copy of a transposed block */
 } Run;
 
 /* To the position after the end of dimension d, where at[d] has come to it. */
@@ -224,6 +238,69 @@ static void run_rows(const Run *r, int64_t begin, int64_t end) {
     }
 }
 
+/* The operand lies across the result's order: it is dense along the dimension next to the inner one. */
+static bool is_turned(const Loop *l, int k) {
+    const int inner = l->ndim - 1;
+    return inner > 0 && l->stride[k][inner - 1] == 1 && l->stride[k][inner] > 1;
+}
+
+/* Whether run_tile can do it: native operands, some turned, all others dense or one element along the inner
+ * dimension. Where those lie dense over whole rows, a tile is one call of the kernel. */
+static bool plan_tiles(Run *r) {
+    const Loop *l = r->loop;
+    const int inner = l->ndim - 1;
+    const int64_t columns = l->size[inner],
+                  most = TILE_BYTES / (int64_t)dtype_size(dtype_of_compute(r->compute));
+    bool any = false, whole = columns <= most;
+    if (!r->kernel || inner == 0 || columns < TILE_ROWS || l->size[inner - 1] < TILE_ROWS) return false;
+    for (int k = 0; k < l->operands; k++) {
+        const bool turned = k > 0 && is_turned(l, k), dense = l->stride[k][inner] == 1;
+        if (!r->stream[k].native || (!turned && !dense && (k == 0 || l->stride[k][inner] != 0))) return false;
+        any |= turned;
+        whole &= turned || (dense && l->stride[k][inner - 1] == columns);
+    }
+    int64_t rows = TILE_ROWS;
+    while (whole && rows * columns <= CHUNK && 2 * rows <= l->size[inner - 1]) rows *= 2;
+    r->tile = (Tile){rows, whole ? columns : most, l->size[inner - 1] / rows, whole};
+    r->turn = cpu_index_kernels()->copy[size_class(dtype_of_compute(r->compute))];
+    return any;
+}
+
+/* Tile `task`, counted down the rows of one matrix of the loop after the other. */
+static void run_tile(const Run *r, int64_t task) {
+    _Alignas(64) char buffer[MOST_OPERANDS][2 * TILE_ROWS * TILE_BYTES];
+    const Loop *l = r->loop;
+    const int inner = l->ndim - 1, inputs = l->operands - 1;
+    const int64_t row = task % r->tile.down * r->tile.rows, size = l->size[inner - 1],
+                  columns = l->size[inner];
+    const int64_t rows = size - row < 2 * r->tile.rows ? size - row : r->tile.rows;
+    const int64_t bytes = (int64_t)dtype_size(dtype_of_compute(r->compute)), y_bytes = r->stream[0].bytes;
+    int64_t at[MAX_DIMS];
+    char *base[LOOP_OPERANDS];
+    for (int k = 0; k < l->operands; k++)
+        base[k] = r->stream[k].base +
+                  r->stream[k].bytes * loop_offset(l, k, (task / r->tile.down * size + row) * columns, at);
+    for (int64_t i = 0; i < columns; i += r->tile.columns) {
+        const int64_t n = columns - i < r->tile.columns ? columns - i : r->tile.columns;
+        for (int k = 1; k < l->operands; k++) {
+            const int64_t step = l->stride[k][inner];
+            const IndexBlock block = {.n = {rows, n}, .a = {r->tile.columns, 1}, .x = {1, step}};
+            if (is_turned(l, k)) r->turn(&block, buffer[k - 1], NULL, base[k] + i * step * bytes);
+        }
+        for (int64_t j = 0; j < (r->tile.whole ? 1 : rows); j++) {
+            const char *in[MOST_OPERANDS] = {NULL};
+            for (int k = 1; k < l->operands; k++) {
+                const int64_t step = l->stride[k][inner];
+                const char *from = base[k] + (j * l->stride[k][inner - 1] + i * step) * bytes;
+                in[k - 1] = step == 1 ? from : buffer[k - 1] + (step ? j * r->tile.columns * bytes : 0);
+                if (step == 0) r->load[k](n, buffer[k - 1], from, 0);
+            }
+            call_kernel(r, r->tile.whole ? rows * n : n,
+                        base[0] + (j * l->stride[0][inner - 1] + i) * y_bytes, y_bytes, inputs, in);
+        }
+    }
+}
+
 /* The elements of a chunk of whole rows: of whole vectors too, where that many rows fit. */
 static int64_t chunk_of_rows(int64_t row) {
     int64_t even = row;
@@ -276,7 +353,12 @@ bool elementwise_loop(Ctx *c, int operands, const Tensor *const *t, Compute comp
     if (predicate && !r.stream[0].direct)
         return ctx_fail(c, "internal: a predicate writes to a dense result");
 
-    int threads = ctx_threads(c, loop.numel * (op >= 0 ? cost((ElementwiseOp)op) : 1));
+    const int threads = ctx_threads(c, loop.numel * (op >= 0 ? cost((ElementwiseOp)op) : 1));
+    if (plan_tiles(&r)) {
+        const int64_t matrices = loop.numel / loop.size[loop.ndim - 1] / loop.size[loop.ndim - 2];
+        PARALLEL_FOR(threads, task, matrices * r.tile.down, { run_tile(&r, task); });
+        return true;
+    }
     void (*const run)(const Run *, int64_t, int64_t) =
         !all_direct(&r) && has_long_runs(&r) ? run_rows : run_range;
     if (threads == 1) {
