@@ -260,3 +260,25 @@ test("copies of permuted and flipped views of every element size hold what their
     end
   end
 end)
+
+test("unfold: gradients add up where windows overlap, by steps or by windows", function()
+  ap.manual_seed(1)
+  for _, case in ipairs {
+    {{10}, 1, 3, 1}, {{10}, 1, 3, 4}, {{10}, 1, 3, 7}, {{10}, 1, 10, 1}, {{10}, -1, 3, 3}, {{2, 9, 3}, 2, 4, 3},
+    {{2, 9, 3}, 3, 3, 5}, {{2, 9, 3}, -2, 5, 1}, {{0, 5}, 2, 2, 1}, {{7}, 1, 3, math.maxinteger}, {{3, 40}, 2, 4, 2},
+    {{40, 3}, 1, 5, 2}, {{40, 2}, 1, 2, 3}, {{}, 1, 1, 1},
+  } do
+    local size, dim, length, step = table.unpack(case)
+    local x = ap.randn(size, {dtype = "f64", requires_grad = true})
+    local y = x:unfold(dim, length, step)
+    local g = ap.randn(y:size(), {dtype = "f64"})
+    local places = ap.arange(1, x:numel(), 1):reshape(size):unfold(dim, length, step):reshape(-1)
+    y:backward(g)
+    local want = ap.zeros({x:numel()}, {dtype = "f64"}):scatter_add(1, places, g:reshape(-1))
+    close(x.grad:reshape(-1), want, {atol = 1e-12})
+    if x:numel() > 0 then
+      local function f(z) return z:unfold(dim, length, step):square() end
+      ap.autograd.gradgradcheck(f, {x:detach():requires_grad_()})
+    end
+  end
+end)

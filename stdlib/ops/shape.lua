@@ -171,7 +171,10 @@ end
 ---@param size integer
 ---@param step integer
 ---@return Tensor a view
-rule("unfold", "", scatter_through(function(x, ...) return x:unfold(...) end))
+rule("unfold", "", function(g, _, x, dim, _, step)
+  if x.ndim == 0 then return g:reshape(x:size()) end
+  return (require "apsis.ops.overlap"(g, x:size(dim), dim < 0 and dim + x.ndim + 1 or dim, step))
+end)
 
 --- diagonal: the elements on a diagonal, as a new last dimension.
 ---@param x Tensor at least 2 dimensions

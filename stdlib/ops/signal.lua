@@ -192,16 +192,6 @@ define("stft", function(x, ...)
   return batched and y or y:squeeze(1)
 end)
 
--- Pieces (B, T, n) added up where they overlap: (B, n + (T - 1) hop).
-local function overlap_add(pieces, hop)
-  local size = pieces:size()
-  local b, t, n = size[1], size[2], size[3]
-  local starts = core.arange(0, (t - 1) * hop, hop, {dtype = "i64", device = pieces.device}):unsqueeze(2)
-  local places = starts + core.arange(1, n, 1, {dtype = "i64", device = pieces.device})
-  local y = core.zeros({b, n + (t - 1) * hop}, {dtype = pieces.dtype, device = pieces.device})
-  return y:index_add(2, places:reshape(t * n), pieces:reshape(b, t * n))
-end
-
 local ISTFT = {"n_fft", "hop_length", "win_length", "window", "center", "normalized", "onesided", "length"}
 
 --- istft: the signal whose stft is closest to x (Griffin and Lim 1984): the inverse of stft.
@@ -239,9 +229,9 @@ define("istft", function(x, ...)
   w = centred("istft", w, n_fft, win_length, x)
   local pieces = core.fft_c2r(x:narrow(2, 1, half):transpose(2, 3), -1, n_fft, true,
     normalized and 1 / math.sqrt(n_fft) or 1 / n_fft)
-  local y = overlap_add(pieces * w, hop)
-  local weight = overlap_add((w * w):expand(1, t, n_fft), hop)
-  local there = y:size(2)
+  local there, overlap_add = n_fft + (t - 1) * hop, require "apsis.ops.overlap"
+  local y = overlap_add(pieces * w, there, 2, hop)
+  local weight = overlap_add((w * w):expand(1, t, n_fft), there, 2, hop)
   local first, last = 1, there
   if center ~= false then first, last = n_fft // 2 + 1, there - n_fft // 2 end
   if length then last = math.min(first + length - 1, there) end

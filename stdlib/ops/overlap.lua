@@ -1,0 +1,48 @@
+--- The transpose of Tensor.unfold: windows added up where they overlap. Returns the function.
+
+local autograd = require "apsis.autograd"
+local core = require "apsis.core"
+
+-- Window after window.
+local function add_windows(y, pieces, dim, step)
+  for w = 1, pieces:size(dim) do
+    y:narrow(dim, (w - 1) * step + 1, pieces:size(-1)):add_(pieces:select(dim, w):movedim(-1, dim))
+  end
+end
+
+-- y falls into steps; the first `step` elements of all windows go to one step each, the next ones to the step after it.
+local function add_steps(y, pieces, dim, step, steps)
+  local windows, size, parts = pieces:size(dim), pieces:size(-1), pieces:movedim(-1, dim + 1)
+  local rows = y:narrow(dim, 1, steps * step):unflatten(dim, {steps, step})
+  for first = 0, size - 1, step do
+    local n = math.min(step, size - first)
+    local place = rows:narrow(dim, first // step + 1, windows):narrow(dim + 1, 1, n)
+    place:add_(parts:narrow(dim + 1, first + 1, n))
+  end
+end
+
+--- overlap_add: what x:unfold(dim, size, step) shows of each element, added up; for its gradient, and istft.
+---@param pieces Tensor the windows along dim, their elements in a further, last dimension
+---@param n integer what dim has in the result; at least what the windows cover
+---@param dim integer from 1
+---@param step integer
+---@return Tensor shape of pieces without the last dimension, n along dim
+return autograd.Function {
+  forward = function(ctx, pieces, n, dim, step)
+    local sizes = pieces:size()
+    local windows, size = sizes[dim], table.remove(sizes)
+    local steps = windows + (size - 1) // step
+    ctx.dim, ctx.size, ctx.step = dim, size, step
+    local by_steps = 4 * ((size - 1) // step + 1) < windows -- else longer rows
+    sizes[dim] = by_steps and math.max(n, steps * step) or n
+    local y = core.zeros(sizes, {dtype = pieces.dtype, device = pieces.device})
+    if pieces:numel() == 0 then return y end
+    if by_steps then
+      add_steps(y, pieces, dim, step, steps)
+    else
+      add_windows(y, pieces, dim, step)
+    end
+    return y:narrow(dim, 1, n):contiguous()
+  end,
+  backward = function(ctx, g) return g:unfold(ctx.dim, ctx.size, ctx.step) end,
+}
