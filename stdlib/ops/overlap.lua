@@ -21,12 +21,9 @@ local function add_steps(y, pieces, dim, step, steps)
   end
 end
 
---- overlap_add: what x:unfold(dim, size, step) shows of each element, added up; for its gradient, and istft.
----@param pieces Tensor the windows along dim, their elements in a further, last dimension
----@param n integer what dim has in the result; at least what the windows cover
----@param dim integer from 1
----@param step integer
----@return Tensor shape of pieces without the last dimension, n along dim
+-- overlap_add(pieces, n, dim, step): what x:unfold(dim, size, step) shows of each element, added up. In pieces the
+-- windows stand along dim (from 1), their elements in a further, last dimension; along dim the result has n elements,
+-- at least as many as the windows cover.
 return autograd.Function {
   forward = function(ctx, pieces, n, dim, step)
     local sizes = pieces:size()
