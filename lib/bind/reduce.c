@@ -68,7 +68,7 @@ static int l_aminmax(lua_State *L) {
     uint32_t mask = check_mask(L, 2, x);
     bool keepdim = opt_bool(L, 3, false);
     Tensor *low = new_tensor(L), *high = new_tensor(L);
-    return results(L, op_aminmax(ctx(L), low, high, x, mask, keepdim), 2);
+    return results(L, op_aminmax(ctx(L), low, high, x, "aminmax", mask, keepdim), 2);
 }
 static int l_all(lua_State *L) {
     return reduce(L, REDUCE_all, "all");

@@ -1,4 +1,4 @@
-/* Counting floats in bins of equal width. */
+/* Counting: floats in bins of equal width, integers one by one. */
 #include "ops/search.h"
 #include "core/parallel.h"
 #include "ops/float_operand.h"
@@ -30,34 +30,53 @@ enum {
 COUNT(float)
 COUNT(double)
 
-static void count_part(int64_t *count, const Tensor *x, int64_t from, int64_t n, int64_t bins, double low,
-                       double high) {
-    if (x->dtype == F32)
-        count_float(count, (const float *)tensor_data(x) + from, n, (float)low, (float)high, (int32_t)bins);
+/* What is counted: floats in bins (x contiguous f32 or f64), or integers from `low` on one by one (i64). */
+typedef struct Counting {
+    const Tensor *x;
+    int64_t slots; /* counters, one for what lies outside of all bins among them */
+    double low, high;
+    int64_t first; /* of the integers */
+} Counting;
+
+static void count_part(int64_t *count, const Counting *job, int64_t from, int64_t n) {
+    const void *x = tensor_data(job->x);
+    const int32_t bins = (int32_t)(job->slots - 1);
+    if (job->x->dtype == F32)
+        count_float(count, (const float *)x + from, n, (float)job->low, (float)job->high, bins);
+    else if (job->x->dtype == F64)
+        count_double(count, (const double *)x + from, n, job->low, job->high, bins);
     else
-        count_double(count, (const double *)tensor_data(x) + from, n, low, high, (int32_t)bins);
+        for (int64_t i = from; i < from + n; i++) count[((const int64_t *)x)[i] - job->first]++;
 }
 
-/* count (bins) of x, contiguous f32 or f64. Each thread has counters of its own. */
-static bool count_all(Ctx *c, int64_t *count, const Tensor *x, int64_t bins, double low, double high) {
-    const int64_t n = tensor_numel(x), slots = bins + 1, step = (int64_t)STOP_CHECK * BLOCK;
+/* count[0..kept) of the job's slots. Each thread has counters of its own. */
+static bool count_all(Ctx *c, int64_t *count, int64_t kept, const Counting *job) {
+    const int64_t n = tensor_numel(job->x), slots = job->slots, step = (int64_t)STOP_CHECK * BLOCK;
     int threads = ctx_threads(c, n * COUNT_COST);
     if (slots > n / threads) threads = 1;
+    if (threads == 1 && kept == slots && n <= step) {
+        memset(count, 0, (size_t)slots * sizeof *count);
+        count_part(count, job, 0, n);
+        return true;
+    }
     int64_t *own = ctx_scratch(c, threads * slots * (int64_t)sizeof *own);
     if (!own) return false;
     memset(own, 0, (size_t)(threads * slots) * sizeof *own);
     PARALLEL_FOR(threads, part, (n + step - 1) / step, {
         const int64_t from = part * step;
         if (!ctx_stopping(c))
-            count_part(own + omp_get_thread_num() * slots, x, from, n - from < step ? n - from : step, bins,
-                       low, high);
+            count_part(own + omp_get_thread_num() * slots, job, from, n - from < step ? n - from : step);
     });
-    for (int64_t b = 0; b < bins; b++) {
+    for (int64_t b = 0; b < kept; b++) {
         count[b] = 0;
         for (int t = 0; t < threads; t++) count[b] += own[t * slots + b];
     }
     ctx_scratch_free(c, own);
     return ctx_stopping(c) ? ctx_interrupted(c) : true;
+}
+
+bool count_integers(Ctx *c, int64_t *count, const Tensor *x, int64_t first, int64_t slots) {
+    return slots == 0 || count_all(c, count, slots, &(Counting){.x = x, .slots = slots, .first = first});
 }
 
 bool op_count_bins(Ctx *c, Tensor *out, const Tensor *x, int64_t bins, double low, double high) {
@@ -70,7 +89,8 @@ bool op_count_bins(Ctx *c, Tensor *out, const Tensor *x, int64_t bins, double lo
     if (!require_cpu(c, "count_bins", x)) return false;
     if (!op_contiguous(c, &dense, x, x->dtype == F64 ? F64 : F32)) return false;
     bool ok = tensor_new(c, out, I64, 1, &bins);
-    if (ok && !count_all(c, tensor_data(out), &dense, bins, low, high)) {
+    const Counting job = {.x = &dense, .slots = bins + 1, .low = low, .high = high};
+    if (ok && !count_all(c, tensor_data(out), bins, &job)) {
         tensor_release(out);
         ok = false;
     }

@@ -237,8 +237,8 @@ bool op_extreme(Ctx *c, Tensor *value, Tensor *index, const Tensor *x, const cha
     return ok;
 }
 
-bool op_aminmax(Ctx *c, Tensor *low, Tensor *high, const Tensor *x, uint32_t mask, bool keepdim) {
-    const char *const name = "aminmax";
+bool op_aminmax(Ctx *c, Tensor *low, Tensor *high, const Tensor *x, const char *name, uint32_t mask,
+                bool keepdim) {
     low->storage = high->storage = NULL;
     if (!require_elements(c, x, name, mask)) return false;
     DType dtype = (DType)x->dtype;

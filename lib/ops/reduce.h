@@ -19,7 +19,8 @@ bool op_reduce(Ctx *c, Tensor *out, const Tensor *x, ReduceOp op, const char *na
 bool op_reduce_as(Ctx *c, Tensor *out, const Tensor *x, ReduceOp op, const char *name, uint32_t mask,
                   bool keepdim, DType dtype);
 /* The smallest and the largest, in one reading. */
-bool op_aminmax(Ctx *c, Tensor *low, Tensor *high, const Tensor *x, uint32_t mask, bool keepdim);
+bool op_aminmax(Ctx *c, Tensor *low, Tensor *high, const Tensor *x, const char *name, uint32_t mask,
+                bool keepdim);
 /* (sum |x|^p)^(1/p); p may be 0 (count), inf (largest), -inf (smallest). */
 bool op_norm(Ctx *c, Tensor *out, const Tensor *x, double p, uint32_t mask, bool keepdim);
 /* Squared deviation from the mean, over n - correction; its root where `root`. mean: NULL, or receives the

@@ -10,8 +10,10 @@
 #include <string.h>
 
 enum {
-    SEARCH_COST = 32,      /* of one binary search, in adds */
-    SEARCH_PIECE = 1 << 12 /* values that one task looks up */
+    SEARCH_COST = 32,       /* of one binary search, in adds */
+    SEARCH_PIECE = 1 << 12, /* values that one task looks up */
+    FEW_RANGED = 1 << 8,    /* values whose range needs no tensors to be found */
+    FEW_VALUES = 1 << 16    /* a table of so many counters is cheap for any tensor */
 };
 
 /* --- binary search
@@ -248,6 +250,83 @@ static bool unique_slices(Ctx *c, Tensor *values, Tensor *inverse, Tensor *count
     return ok;
 }
 
+/* The least and the largest of contiguous i64, at least one. */
+static bool integer_range(Ctx *c, const char *name, const Tensor *x, int64_t *low, int64_t *high) {
+    Tensor least, most;
+    const int64_t n = tensor_numel(x);
+    if (x->device == CPU && n <= FEW_RANGED) {
+        const int64_t *v = tensor_data(x);
+        *low = *high = v[0];
+        for (int64_t i = 1; i < n; i++) {
+            *low = v[i] < *low ? v[i] : *low;
+            *high = v[i] > *high ? v[i] : *high;
+        }
+        return true;
+    }
+    if (!op_aminmax(c, &least, &most, x, name, reduce_all(x), false)) return false;
+    bool ok = index_number(c, &least, low) && index_number(c, &most, high);
+    tensor_release(&least);
+    tensor_release(&most);
+    return ok;
+}
+
+/* The results for integers x that lie close together, from a table of how often each value occurs: to[v -
+ * low] is that, and then which of the different values v is. */
+static bool unique_from_table(Ctx *c, Tensor *values, Tensor *inverse, Tensor *counts, const Tensor *x,
+                              int64_t low, int64_t slots, int64_t *to) {
+    const int64_t n = tensor_numel(x), *v = tensor_data(x);
+    Tensor value, count = {0}, group = {0};
+    int64_t groups = 0;
+    if (!count_integers(c, to, x, low, slots)) return false;
+    for (int64_t i = 0; i < slots; i++) groups += to[i] > 0;
+    bool ok = tensor_new(c, &value, I64, 1, &groups) && tensor_new(c, &count, I64, 1, &groups) &&
+              (!inverse || tensor_new(c, &group, I64, 1, &n));
+    if (ok) {
+        int64_t *different = tensor_data(&value), *often = tensor_data(&count), *which = NULL;
+        groups = 0;
+        for (int64_t i = 0; i < slots; i++) {
+            if (!to[i]) continue;
+            different[groups] = low + i;
+            often[groups] = to[i];
+            to[i] = ++groups;
+        }
+        if (inverse) which = tensor_data(&group);
+        PARALLEL_FOR(inverse ? ctx_threads(c, n) : 1, i, inverse ? n : 0, { which[i] = to[v[i] - low]; });
+    }
+    *values = value;
+    if (ok && inverse) *inverse = group;
+    if (ok && counts) *counts = count;
+    if (!ok) tensor_release(values);
+    if (!ok) tensor_release(&group);
+    if (!ok || !counts) tensor_release(&count);
+    return ok;
+}
+
+/* unique of integers by counting, where a table of the range costs less than sorting: *done is false where it
+ * does not. x: a vector. */
+static bool unique_by_counting(Ctx *c, Tensor *values, Tensor *inverse, Tensor *counts, const Tensor *x,
+                               bool *done) {
+    Tensor held, wide;
+    int64_t low = 0, high = 0;
+    *done = false;
+    if (!op_contiguous(c, &held, x, I64)) return false;
+    bool ok = integer_range(c, "unique", &held, &low, &high);
+    const uint64_t slots = (uint64_t)high - (uint64_t)low + 1, n = (uint64_t)tensor_numel(x);
+    if (ok && slots != 0 && slots <= 2 * n + FEW_VALUES) {
+        int64_t *table = ctx_scratch(c, (int64_t)slots * (int64_t)sizeof *table);
+        ok = table && unique_from_table(c, &wide, inverse, counts, &held, low, (int64_t)slots, table);
+        if (table) ctx_scratch_free(c, table);
+        *done = ok && give_as(c, values, &wide, (DType)x->dtype);
+        if (ok && !*done) {
+            if (inverse) tensor_release(inverse);
+            if (counts) tensor_release(counts);
+            ok = false;
+        }
+    }
+    tensor_release(&held);
+    return ok;
+}
+
 bool op_unique(Ctx *c, Tensor *values, Tensor *inverse, Tensor *counts, const char *name, const Tensor *x,
                int dim, bool consecutive) {
     int64_t n = tensor_numel(x);
@@ -259,7 +338,10 @@ bool op_unique(Ctx *c, Tensor *values, Tensor *inverse, Tensor *counts, const ch
     if (dim >= 0) return unique_slices(c, values, inverse, counts, x, dim, consecutive);
     Tensor flat;
     if (!op_reshape(c, &flat, x, 1, &n)) return false;
-    bool ok = unique_slices(c, values, inverse, counts, &flat, 0, consecutive);
+    bool ok = true, done = false;
+    if (n > 0 && !consecutive && !dtype_is_float((DType)x->dtype))
+        ok = unique_by_counting(c, values, inverse, counts, &flat, &done);
+    if (ok && !done) ok = unique_slices(c, values, inverse, counts, &flat, 0, consecutive);
     tensor_release(&flat);
     if (ok && inverse) {
         inverse->ndim = x->ndim;
@@ -286,7 +368,7 @@ static bool largest(Ctx *c, const char *name, const Tensor *held, int64_t *most)
 
 bool op_bincount(Ctx *c, Tensor *out, const Tensor *x, const Tensor *weights, int64_t minlength) {
     Tensor held, add;
-    int64_t bad, size;
+    int64_t bad;
     out->storage = NULL;
     if (weights && !require_same_device(c, "bincount", x, weights)) return false;
     REQUIRE(c, x->ndim == 1, "bincount: expected a vector, got (%s)", SHAPE(x));
@@ -298,14 +380,19 @@ bool op_bincount(Ctx *c, Tensor *out, const Tensor *x, const Tensor *weights, in
             (long long)minlength);
     DType dtype = !weights ? I64 : weights->dtype == F32 ? F32 : F64;
     if (!op_contiguous(c, &held, x, I64)) return false;
-    bool found = false;
-    bool ok = index_find_outside(c, "bincount", &held, 1, INT64_MAX, &found, &bad) &&
-              (!found || ctx_fail(c, "bincount: value %lld: values run from 1%s", (long long)bad,
-                                  bad == 0 ? "; add 1 to 0-based ones" : ""));
-    ok = ok && largest(c, "bincount", &held, &size);
+    bool found = false, ok = true;
+    int64_t low = 1, size = 0;
+    if (tensor_numel(x)) ok = integer_range(c, "bincount", &held, &low, &size);
+    if (ok && low < 1)
+        ok = index_find_outside(c, "bincount", &held, 1, INT64_MAX, &found, &bad) &&
+             ctx_fail(c, "bincount: value %lld: values run from 1%s", (long long)bad,
+                      bad == 0 ? "; add 1 to 0-based ones" : "");
     if (ok && size < minlength) size = minlength;
     ok = ok && tensor_new_on(c, out, x->device, dtype, 1, &size);
-    if (ok) {
+    if (ok && x->device == CPU && !weights) {
+        ok = count_integers(c, tensor_data(out), &held, 1, size);
+        if (!ok) tensor_release(out);
+    } else if (ok) {
         const Operand one = {.tensor = weights, .is_integer = true, .integer = 1};
         ok = op_fill_int_(c, out, 0) && operand_as(c, &add, &one, dtype, x->device);
         if (ok) {

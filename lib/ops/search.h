@@ -20,6 +20,9 @@ bool op_unique(Ctx *c, Tensor *values, Tensor *inverse, Tensor *counts, const ch
 /* How often each of the values 1..max(minlength, largest) occurs in x, or the sum of the weights beside it.
  */
 bool op_bincount(Ctx *c, Tensor *out, const Tensor *x, const Tensor *weights, int64_t minlength);
+/* count[v - first] for the values v of x (contiguous i64), which all lie in first .. first + slots - 1 (ops/
+ * histogram.c). */
+bool count_integers(Ctx *c, int64_t *count, const Tensor *x, int64_t first, int64_t slots);
 /* i64 (bins): how many elements of x, floats on the CPU, fall into bins of equal width from low to high (ops/
  * histogram.c). Those outside and NaNs count nowhere. */
 bool op_count_bins(Ctx *c, Tensor *out, const Tensor *x, int64_t bins, double low, double high);
