@@ -402,6 +402,23 @@ test("unique and unique_consecutive agree with PyTorch: values, inverse, counts,
   equal(ap.tensor({2.5, -1, 2.5}, {dtype = "bf16"}):unique():totable(), {-1.0, 2.5})
 end)
 
+test("unique of integers: counted where they lie close together, sorted where they do not, with one result", function()
+  if on_device then return end
+  for _, case in ipairs {{"i64", 90000, -40}, {"i32", 300, -150}, {"i16", 50, -20}, {"u8", 200, 0}, {"bool", 2, 0}} do
+    local dtype, range, low = table.unpack(case)
+    local x = (ap.randint(1, range, {400, 3}) + (low - 1)):to(dtype)
+    local values, inverse, counts = x:unique(true, true, true)
+    -- As columns of two equal elements, which are always sorted.
+    local slices, slice_inverse, slice_counts = ap.stack({x:view(-1), x:view(-1)}, 1):unique(true, true, true, 2)
+    equal(values, slices[1])
+    equal(inverse, slice_inverse:view(400, 3))
+    equal(counts, slice_counts)
+    equal(values.dtype, dtype)
+  end
+  local least, most = math.mininteger, math.maxinteger
+  equal(ap.tensor {most, 0, least, 0, most - 1}:unique():totable(), {least, 0, most - 1, most})
+end)
+
 test("bincount and one_hot agree with PyTorch, counting from 1", function()
   local t = given "bincount"
   close(t.index:bincount(), t.out)

@@ -37,9 +37,9 @@ end
 ---@return any ... one value for each field
 --- Errors: a name that is no field; a field given by position and by name; more values than fields.
 function arguments.named(op, fields, ...)
-  local values, given = {...}, select("#", ...)
-  while given > 0 and values[given] == nil do given = given - 1 end
-  local o = values[given]
+  local given = select("#", ...)
+  while given > 0 and (select(given, ...)) == nil do given = given - 1 end
+  local o = given > 0 and (select(given, ...))
   if not is_options(o) then
     if given > #fields then
       arguments.fail("%s: expected at most %d argument%s from '%s' on, got %d", op, #fields, #fields == 1 and "" or "s",
@@ -47,8 +47,8 @@ function arguments.named(op, fields, ...)
     end
     return ...
   end
+  local known, values = {}, {...}
   values[given] = nil
-  local known = {}
   for _, field in ipairs(fields) do known[field] = true end
   arguments.known(op, o, known, fields)
   for i, field in ipairs(fields) do
