@@ -56,7 +56,7 @@ void cpu_swap_rows(DType t, int64_t k, void *b, int64_t ldb, const int32_t *pivo
 
 void cpu_solve_triangular(const Ctx *c, DType t, int64_t n, int64_t k, Matrix a, bool upper, bool unit,
                           void *b, int64_t ldb, void *scratch, int threads) {
-    if (n <= FACTOR_LEAF) {
+    if (n <= FACTOR_LEAF || (n <= SOLVE_LEAF && k <= SOLVE_SIDES)) {
         kernels(t)->solve(n, k, a.data, a.rs, a.cs, upper, unit, b, ldb);
         return;
     }

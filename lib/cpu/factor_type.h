@@ -1,5 +1,5 @@
-/* The kernels of kernels_factor.c for one type: T the element, FN(f) the names. The matrices of geometry, up
- * to 4x4, have copies of the loops whose bounds are constants. */
+/* The kernels of kernels_factor.c for one type: T the element, V a vector of LANES, FN(f) the names. The
+ * matrices of geometry, up to 4x4, have copies of the loops whose bounds are constants. */
 #define INLINE inline __attribute__((always_inline))
 
 /* y -= factor x */
@@ -102,6 +102,60 @@ static INLINE void FN(solve_of)(int64_t n, int64_t k, const T *a, int64_t rs, in
     }
 }
 
+/* `count` rows from row i on of the lower system A X = B, where the rows before them are solved: x (n,
+ * lanes). */
+#define SOLVE_ROWS(V, lanes)                                                                                 \
+    static INLINE void FN(solve_rows_##lanes)(int count, int64_t i, const T *a, int64_t rs, int64_t cs,      \
+                                              int unit, T *x) {                                              \
+        V row[SOLVE_BLOCK];                                                                                  \
+        a += i * rs;                                                                                         \
+        for (int r = 0; r < count; r++) row[r] = *(const V *)(x + (i + r) * (lanes));                        \
+        for (int64_t j = 0; j < i; j++) {                                                                    \
+            const V xj = *(const V *)(x + j * (lanes));                                                      \
+            for (int r = 0; r < count; r++) row[r] -= a[r * rs + j * cs] * xj;                               \
+        }                                                                                                    \
+        for (int r = 0; r < count; r++) {                                                                    \
+            for (int s = 0; s < r; s++) row[r] -= a[r * rs + (i + s) * cs] * row[s];                         \
+            if (!unit) row[r] /= a[r * rs + (i + r) * cs];                                                   \
+            *(V *)(x + (i + r) * (lanes)) = row[r];                                                          \
+        }                                                                                                    \
+    }                                                                                                        \
+    static void FN(solve_slab_##lanes)(int64_t n, int64_t k, const T *a, int64_t rs, int64_t cs, int unit,   \
+                                       T *b, int64_t ldb) {                                                  \
+        _Alignas(VECTOR) T x[SOLVE_LEAF * (lanes)];                                                          \
+        int64_t i = 0;                                                                                       \
+        for (int64_t r = 0; r < n; r++)                                                                      \
+            for (int64_t j = 0; j < (lanes); j++) x[r * (lanes) + j] = j < k ? b[r * ldb + j] : 0;           \
+        for (; i + SOLVE_BLOCK <= n; i += SOLVE_BLOCK)                                                       \
+            FN(solve_rows_##lanes)(SOLVE_BLOCK, i, a, rs, cs, unit, x);                                      \
+        for (; i < n; i++) FN(solve_rows_##lanes)(1, i, a, rs, cs, unit, x);                                 \
+        for (int64_t r = 0; r < n; r++)                                                                      \
+            for (int64_t j = 0; j < k; j++) b[r * ldb + j] = x[r * (lanes) + j];                             \
+    }
+typedef T FN(Four) __attribute__((vector_size(4 * sizeof(T)), aligned(sizeof(T)), may_alias));
+SOLVE_ROWS(FN(Four), 4)
+SOLVE_ROWS(V, LANES)
+#undef SOLVE_ROWS
+
+/* Few right sides, a slab of columns at a time. An upper system is a lower one from the end. */
+static void FN(solve_few)(int64_t n, int64_t k, const T *a, int64_t rs, int64_t cs, int upper, int unit, T *b,
+                          int64_t ldb) {
+    if (upper) {
+        a += (n - 1) * (rs + cs);
+        b += (n - 1) * ldb;
+        rs = -rs;
+        cs = -cs;
+        ldb = -ldb;
+    }
+    while (k > 4) {
+        const int64_t columns = k < LANES ? k : LANES;
+        FN(solve_slab_LANES)(n, columns, a, rs, cs, unit, b, ldb);
+        b += columns;
+        k -= columns;
+    }
+    if (k > 0) FN(solve_slab_4)(n, k, a, rs, cs, unit, b, ldb);
+}
+
 static void FN(solve)(int64_t n, int64_t k, const void *a, int64_t rs, int64_t cs, int upper, int unit,
                       void *b, int64_t ldb) {
     const int rows = cs == 1 && rs == 4 && n == 4 && k == ldb;
@@ -113,6 +167,8 @@ static void FN(solve)(int64_t n, int64_t k, const void *a, int64_t rs, int64_t c
         FN(solve_of)(4, 1, a, 4, 1, 1, 0, b, 1);
     else if (rows && k == 1 && !upper && unit)
         FN(solve_of)(4, 1, a, 4, 1, 0, 1, b, 1);
+    else if (n > FACTOR_LEAF || (n >= SOLVE_BLOCK && k <= 2 * LANES))
+        FN(solve_few)(n, k, a, rs, cs, upper, unit, b, ldb);
     else if (k == 1 && ldb == 1)
         FN(solve_vector)(n, a, rs, cs, upper, unit, b);
     else

@@ -1,4 +1,5 @@
-/* The leaves of the recursive factorisations (factor.c): blocks of at most FACTOR_LEAF columns. One thread;
+/* The leaves of the recursive factorisations (factor.c): blocks of at most FACTOR_LEAF columns, and
+ * triangular systems of up to SOLVE_LEAF rows where there are at most SOLVE_SIDES right sides. One thread;
  * strides in elements; rows are contiguous. */
 #ifndef APSIS_CPU_KERNELS_FACTOR_H
 #define APSIS_CPU_KERNELS_FACTOR_H
@@ -6,7 +7,7 @@
 #include "cpu/isa.h"
 #include <stdint.h>
 
-enum { FACTOR_LEAF = 16 };
+enum { FACTOR_LEAF = 16, SOLVE_LEAF = 256, SOLVE_SIDES = 64 };
 
 typedef struct FactorKernels {
     /* A (m, n) = P L U in place, partial pivoting; row i changed places with row pivots[i], counted from 1.
