@@ -1,5 +1,5 @@
--- Symmetric eigenvalues and QR at every size that takes another road (lib/cpu/eigh.c, qr.c), over hard matrices:
--- residual, orthogonality and order, within a small multiple of what rounding makes inevitable.
+-- Symmetric eigenvalues, QR and least squares at every size that takes another road (lib/cpu/eigh.c, qr.c), over hard
+-- matrices: residual, orthogonality and order, within a small multiple of what rounding makes inevitable.
 local ap = require "apsis"
 local linalg = ap.linalg
 
@@ -131,5 +131,30 @@ test("qr: nan and infinity show in the result", function()
     local a = ap.randn(4, 4)
     a[{3, 2}] = bad
     truth(linalg.qr(a):isnan():any():item())
+  end
+end)
+
+-- --- least squares ----------------------------------------------------------------------------------------------
+
+test("lstsq: the residual is orthogonal to the columns of A, on either side of full rank", function()
+  ap.manual_seed(13)
+  for _, dtype in ipairs {"f64", "f32"} do
+    for _, size in ipairs {{1, 1, 1}, {3, 3, 2}, {6, 4, 1}, {40, 17, 20}, {120, 100, 3}} do
+      local m, n, k = table.unpack(size)
+      local b = ap.randn(2, m, k, F64):to(dtype)
+      for _, lost in ipairs {0, -2, -5, -12, -30} do -- digits
+        local a = (linalg.qr(ap.randn(2, m, n, F64)) * powers(n, n > 1 and lost or 0)):to(dtype)
+        local x, _, rank = linalg.lstsq(a, b)
+        local wide = a:to "f64"
+        local rest = wide:transpose(-2, -1):matmul(wide:matmul(x:to "f64") - b:to "f64")
+        local bound = 8 * EPSILON[dtype] * math.max(m, n) * math.sqrt(n) * (1 + x:to "f64":norm():item())
+        truth(rest:abs():amax():item() <= bound, ("%dx%d, %s, 1e%d: orthogonal"):format(m, n, dtype, lost))
+        local y, _, other = linalg.lstsq(a, b, {driver = "gelsd"})
+        if lost >= -2 then
+          equal(rank, other)
+          close(x, y, {rtol = EPSILON[dtype] * 1e5, atol = EPSILON[dtype] * 1e5})
+        end
+      end
+    end
   end
 end)

@@ -20,9 +20,11 @@ typedef struct ReflectKernels {
     /* Rows of `width` elements, whole blocks: rotation i of `count` takes row i and the one after it, `step`
      * elements on, to (s next + c row) and (c next - s row). */
     void (*rotate)(int64_t width, int64_t count, const double *c, const double *s, void *row, int64_t step);
-    /* A (m, n), column after column, zeros in the gaps, becomes R, and below its diagonal the reflectors of
-     * Q = H_0 H_1 ...: their v from element k + 1 on, element k being 1. work: a column. */
-    void (*qr)(int64_t m, int64_t n, void *a, int64_t ld, double *tau, void *work);
+    /* A (m, columns), column after column, zeros in the gaps: its first `count` columns, at most m, become R,
+     * and below the diagonal the reflectors of Q = H_0 H_1 ...: their v from element k + 1 on, element k
+     * being
+     * 1. The other columns are multiplied by Q^T. work: a column. */
+    void (*qr)(int64_t m, int64_t count, int64_t columns, void *a, int64_t ld, double *tau, void *work);
     /* The `columns` of q from k on are multiplied by H_k, for k = count-1..0, in columns like those of A. */
     void (*qr_product)(int64_t m, int64_t count, const void *a, int64_t ld, const double *tau,
                        int64_t columns, void *q, void *work);

@@ -1,7 +1,9 @@
 /* Panels of columns, and the update of what stands beside them. */
 #include "cpu/qr.h"
+#include "cpu/factor.h"
 #include "cpu/kernels_reflect.h"
 #include "cpu/reflect.h"
+#include <math.h>
 #include <string.h>
 
 enum {
@@ -15,7 +17,7 @@ typedef struct Qr {
     const Ctx *c;
     DType type;
     const ReflectKernels *kernels;
-    int64_t size, m, n, ld, count; /* bytes of an element; count: reflectors */
+    int64_t size, m, n, ld, count; /* bytes of an element; of n columns, `count` are factored */
     double *tau;
     char *a, *q, *v, *work; /* v: the reflectors of a panel */
     void *products;
@@ -27,13 +29,13 @@ static int64_t aligned(int64_t bytes) {
 }
 
 /* Lays out j in the scratch memory; returns how much that is. */
-static int64_t lay_out(Qr *j, DType t, int64_t m, int64_t n, int64_t columns, char *scratch) {
+static int64_t lay_out(Qr *j, DType t, int64_t m, int64_t n, int64_t count, int64_t columns, char *scratch) {
     j->type = t;
     j->size = (int64_t)dtype_size(t);
     j->kernels = &ISA_SELECT(reflect_kernels)->type[t == F64];
     j->m = m;
     j->n = n;
-    j->count = m < n ? m : n;
+    j->count = count;
     j->ld = (m + j->kernels->block - 1) / j->kernels->block * j->kernels->block;
     const int64_t parts[] = {aligned(j->count * (int64_t)sizeof(double)),
                              aligned(n * j->ld * j->size),
@@ -56,9 +58,13 @@ static int64_t lay_out(Qr *j, DType t, int64_t m, int64_t n, int64_t columns, ch
     return total;
 }
 
+static int64_t smaller(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
 int64_t cpu_qr_scratch(DType t, int64_t m, int64_t n, int64_t columns) {
     Qr j;
-    return lay_out(&j, t, m, n, columns, NULL);
+    return lay_out(&j, t, m, n, smaller(m, n), columns, NULL);
 }
 
 static char *element(const Qr *j, char *matrix, int64_t row, int64_t column) {
@@ -100,12 +106,12 @@ static int64_t panel(const Qr *j, int64_t k) {
 
 static void factor(const Qr *j) {
     if (j->count <= SMALL) {
-        j->kernels->qr(j->m, j->n, j->a, j->ld, j->tau, j->work);
+        j->kernels->qr(j->m, j->count, j->n, j->a, j->ld, j->tau, j->work);
         return;
     }
     for (int64_t k = 0; k < j->count && !ctx_stopping(j->c); k += REFLECTORS) {
         const int64_t count = panel(j, k), next = k + count;
-        j->kernels->qr(j->m - k, count, element(j, j->a, k, k), j->ld, j->tau + k, j->work);
+        j->kernels->qr(j->m - k, count, count, element(j, j->a, k, k), j->ld, j->tau + k, j->work);
         if (next == j->n) return;
         take_reflectors(j, k, count);
         cpu_reflect_rows(j->c, j->type, count, j->n - next, j->m - k, j->v, j->ld, element(j, j->a, k, next),
@@ -141,7 +147,7 @@ static void take_r(const Qr *j, int64_t rows, char *r) {
 void cpu_qr(const Ctx *c, DType t, int64_t m, int64_t n, const void *a, int64_t columns, void *q,
             int64_t r_rows, void *r, void *scratch, int threads) {
     Qr j = {.c = c};
-    lay_out(&j, t, m, n, q ? columns : 0, scratch);
+    lay_out(&j, t, m, n, smaller(m, n), q ? columns : 0, scratch);
     j.threads = j.count < THREADED ? 1 : threads;
     copy_columns(&j, n, j.a, j.ld, a, m);
     clear_gaps(&j, n, j.a);
@@ -150,4 +156,86 @@ void cpu_qr(const Ctx *c, DType t, int64_t m, int64_t n, const void *a, int64_t 
     if (!q) return;
     form(&j, columns);
     copy_columns(&j, columns, q, m, j.q, j.ld);
+}
+
+/* --- least squares -----------------------------------------------------------------------------------------
+ */
+
+/* For each type: the sum of squares of R; of a matrix without gaps; a matrix of columns laid out in rows, and
+ * back. */
+#define COPIES(T, suffix)                                                                                    \
+    static double r_squares_##suffix(int64_t n, const T *r, int64_t ld) {                                    \
+        double sum = 0;                                                                                      \
+        for (int64_t k = 0; k < n; k++)                                                                      \
+            for (int64_t i = 0; i <= k; i++) sum += (double)r[k * ld + i] * (double)r[k * ld + i];           \
+        return sum;                                                                                          \
+    }                                                                                                        \
+    static double squares_##suffix(int64_t count, const T *x) {                                              \
+        double sum = 0;                                                                                      \
+        for (int64_t i = 0; i < count; i++) sum += (double)x[i] * (double)x[i];                              \
+        return sum;                                                                                          \
+    }                                                                                                        \
+    static void to_rows_##suffix(int64_t n, int64_t k, const T *columns, int64_t ld, T *rows) {              \
+        for (int64_t i = 0; i < n; i++)                                                                      \
+            for (int64_t c = 0; c < k; c++) rows[i * k + c] = columns[c * ld + i];                           \
+    }                                                                                                        \
+    static void from_rows_##suffix(int64_t n, int64_t k, T *columns, int64_t ld, const T *rows) {            \
+        for (int64_t i = 0; i < n; i++)                                                                      \
+            for (int64_t c = 0; c < k; c++) columns[c * ld + i] = rows[i * k + c];                           \
+    }
+COPIES(float, f32)
+COPIES(double, f64)
+#undef COPIES
+
+/* What least squares take beside the QR: the inverse of R, or the sides in rows; room to solve for them. */
+static int64_t solve_scratch(DType t, int64_t n, int64_t k) {
+    const int64_t most = n > k ? n : k, size = (int64_t)dtype_size(t);
+    return aligned(n * most * size) + aligned(cpu_factor_scratch(n, most) * size);
+}
+
+int64_t cpu_least_squares_scratch(DType t, int64_t m, int64_t n, int64_t k) {
+    Qr j;
+    return lay_out(&j, t, m, n + k, n, 0, NULL) + solve_scratch(t, n, k);
+}
+
+static void solve_r(const Qr *j, int64_t k, void *rows, void *scratch) {
+    const int64_t n = j->count;
+    cpu_solve_triangular(j->c, j->type, n, k, (Matrix){j->a, 1, j->ld}, true, false, rows, k, scratch,
+                         j->threads);
+}
+
+/* |R| |R^-1|, at least A's condition number; nan or infinite where R has no inverse. */
+static double condition(const Qr *j, char *inverse, void *scratch) {
+    const int64_t n = j->count;
+    memset(inverse, 0, (size_t)(n * n * j->size));
+    for (int64_t i = 0; i < n; i++) put_one(j, inverse + i * (n + 1) * j->size);
+    solve_r(j, n, inverse, scratch);
+    const double r =
+        j->type == F64 ? r_squares_f64(n, (double *)j->a, j->ld) : r_squares_f32(n, (float *)j->a, j->ld);
+    const double back =
+        j->type == F64 ? squares_f64(n * n, (double *)inverse) : squares_f32(n * n, (float *)inverse);
+    return sqrt(r) * sqrt(back);
+}
+
+bool cpu_least_squares(const Ctx *c, DType t, int64_t m, int64_t n, int64_t k, const void *a, void *b,
+                       double most, void *scratch, int threads) {
+    Qr j = {.c = c};
+    char *rows = (char *)scratch + lay_out(&j, t, m, n + k, n, 0, scratch);
+    char *solving = rows + aligned(n * (n > k ? n : k) * j.size);
+    j.threads = n < THREADED ? 1 : threads;
+    copy_columns(&j, n, j.a, j.ld, a, m);
+    copy_columns(&j, k, element(&j, j.a, 0, n), j.ld, b, m);
+    clear_gaps(&j, n + k, j.a);
+    factor(&j);
+    if (!(condition(&j, rows, solving) <= most)) return false;
+    if (t == F64)
+        to_rows_f64(n, k, (double *)element(&j, j.a, 0, n), j.ld, (double *)rows);
+    else
+        to_rows_f32(n, k, (float *)element(&j, j.a, 0, n), j.ld, (float *)rows);
+    solve_r(&j, k, rows, solving);
+    if (t == F64)
+        from_rows_f64(n, k, b, m, (double *)rows);
+    else
+        from_rows_f32(n, k, b, m, (float *)rows);
+    return true;
 }

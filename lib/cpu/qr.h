@@ -13,4 +13,12 @@ int64_t cpu_qr_scratch(DType t, int64_t m, int64_t n, int64_t columns);
 void cpu_qr(const Ctx *c, DType t, int64_t m, int64_t n, const void *a, int64_t columns, void *q,
             int64_t r_rows, void *r, void *scratch, int threads);
 
+int64_t cpu_least_squares_scratch(DType t, int64_t m, int64_t n, int64_t k);
+/* The X (n, k) that makes |A X - B| least, for an A (m, n), m >= n, that has full rank beyond doubt: where
+ * the Frobenius norms of R and of its inverse have a product of at most `most`. False, and nothing is
+ * written, where that is not so. B (m, k) becomes X in its first rows; both lie column after column without
+ * gaps. */
+bool cpu_least_squares(const Ctx *c, DType t, int64_t m, int64_t n, int64_t k, const void *a, void *b,
+                       double most, void *scratch, int threads);
+
 #endif

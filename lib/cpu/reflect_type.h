@@ -196,10 +196,11 @@ static void FN(product)(int64_t n, const void *matrix, int64_t ld, const double 
 /* --- QR ----------------------------------------------------------------------------------------------------
  */
 
-static void FN(qr)(int64_t m, int64_t n, void *matrix, int64_t ld, double *tau, void *work) {
+static void FN(qr)(int64_t m, int64_t count, int64_t columns, void *matrix, int64_t ld, double *tau,
+                   void *work) {
     T *a = matrix, *v = work;
     memset(v, 0, (size_t)ld * sizeof(T));
-    for (int64_t k = 0; k < m && k < n; k++) {
+    for (int64_t k = 0; k < count; k++) {
         T *column = a + k * ld;
         double beta;
         tau[k] = FN(reflector)(m - k - 1, column + k + 1, (double)column[k], v + k + 1, &beta);
@@ -207,7 +208,7 @@ static void FN(qr)(int64_t m, int64_t n, void *matrix, int64_t ld, double *tau, 
         memcpy(column + k, v + k, (size_t)(m - k) * sizeof(T));
         column[k] = (T)beta;
         if (tau[k] != 0) FN(reflect_all)
-        (n - k - 1, k / FN(LANES) * FN(LANES), m, column + ld, ld, (T)tau[k], v);
+        (columns - k - 1, k / FN(LANES) * FN(LANES), m, column + ld, ld, (T)tau[k], v);
         v[k] = 0;
     }
 }

@@ -5,6 +5,7 @@
 #include "cpu/qr.h"
 #include "ops/linalg.h"
 #include "ops/linalg_batch.h"
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -325,9 +326,25 @@ bool op_eig(Ctx *c, Tensor *values, Tensor *vectors, const Tensor *a, const char
 /* --- least squares ---------------------------------------------------------------------------------------
  */
 
+/* Whether our own QR may solve it: the pivots of gelsy are for what lacks rank, the others give singular values. */
+static bool by_qr(const Job *j) {
+    return j->m >= j->n && (j->driver == GELSY || j->driver == GELS);
+}
+
+/* Where the condition number is far from 1 / rcond, every driver finds full rank, and then all solutions are
+ * one. */
+static double safe_condition(const Job *j) {
+    const double epsilon = j->dtype == F64 ? DBL_EPSILON : (double)FLT_EPSILON;
+    return 0.5 / (j->rcond > epsilon ? j->rcond : epsilon);
+}
+
 static int64_t lstsq_step(const void *job, int64_t i, void *scratch, int threads) {
     const Job *j = job;
-    (void)threads;
+    if (by_qr(j) && cpu_least_squares(j->c, j->dtype, j->m, j->n, j->k, element(j->a, i * j->m * j->n),
+                                      element(j->b, i * j->m * j->k), safe_condition(j), scratch, threads)) {
+        ((int64_t *)tensor_data(j->v))[i] = j->n;
+        return 0;
+    }
     const int64_t rows = j->m > j->n ? j->m : j->n, few = j->m < j->n ? j->m : j->n;
     int32_t rank = (int32_t)few;
     char *unused = scratch;
@@ -350,8 +367,11 @@ static bool lstsq_all(Ctx *c, const Job *given, const Tensor *a, const Tensor *b
     (void)b;
     j.main_bytes = w.bytes;
     const int64_t few = j.m < j.n ? j.m : j.n;
+    const int64_t lapack = element_bytes(&j, few) + w.bytes,
+                  own = by_qr(&j) ? cpu_least_squares_scratch(j.dtype, j.m, j.n, j.k) : 0;
     MatrixLoop loop =
-        loop_over(a, 4.0 * (double)j.m * (double)j.n * (double)(few + j.k), element_bytes(&j, few) + w.bytes);
+        loop_over(a, 4.0 * (double)j.m * (double)j.n * (double)(few + j.k), lapack > own ? lapack : own);
+    loop.inner_threads = by_qr(&j);
     if (!each_matrix(c, &loop, lstsq_step, &j)) return false;
     if (!loop.info) return true;
     REQUIRE(c, j.driver != GELS, "%s: %s does not have full rank, as the driver gels expects; use gelsy", op,
@@ -403,7 +423,8 @@ bool op_lstsq(Ctx *c, Tensor *x, Tensor *rank, Tensor *singular, const Tensor *a
         tensor_release(&top);
     }
     if (ok && !empty) {
-        const Job j = {.dtype = (DType)a->dtype,
+        const Job j = {.c = c,
+                       .dtype = (DType)a->dtype,
                        .m = m,
                        .n = n,
                        .k = k,
