@@ -326,7 +326,8 @@ bool op_eig(Ctx *c, Tensor *values, Tensor *vectors, const Tensor *a, const char
 /* --- least squares ---------------------------------------------------------------------------------------
  */
 
-/* Whether our own QR may solve it: the pivots of gelsy are for what lacks rank, the others give singular values. */
+/* Whether our own QR may solve it: the pivots of gelsy are for what lacks rank, the others give singular
+ * values. */
 static bool by_qr(const Job *j) {
     return j->m >= j->n && (j->driver == GELSY || j->driver == GELS);
 }
