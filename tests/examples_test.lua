@@ -42,3 +42,18 @@ end)
 test("mnist.lua: an unknown option is refused", function()
   raises("no option %-%-speed", function() run "examples/mnist.lua --speed 3" end)
 end)
+
+test("gpt.lua: learns from Shakespeare, writes, and goes on from its checkpoint", function()
+  local path = tmpname() .. ".safetensors"
+  local small = "examples/gpt.lua --width 32 --layers 1 --context 32 --batch-size 8 --sample 80 --out " .. path
+  local output = run(small .. " --steps 100")
+  truth(output:find("1115394 letters, 65 of them different", 1, true), output)
+  local loss = tonumber(output:match "step  100  loss ([%d.]+)")
+  truth(loss < 3.3, output) -- 4.17 = log 65 at the start
+  truth(#output:match "\n\n(.*)$" >= 80, output)
+  local again = run(small .. " --steps 110 --resume")
+  truth(again:find("100 steps done", 1, true) and again:find "step  110  loss [%d.]+", again)
+  os.remove(path)
+  raises("%-%-speed: no such option", function() run "examples/gpt.lua --speed 3" end)
+  raises("%-%-steps: a value is missing or no number", function() run "examples/gpt.lua --steps many" end)
+end)

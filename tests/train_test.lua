@@ -149,3 +149,36 @@ test("progress: bars and durations read well", function()
   equal(Progress.duration(185), "3m05s")
   equal(Progress.duration(7380), "2h03m")
 end)
+
+test("checkpoint: a loop of one's own goes on to the bit, and finds what it kept beside the model", function()
+  local path = tmpname() .. ".safetensors"
+  local model, optimizer, schedule
+  local function start()
+    ap.manual_seed(5)
+    model = nn.Linear(3, 2)
+    optimizer = optim.AdamW({{params = {model.weight}, weight_decay = 0.1}, {params = {model.bias}, weight_decay = 0}},
+      {lr = 0.01})
+    schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer, {T_max = 10})
+  end
+  local function step()
+    optimizer:zero_grad()
+    local loss = nn.MSELoss()(model(ap.randn(8, 3)), ap.randn(8, 2))
+    loss:backward()
+    optimizer:step()
+    schedule:step()
+    return loss:item()
+  end
+  start()
+  step()
+  train.checkpoint.save(path, {model = model, optimizer = optimizer, scheduler = schedule,
+    extra = {step = 1, best = 0.1, note = "a,b{}", done = false}})
+  local expected = {step(), step()}
+  start()
+  local run = train.checkpoint.load(path, {model = model, optimizer = optimizer, scheduler = schedule})
+  equal(run.extra, {step = 1, best = 0.1, note = "a,b{}", done = false})
+  equal({step(), step()}, expected)
+  os.remove(path)
+  raises("checkpoint.save: extra: 'x': expected a number, a string or a boolean, got a table",
+    train.checkpoint.save, path, {model = model, extra = {x = {}}})
+  raises("checkpoint.save: argument 2: expected a table {model = module", train.checkpoint.save, path, model)
+end)

@@ -81,17 +81,39 @@ local function take_optimizer(tensors, metadata, optimizer)
   optimizer:load_state_dict {state = state, param_groups = groups}
 end
 
---- Writes a checkpoint, atomically (see ap.io.save).
+local KEPT = {number = true, string = true, boolean = true}
+
+local function check_extra(extra)
+  for name, value in pairs(arguments.options("checkpoint.save", 2, extra)) do
+    if type(name) ~= "string" or name:find(".", 1, true) then
+      arguments.fail("checkpoint.save: extra: expected names without dots, got %s", tostring(name))
+    end
+    if not KEPT[type(value)] then
+      arguments.fail("checkpoint.save: extra: '%s': expected a number, a string or a boolean, got %s", name,
+        arguments.got(value))
+    end
+  end
+end
+
+--- Writes a checkpoint, atomically (see ap.io.save): the model, what else is given, and the random generator's state. A
+--- loop of one's own keeps what it needs beside them in `extra`:
+---   train.checkpoint.save("run.safetensors", {model = model, optimizer = opt, extra = {step = step, best = best}})
+---   local run = train.checkpoint.load("run.safetensors", {model = model, optimizer = opt})
+---   step = run.extra.step
 ---@param path string
----@param run {model: table, optimizer: table|nil, scheduler: table|nil, loader: table|nil, epoch: integer, best:
---- number|nil,
----best_epoch: integer|nil, history: table[]}
+---@param run {model: table, optimizer: table, scheduler: table, loader: table, epoch: integer, best: number,
+--- best_epoch: integer, history: table[], extra: table<string, number|string|boolean>} only model is required
 function checkpoint.save(path, run)
+  if type(run) ~= "table" or type(run.model) ~= "table" or not run.model.is_module then
+    arguments.fail("checkpoint.save: argument 2: expected a table {model = module, ...}")
+  end
+  check_extra(run.extra)
   local tensors, metadata = {}, {format = FORMAT}
   for name, tensor in pairs(run.model:state_dict()) do tensors["model." .. name] = tensor end
   if run.optimizer then put_optimizer(tensors, metadata, run.optimizer) end
   if run.scheduler then put_all(metadata, "scheduler.", run.scheduler:state_dict()) end
   if run.loader and run.loader.state_dict then put_all(metadata, "loader.", run.loader:state_dict()) end
+  put_all(metadata, "extra.", run.extra or {})
   put_all(metadata, "run.", {epoch = run.epoch, best = run.best, best_epoch = run.best_epoch})
   local rng = ap.get_rng_state()
   if ap.is_tensor(rng) then tensors["rng.state"] = rng else metadata["rng.state"] = encode(rng) end
@@ -99,15 +121,15 @@ function checkpoint.save(path, run)
   require("apsis.io").save(path, tensors, metadata)
 end
 
---- Reads a checkpoint back into the objects of `run` (those that are given) and sets run.epoch, run.best,
---- run.best_epoch and run.history.
+--- Reads a checkpoint back into the objects of `run` (those that are given), and sets run.extra, run.epoch, run.best,
+--- run.best_epoch, run.history and the random generator: a loop goes on as if it had not stopped.
 ---@param path string
 ---@param run table as for save
 ---@return table run
 function checkpoint.load(path, run)
   local tensors, metadata = require("apsis.io").load(path)
   if not metadata or metadata.format ~= FORMAT then
-    arguments.fail("train: %s is no checkpoint of train.fit (load plain weights with model:load_state_dict)", path)
+    arguments.fail("checkpoint.load: %s is no checkpoint (load plain weights with model:load_state_dict)", path)
   end
   local model = {}
   for name, tensor in pairs(tensors) do
@@ -123,7 +145,7 @@ function checkpoint.load(path, run)
     run.loader:load_state_dict(take_all(metadata, "loader."))
   end
   for name, value in pairs(take_all(metadata, "run.")) do run[name] = value end
-  run.history = {}
+  run.history, run.extra = {}, take_all(metadata, "extra.")
   for i = 1, run.epoch or 0 do run.history[i] = take_all(metadata, ("history.%d."):format(i)) end
   ap.set_rng_state(tensors["rng.state"] or decode(metadata["rng.state"]))
   return run
