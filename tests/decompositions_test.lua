@@ -158,3 +158,64 @@ test("lstsq: the residual is orthogonal to the columns of A, on either side of f
     end
   end
 end)
+
+-- --- many tiny matrices -----------------------------------------------------------------------------------------
+
+-- What f gives for each matrix of the batch on its own, put together.
+local function one_by_one(f, a, b)
+  local results = {}
+  for i = 1, a:size(1) do
+    for k, y in ipairs {f(a[i], b and b[i])} do
+      results[k] = results[k] or {}
+      results[k][i] = y
+    end
+  end
+  for k, list in ipairs(results) do results[k] = ap.stack(list) end
+  return table.unpack(results)
+end
+
+test("batches of tiny matrices give what each gives on its own, singular and nan too", function()
+  ap.manual_seed(14)
+  for _, dtype in ipairs {"f64", "f32"} do
+    local near = {rtol = 2000 * EPSILON[dtype], atol = 2000 * EPSILON[dtype]}
+    for n = 2, 4 do
+      for _, count in ipairs {4, 17, 70} do
+        local a = ap.randn(count, n, n, F64):to(dtype)
+        a[2] = 0
+        a[{3, {}, 1}] = 0
+        a[4] = ap.ones(n, n)
+        local bad = a:clone()
+        bad[{1, n, 1}] = 0 / 0
+        for _, x in ipairs {a, bad} do
+          local lu, pivots = linalg.lu_factor(x)
+          local lu_one, pivots_one = one_by_one(linalg.lu_factor, x)
+          close(lu, lu_one, near)
+          equal(pivots, pivots_one)
+          close(linalg.det(x), (one_by_one(linalg.det, x)), near)
+          for _, k in ipairs {1, n} do
+            local b = ap.randn(count, n, k, F64):to(dtype)
+            local solved, info = linalg.solve_ex(x, b)
+            local solved_one, info_one = one_by_one(linalg.solve_ex, x, b)
+            equal(info, info_one)
+            local small = 1e4 * EPSILON[dtype] * (1 + solved:abs():amax(-2, true))
+            local right = (x:matmul(solved) - b):abs():le(small)
+            local hopeless = info:ne(0):logical_or(x:isnan():any(-1):any(-1)):unsqueeze(-1):unsqueeze(-1)
+            truth(right:logical_or(hopeless):all():item(), "A X = B")
+            equal(solved:isnan():any(-1):any(-1), solved_one:isnan():any(-1):any(-1))
+          end
+        end
+        local positive = a:matmul(a:transpose(-2, -1)) + ap.eye(n, {dtype = dtype})
+        positive[{2, n, n}] = -1
+        positive[{4, 1, 1}] = 0 / 0
+        for _, upper in ipairs {false, true} do
+          local l, info = linalg.cholesky_ex(positive, {upper = upper})
+          local l_one, info_one = one_by_one(function(x) return linalg.cholesky_ex(x, {upper = upper}) end, positive)
+          close(l, l_one, near)
+          equal(info, info_one)
+        end
+        raises("cholesky: matrix %[2%] of the batch is not positive definite", function() linalg.cholesky(positive) end)
+        raises("solve: matrix %[2%] of the batch is singular", function() linalg.solve(a, a) end)
+      end
+    end
+  end
+end)

@@ -125,3 +125,23 @@ int64_t cpu_cholesky(const Ctx *c, DType t, int64_t n, void *a, int64_t lda, voi
     failed = cpu_cholesky(c, t, n2, a22, lda, scratch, threads);
     return failed ? failed + n1 : 0;
 }
+
+/* --- many tiny matrices ------------------------------------------------------------------------------------
+ */
+
+bool cpu_is_tiny(int64_t n, int64_t k) {
+    return n >= 2 && n <= TINY && (k == 0 || k == 1 || k == n);
+}
+
+void cpu_tiny_lu(DType t, int64_t n, int64_t count, void *a, int32_t *pivots) {
+    kernels(t)->tiny_lu(n, count, a, pivots);
+}
+
+void cpu_tiny_solve(DType t, int64_t n, int64_t k, int64_t count, const void *lu, const int32_t *pivots,
+                    void *b) {
+    kernels(t)->tiny_solve(n, k, count, lu, pivots, b);
+}
+
+void cpu_tiny_cholesky(DType t, int64_t n, int64_t count, void *a, int32_t *info) {
+    kernels(t)->tiny_cholesky(n, count, a, info);
+}

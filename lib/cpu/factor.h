@@ -23,4 +23,13 @@ int64_t cpu_cholesky(const Ctx *c, DType t, int64_t n, void *a, int64_t lda, voi
 void cpu_solve_triangular(const Ctx *c, DType t, int64_t n, int64_t k, Matrix a, bool upper, bool unit,
                           void *b, int64_t ldb, void *scratch, int threads);
 
+/* Whether there are kernels for many matrices (n, n) at once, here for k right sides (0: for the factors). */
+bool cpu_is_tiny(int64_t n, int64_t k);
+/* As above, for `count` such matrices without gaps: LU; B (n, k) becomes X from the factors; Cholesky, with
+ * what it returns in info. One thread. */
+void cpu_tiny_lu(DType t, int64_t n, int64_t count, void *a, int32_t *pivots);
+void cpu_tiny_solve(DType t, int64_t n, int64_t k, int64_t count, const void *lu, const int32_t *pivots,
+                    void *b);
+void cpu_tiny_cholesky(DType t, int64_t n, int64_t count, void *a, int32_t *info);
+
 #endif

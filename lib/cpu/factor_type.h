@@ -1,6 +1,5 @@
 /* The kernels of kernels_factor.c for one type: T the element, V a vector of LANES, FN(f) the names. The
  * matrices of geometry, up to 4x4, have copies of the loops whose bounds are constants. */
-#define INLINE inline __attribute__((always_inline))
 
 /* y -= factor x */
 static inline void FN(subtract)(int64_t n, T factor, const T *restrict x, T *restrict y) {
@@ -180,4 +179,3 @@ static void FN(negate)(int64_t n, const void *from, void *to) {
     T *restrict y = to;
     for (int64_t j = 0; j < n; j++) y[j] = -x[j];
 }
-#undef INLINE

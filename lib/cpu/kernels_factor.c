@@ -9,7 +9,11 @@
 #pragma GCC optimize("fp-contract=fast")
 #endif
 
-enum { SOLVE_BLOCK = 8 }; /* rows that are solved at once */
+#define INLINE inline __attribute__((always_inline))
+enum {
+    SOLVE_BLOCK = 8, /* rows that are solved at once */
+    TINY_LANES = 16  /* matrices */
+};
 
 #define T     float
 #define V     VectorF32
@@ -18,6 +22,7 @@ enum { SOLVE_BLOCK = 8 }; /* rows that are solved at once */
 #define SQRT  __builtin_sqrtf
 #define ABS   __builtin_fabsf
 #include "cpu/factor_type.h"
+#include "cpu/tiny_type.h"
 #undef T
 #undef V
 #undef LANES
@@ -32,6 +37,11 @@ enum { SOLVE_BLOCK = 8 }; /* rows that are solved at once */
 #define SQRT  __builtin_sqrt
 #define ABS   __builtin_fabs
 #include "cpu/factor_type.h"
+#include "cpu/tiny_type.h"
 
-const FactorTable ISA_NAME(factor_kernels) = {
-    .type = {{lu_f32, cholesky_f32, solve_f32, negate_f32}, {lu_f64, cholesky_f64, solve_f64, negate_f64}}};
+#define KERNELS(type)                                                                                        \
+    {                                                                                                        \
+        lu_##type, cholesky_##type, solve_##type, negate_##type, tiny_lu_##type, tiny_solve_##type,          \
+            tiny_cholesky_##type                                                                             \
+    }
+const FactorTable ISA_NAME(factor_kernels) = {.type = {KERNELS(f32), KERNELS(f64)}};

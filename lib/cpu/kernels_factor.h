@@ -7,7 +7,7 @@
 #include "cpu/isa.h"
 #include <stdint.h>
 
-enum { FACTOR_LEAF = 16, SOLVE_LEAF = 256, SOLVE_SIDES = 64 };
+enum { FACTOR_LEAF = 16, SOLVE_LEAF = 256, SOLVE_SIDES = 64, TINY = 4 };
 
 typedef struct FactorKernels {
     /* A (m, n) = P L U in place, partial pivoting; row i changed places with row pivots[i], counted from 1.
@@ -22,6 +22,12 @@ typedef struct FactorKernels {
                   int64_t ldb);
     /* to[j] = -from[j], n of them */
     void (*negate)(int64_t n, const void *from, void *to);
+    /* The same of `count` matrices (n, n) without gaps, n from 2 to TINY, several at once. */
+    void (*tiny_lu)(int64_t n, int64_t count, void *a, int32_t *pivots);
+    /* B (n, k) = the X with A X = B, from A's factors and pivots; k is n or 1. */
+    void (*tiny_solve)(int64_t n, int64_t k, int64_t count, const void *lu, const int32_t *pivots, void *b);
+    /* info: what `cholesky` returns, one a matrix. */
+    void (*tiny_cholesky)(int64_t n, int64_t count, void *a, int32_t *info);
 } FactorKernels;
 
 /* [0]: f32, [1]: f64 */

@@ -23,6 +23,45 @@ static int64_t scratch_bytes(const Job *j) {
     return cpu_factor_scratch(n, j->k) * (int64_t)dtype_size(j->dtype);
 }
 
+/* --- many tiny matrices ------------------------------------------------------------------------------------
+ */
+
+enum { GROUP = 64, WORTH = 4 }; /* tiny matrices of a step; how many are worth it */
+
+/* Steps of GROUP matrices in place of one each, where there are kernels for that: true, and the loop is done,
+ * or has failed with *ok false. */
+static bool by_groups(Ctx *c, const MatrixLoop *one, MatrixStep step, const Job *j, int64_t sides, bool *ok) {
+    if (one->count < WORTH || !cpu_is_tiny(j->n, sides) || j->m != j->n) return false;
+    MatrixLoop loop = {.count = (one->count + GROUP - 1) / GROUP, .work = one->work * GROUP / 4};
+    *ok = each_matrix(c, &loop, step, j);
+    return true;
+}
+
+/* How many matrices group i of a tensor of matrices has. */
+static int64_t in_group(const Tensor *x, int64_t i) {
+    const int64_t rest = matrix_count(x) - i * GROUP;
+    return rest < GROUP ? rest : GROUP;
+}
+
+static int64_t tiny_lu_step(const void *job, int64_t i, void *scratch, int threads) {
+    const Job *j = job;
+    const int64_t first = i * GROUP;
+    (void)scratch, (void)threads;
+    cpu_tiny_lu(j->dtype, j->n, in_group(j->a, i), element(j->a, first * j->n * j->n),
+                (int32_t *)tensor_data(j->pivots) + first * j->n);
+    return 0;
+}
+
+static int64_t tiny_solve_step(const void *job, int64_t i, void *scratch, int threads) {
+    const Job *j = job;
+    const int64_t first = i * GROUP;
+    (void)scratch, (void)threads;
+    cpu_tiny_solve(j->dtype, j->n, j->k, in_group(j->b, i), element(j->a, first * j->n * j->n),
+                   (const int32_t *)tensor_data(j->pivots) + first * j->n,
+                   element(j->b, first * j->n * j->k));
+    return 0;
+}
+
 /* --- LU --------------------------------------------------------------------------------------------------
  */
 
@@ -45,7 +84,7 @@ bool op_lu_factor(Ctx *c, Tensor *lu, Tensor *pivots, const Tensor *a, const cha
                            .work = (double)m * (double)n * (double)k / 2,
                            .scratch_bytes = scratch_bytes(&job),
                            .inner_threads = true};
-        ok = each_matrix(c, &loop, lu_step, &job);
+        if (!by_groups(c, &loop, tiny_lu_step, &job, 0, &ok)) ok = each_matrix(c, &loop, lu_step, &job);
     }
     if (ok) return true;
     tensor_release(lu);
@@ -221,7 +260,10 @@ static bool solve_all(Ctx *c, const Tensor *x, const Tensor *lu, const Tensor *p
                        .work = (double)n * (double)n * (double)k,
                        .scratch_bytes = scratch_bytes(&job),
                        .inner_threads = true};
-    return tensor_numel(x) == 0 || each_matrix(c, &loop, lu_solve_step, &job);
+    if (tensor_numel(x) == 0) return true;
+    bool ok = true, own = matrix_count(lu) == loop.count && !adjoint; /* nothing is broadcast */
+    if (own && by_groups(c, &loop, tiny_solve_step, &job, k, &ok)) return ok;
+    return each_matrix(c, &loop, lu_solve_step, &job);
 }
 
 bool op_lu_solve(Ctx *c, Tensor *x, Tensor *info, const Tensor *lu, const Tensor *pivots, const Tensor *b,
@@ -347,6 +389,29 @@ static int64_t cholesky_step(const void *job, int64_t i, void *scratch, int thre
     return 0;
 }
 
+static int64_t tiny_cholesky_step(const void *job, int64_t i, void *scratch, int threads) {
+    const Job *j = job;
+    const int64_t n = j->n, count = in_group(j->a, i);
+    (void)scratch, (void)threads;
+    cpu_tiny_cholesky(j->dtype, n, count, element(j->a, i * GROUP * n * n), j->info + i * GROUP);
+    for (int64_t k = 0; k < count; k++) clear_lower(j->dtype, n, element(j->a, (i * GROUP + k) * n * n));
+    return 0;
+}
+
+static bool cholesky_all(Ctx *c, const Job *job, MatrixLoop *loop) {
+    Job j = *job;
+    bool ok = true;
+    if (!job->info) j.info = ctx_scratch(c, loop->count * (int64_t)sizeof *j.info);
+    if (!j.info) return false;
+    const bool grouped = by_groups(c, loop, tiny_cholesky_step, &j, 0, &ok);
+    for (int64_t i = 0; grouped && !job->info && ok && i < loop->count && !loop->info; i++) {
+        loop->failed = i;
+        loop->info = j.info[i];
+    }
+    if (!job->info) ctx_scratch_free(c, j.info);
+    return grouped ? ok : each_matrix(c, loop, cholesky_step, job);
+}
+
 /* Works on an upper triangle; where the lower one is wanted, on A's transpose, whose result is seen
  * transposed again. */
 bool op_cholesky(Ctx *c, Tensor *out, Tensor *info, const Tensor *a, bool upper, const char *op) {
@@ -366,7 +431,7 @@ bool op_cholesky(Ctx *c, Tensor *out, Tensor *info, const Tensor *a, bool upper,
                          .a = out,
                          .info = info ? tensor_data(info) : NULL};
         loop.scratch_bytes = scratch_bytes(&job);
-        ok = op_copy_(c, out, a) && each_matrix(c, &loop, cholesky_step, &job);
+        ok = op_copy_(c, out, a) && cholesky_all(c, &job, &loop);
     }
     if (ok && loop.info)
         ok = ctx_fail(c, "%s: %s is not positive definite (its leading block of %lld rows is not)", op,
