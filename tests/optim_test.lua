@@ -179,3 +179,88 @@ for name, options in pairs(SCHEDULES) do
     end
   end)
 end
+
+-- --- optimisers made of tensor operations, and schedules, against PyTorch (tests/golden/optimizers.py) -------------
+
+local OPTIONS = {
+  RMSprop = {lr = 0.02},
+  RMSprop_centered = {lr = 0.02, momentum = 0.8, centered = true, weight_decay = 0.1, alpha = 0.9},
+  Adagrad = {lr = 0.1},
+  Adagrad_decay = {lr = 0.1, lr_decay = 0.1, initial_accumulator_value = 0.2, weight_decay = 0.1},
+  Adadelta = {}, Adadelta_decay = {lr = 0.5, rho = 0.8, weight_decay = 0.1, maximize = true},
+  Adamax = {lr = 0.05}, Adamax_decay = {betas = {0.8, 0.95}, weight_decay = 0.1},
+  NAdam = {lr = 0.05}, NAdam_decay = {betas = {0.8, 0.95}, weight_decay = 0.1, momentum_decay = 0.01},
+  RAdam = {lr = 0.05}, RAdam_decay = {betas = {0.8, 0.95}, weight_decay = 0.1},
+}
+
+for name, options in pairs(OPTIONS) do
+  test(name .. ": 12 steps give PyTorch's weights, also where the state went through state_dict half way", function()
+    local g = golden "optimizers"
+    local w, b = g.w:clone():requires_grad_(), g.b:clone():requires_grad_()
+    local class = optim[name:match "^%a+"]
+    local optimizer = class({w, b}, options)
+    for i = 1, 12 do
+      optimizer:zero_grad()
+      local loss = ((g.x:matmul(w) + b):tanh() - g.y):square():mean()
+      loss:backward()
+      optimizer:step()
+      if i == 6 then
+        local saved = optimizer:state_dict()
+        optimizer = class({w, b}, options)
+        optimizer:load_state_dict(saved)
+      end
+    end
+    -- PyTorch keeps NAdam's product of momenta in f32.
+    local o = {rtol = name:find "^NAdam" and 1e-8 or 1e-10, atol = 1e-12}
+    close(w:detach(), g[name .. "/w"], o)
+    close(b:detach(), g[name .. "/b"], o)
+  end)
+end
+
+local lr = optim.lr_scheduler
+local RATES = {
+  ConstantLR = function(o) return lr.ConstantLR(o, {factor = 0.25, total_iters = 7}) end,
+  PolynomialLR = function(o) return lr.PolynomialLR(o, {total_iters = 10, power = 2.0}) end,
+  WarmRestarts = function(o) return lr.CosineAnnealingWarmRestarts(o, {T_0 = 4, T_mult = 2, eta_min = 0.01}) end,
+  WarmRestarts_1 = function(o) return lr.CosineAnnealingWarmRestarts(o, 5) end,
+  Sequential = function(o)
+    return lr.SequentialLR(o, {lr.LinearLR(o, {start_factor = 0.1, total_iters = 5}),
+      lr.CosineAnnealingLR(o, {T_max = 12}), lr.ExponentialLR(o, {gamma = 0.9})}, {5, 17})
+  end,
+  Plateau = function(o)
+    return lr.ReduceLROnPlateau(o, {factor = 0.5, patience = 2, cooldown = 1, min_lr = 0.05})
+  end,
+  Plateau_max = function(o)
+    return lr.ReduceLROnPlateau(o, {mode = "max", factor = 0.1, patience = 1, threshold = 0.05,
+      threshold_mode = "abs"})
+  end,
+}
+
+for name, make in pairs(RATES) do
+  test(name .. ": the rates of 25 steps are PyTorch's, also after load_state_dict", function()
+    local g = golden "optimizers"
+    local optimizer = optim.SGD({ap.zeros({1}, {requires_grad = true})}, 0.5)
+    local schedule, rates = make(optimizer), {}
+    for i = 1, 25 do
+      rates[i] = optimizer.param_groups[1].lr
+      schedule:step(name:find "^Plateau" and g.metric[i] or nil)
+      if i == 12 then
+        local saved, groups = schedule:state_dict(), optimizer:state_dict()
+        schedule = make(optimizer)
+        optimizer:load_state_dict(groups)
+        schedule:load_state_dict(saved)
+      end
+    end
+    close(ap.tensor(rates, {dtype = "f64"}), g[name], {rtol = 1e-12})
+  end)
+end
+
+test("optimisers: a module in place of its parameters is named; a number is the learning rate", function()
+  local model = nn.Linear(2, 2)
+  raises("Adam: argument 1: expected model:parameters%(%), got the Linear itself", optim.Adam, model, {lr = 1})
+  equal(optim.RMSprop(model:parameters(), 0.5).param_groups[1].lr, 0.5)
+  raises("RMSprop: alpha: expected a number, got a string", optim.RMSprop, model:parameters(), {alpha = "x"})
+  raises("NAdam: betas: expected two numbers", optim.NAdam, model:parameters(), {betas = {1, 2}})
+  raises("ReduceLROnPlateau: mode: expected", lr.ReduceLROnPlateau, optim.SGD(model:parameters()), {mode = "up"})
+  raises("SequentialLR: expected one milestone less", lr.SequentialLR, optim.SGD(model:parameters()), {}, {})
+end)

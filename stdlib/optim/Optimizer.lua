@@ -29,13 +29,18 @@ end
 
 --- Called by the constructors of the subclasses.
 ---@param params Tensor[]|table[] tensors, or groups {params = {tensors}, lr = ..., ...} with their own options
----@param options? table one for all groups
+---@param options? table|number one for all groups; a number is lr
 ---@param defaults table name -> default; `false` marks an option that must be given
 function Optimizer:start(params, options, defaults)
   if type(params) ~= "table" then
     arguments.fail("%s: argument 1: expected a table of tensors or of groups, got %s", self:class_name(),
       type(params))
   end
+  if params.is_module then
+    arguments.fail("%s: argument 1: expected model:parameters(), got the %s itself", self:class_name(),
+      params:class_name())
+  end
+  if type(options) == "number" then options = {lr = options} end
   options = options or {}
   arguments.known(self:class_name(), options, defaults)
   if #params == 0 then arguments.fail("%s: no parameters", self:class_name()) end

@@ -8,4 +8,7 @@
 
 return require "apsis.lazy"("apsis.optim.", {
   Optimizer = "Optimizer", SGD = "SGD", Adam = "Adam", AdamW = "AdamW", lr_scheduler = "lr_scheduler",
-}, {})
+}, {
+  RMSprop = "adaptive", Adagrad = "adaptive", Adadelta = "adaptive", Adamax = "adaptive", NAdam = "adaptive",
+  RAdam = "adaptive",
+})

@@ -210,4 +210,151 @@ end, function(self, t)
   return cosine_between(self.max_lr, self.end_lr, share)
 end)
 
+--- base * factor for total_iters steps, then base: ConstantLR(opt, {factor = 1/3, total_iters = 5}).
+---@param optimizer Optimizer
+---@param options? {factor: number, total_iters: integer} 1/3, 5
+--- Source: torch.optim.lr_scheduler.ConstantLR.
+schedule("ConstantLR", function(self, options)
+  options = arguments.options("ConstantLR", 2, options, {"factor", "total_iters"})
+  self.factor, self.total_iters = options.factor or 1 / 3, options.total_iters or 5
+  numbers(self, "factor", "total_iters")
+end, function(self, t, base)
+  return t < self.total_iters and base * self.factor or base
+end)
+
+--- base * (1 - t / total_iters)^power, 0 from total_iters on: PolynomialLR(opt, {total_iters = 100, power = 2}).
+---@param optimizer Optimizer
+---@param options? {total_iters: integer, power: number} 5, 1
+--- Source: torch.optim.lr_scheduler.PolynomialLR.
+schedule("PolynomialLR", function(self, options)
+  options = arguments.options("PolynomialLR", 2, options, {"total_iters", "power"})
+  self.total_iters, self.power = options.total_iters or 5, options.power or 1
+  numbers(self, "total_iters", "power")
+end, function(self, t, base)
+  return base * (1 - math.min(t, self.total_iters) / self.total_iters) ^ self.power
+end)
+
+--- Half a cosine from base down to eta_min (0) over T_0 steps, then again from base, each T_mult (1) times as long as
+--- the one before: CosineAnnealingWarmRestarts(opt, {T_0 = 10, T_mult = 2}).
+---@param optimizer Optimizer
+---@param options {T_0: integer, T_mult: integer, eta_min: number}|integer
+--- Source: Loshchilov, Hutter 2017; torch.optim.lr_scheduler.CosineAnnealingWarmRestarts.
+schedule("CosineAnnealingWarmRestarts", function(self, options)
+  options = first_or_named(self, options, "T_0", "T_mult", "eta_min")
+  self.T_0, self.T_mult, self.eta_min = options.T_0, options.T_mult or 1, options.eta_min or 0
+  numbers(self, "T_0", "T_mult", "eta_min")
+  if self.T_0 < 1 or self.T_mult < 1 then
+    arguments.fail("CosineAnnealingWarmRestarts: T_0, T_mult: expected 1 or more, got %s, %s", self.T_0, self.T_mult)
+  end
+end, function(self, t, base)
+  local period = self.T_0
+  if self.T_mult == 1 then t = t % period end
+  while t >= period do t, period = t - period, period * self.T_mult end
+  return cosine_between(base, self.eta_min, t / period)
+end)
+
+--- One schedule after the other: the first up to the first milestone, the second from there on, as from its own start.
+---@param optimizer Optimizer
+---@param schedules table[] schedules of the same optimizer
+---@param milestones integer[] one less: the steps at which the next one takes over
+--- Source: torch.optim.lr_scheduler.SequentialLR.  Example: lr.SequentialLR(opt, {warm_up, decay}, {100})
+schedule("SequentialLR", function(self, schedules, milestones)
+  if type(schedules) == "table" and schedules.schedulers then -- by name
+    local options = arguments.options("SequentialLR", 2, schedules, {"schedulers", "milestones"})
+    schedules, milestones = options.schedulers, options.milestones
+  end
+  self.schedulers = arguments.options("SequentialLR", 2, schedules)
+  self.milestones = arguments.options("SequentialLR", 3, milestones)
+  for i, s in ipairs(self.schedulers) do
+    if type(s) ~= "table" or not s.lr_at then
+      arguments.fail("SequentialLR: schedule %d: expected one of lr_scheduler, got %s", i, arguments.got(s))
+    end
+  end
+  for i, m in ipairs(self.milestones) do arguments.number("SequentialLR", "milestone " .. i, m) end
+  if #self.schedulers == 0 or #self.milestones ~= #self.schedulers - 1 then
+    arguments.fail("SequentialLR: expected one milestone less than schedules, got %d and %d", #self.milestones,
+      #self.schedulers)
+  end
+end, function(self, t, base, group, i)
+  local k = #self.milestones
+  while k > 0 and t < self.milestones[k] do k = k - 1 end
+  return self.schedulers[k + 1]:lr_at(t - (self.milestones[k] or 0), base, group, i)
+end)
+
+-- --- by how it goes ------------------------------------------------------------------------------------------------
+
+local ReduceLROnPlateau = LRScheduler:extend "ReduceLROnPlateau"
+lr_scheduler.ReduceLROnPlateau = ReduceLROnPlateau
+
+local PLATEAU = {mode = "min", factor = 0.1, patience = 10, threshold = 1e-4, threshold_mode = "rel", cooldown = 0,
+  min_lr = 0, eps = 1e-8}
+
+--- Multiplies the rates by factor when a number, given to every step, has not become better for more than `patience`
+--- steps: schedule:step(valid_loss).
+---@param optimizer Optimizer
+---@param options? {mode: string, factor: number, patience: integer, threshold: number, threshold_mode: string,
+--- cooldown: integer, min_lr: number, eps: number} "min" (smaller is better) or "max", 0.1, 10, 1e-4, "rel" (better by
+--- this share) or "abs", 0 (steps after a change that do not count), 0, 1e-8 (smaller changes are not made)
+--- Source: torch.optim.lr_scheduler.ReduceLROnPlateau.
+--- Example: optim.lr_scheduler.ReduceLROnPlateau(opt, {factor = 0.5, patience = 3})
+function ReduceLROnPlateau:init(optimizer, options)
+  arguments.known("ReduceLROnPlateau", options or {}, PLATEAU)
+  for name, default in pairs(PLATEAU) do
+    local value = options and options[name]
+    self[name] = value == nil and default or value
+    if type(default) == "number" then arguments.number("ReduceLROnPlateau", name, self[name]) end
+  end
+  if self.mode ~= "min" and self.mode ~= "max" then
+    arguments.fail("ReduceLROnPlateau: mode: expected 'min' or 'max', got '%s'", tostring(self.mode))
+  end
+  if self.threshold_mode ~= "rel" and self.threshold_mode ~= "abs" then
+    arguments.fail("ReduceLROnPlateau: threshold_mode: expected 'rel' or 'abs', got '%s'",
+      tostring(self.threshold_mode))
+  end
+  self.bad_steps, self.waiting = 0, 0
+  self:start(optimizer)
+end
+
+function ReduceLROnPlateau.apply() end
+
+function ReduceLROnPlateau:is_better(value)
+  if not self.best then return true end
+  local margin = self.threshold_mode == "rel" and math.abs(self.best) * self.threshold or self.threshold
+  if self.mode == "min" then return value < self.best - margin end
+  return value > self.best + margin
+end
+
+--- Takes one step.
+---@param value number|Tensor how it goes: a loss, an accuracy
+function ReduceLROnPlateau:step(value)
+  if require("apsis.core").is_tensor(value) then value = value:item() end
+  arguments.number("ReduceLROnPlateau", "step: argument 1", value)
+  self.last_epoch = self.last_epoch + 1
+  if self:is_better(value) then
+    self.best, self.bad_steps = value, 0
+  else
+    self.bad_steps = self.bad_steps + 1
+  end
+  if self.waiting > 0 then self.waiting, self.bad_steps = self.waiting - 1, 0 end
+  if self.bad_steps <= self.patience then return end
+  self.waiting, self.bad_steps = self.cooldown, 0
+  for _, group in ipairs(self.optimizer.param_groups) do
+    local lr = math.max(group.lr * self.factor, self.min_lr)
+    if group.lr - lr > self.eps then group.lr = lr end
+  end
+end
+
+--- What load_state_dict needs to go on; the rates themselves are the optimizer's.
+---@return table
+function ReduceLROnPlateau:state_dict()
+  return {last_epoch = self.last_epoch, best = self.best, bad_steps = self.bad_steps, waiting = self.waiting}
+end
+
+--- Goes on where state_dict() was taken.
+---@param state table from state_dict()
+function ReduceLROnPlateau:load_state_dict(state)
+  self.last_epoch, self.best = math.tointeger(state.last_epoch), state.best
+  self.bad_steps, self.waiting = state.bad_steps, state.waiting
+end
+
 return lr_scheduler
