@@ -113,6 +113,8 @@ local function run(roots, grads, options)
     local g = sums[node]
     if g then
       if watch then watch:node(node, g, owned) end
+      -- The rules may hand on the sums themselves, to several inputs: nobody may write to them any more.
+      for _, sum in next, g do owned[sum] = nil end
       propagate(node, g, sums, owned, create_graph, watch)
       if not (options.wanted and options.wanted[node]) then sums[node] = nil end
       if not retain then node_release(node) end

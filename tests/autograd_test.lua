@@ -311,3 +311,38 @@ test("a graph with shared parts is walked once a node", function()
   y:sum():backward()
   close(x.grad, {1})
 end)
+
+test("a gradient that a rule hands on to several inputs is not added to in place for one of them", function()
+  -- u's gradient is a sum, which the rule of add gives to p and to q; r's adds to p's before q's is used.
+  local x, y = ap.ones({2}, {requires_grad = true}), ap.ones({2}, {requires_grad = true})
+  local p, q = x * 1, y * 1
+  local r = p * 3
+  local u = p + q
+  local loss = (u * 2 + u * 5 + r):sum()
+  loss:backward()
+  equal(x.grad:totable(), {10.0, 10.0})
+  equal(y.grad:totable(), {7.0, 7.0})
+end)
+
+test("the gradients of random sums, products and shared values are those of finite differences", function()
+  for seed = 1, 20 do
+    ap.manual_seed(seed)
+    local choices = ap.randint(1, 1000, {64}):totable()
+    local function f(...)
+      local values = {...}
+      for i = 1, 12 do
+        local a = values[choices[3 * i] % #values + 1]
+        local b = values[choices[3 * i + 1] % #values + 1]
+        local kind = choices[3 * i + 2] % 5
+        values[#values + 1] = kind == 0 and a + b or kind == 1 and a - b or kind == 2 and (a * b):tanh()
+          or kind == 3 and a:reshape(3, 2):t():reshape(2, 3) + b or (a + b):sin()
+      end
+      local sum = values[#values]
+      for i = 4, #values - 1 do sum = sum + values[i] * i end
+      return sum
+    end
+    local inputs = {}
+    for i = 1, 3 do inputs[i] = ap.randn({2, 3}, {dtype = "f64", requires_grad = true}) end
+    truth(ap.autograd.gradcheck(f, inputs), "seed " .. seed)
+  end
+end)

@@ -95,7 +95,8 @@ end)
 
 --- v = rho v + (1 - rho) g^2;  d = sqrt(u + eps) / sqrt(v + eps) g;  u = rho u + (1 - rho) d^2;  p = p - lr d.
 ---@param params Tensor[]|table[] tensors, or groups {params = {tensors}, lr = ...}
----@param options? {lr: number, rho: number, eps: number, weight_decay: number, maximize: boolean} 1, 0.9, 1e-6, 0, false
+---@param options? {lr: number, rho: number, eps: number, weight_decay: number, maximize: boolean} 1, 0.9, 1e-6, 0,
+--- false
 --- Source: Zeiler 2012; torch.optim.Adadelta.  Example: optim.Adadelta(model:parameters())
 adaptive("Adadelta", {lr = 1.0, rho = 0.9, eps = 1e-6}, function(p, g, s, o)
   local v = running(s, "square_avg", p):mul_(o.rho):addcmul_(g, g, 1 - o.rho)

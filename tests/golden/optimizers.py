@@ -1,4 +1,7 @@
 """Parameters after 12 steps of PyTorch's optimisers, and the rates of its schedules: optimizers.safetensors."""
+import sys
+
+sys.path = sys.path[1:] + sys.path[:1]  # this folder has a statistics.py
 import torch
 from common import save
 
