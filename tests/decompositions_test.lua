@@ -1,4 +1,4 @@
--- Symmetric eigenvalues, QR and least squares at every size that takes another road (lib/cpu/eigh.c, qr.c), over hard
+-- Decompositions and least squares at every size that takes another road (lib/cpu/eigh.c, svd.c, qr.c), over hard
 -- matrices: residual, orthogonality and order, within a small multiple of what rounding makes inevitable.
 local ap = require "apsis"
 local linalg = ap.linalg
@@ -132,6 +132,59 @@ test("qr: nan and infinity show in the result", function()
     a[{3, 2}] = bad
     truth(linalg.qr(a):isnan():any():item())
   end
+end)
+
+-- --- singular values --------------------------------------------------------------------------------------------
+
+local function check_svd(name, given, dtype)
+  local a, m, n = given:to(dtype), given:size(1), given:size(2)
+  local what, k = ("%s matrix (%dx%d), %s: "):format(name, m, n, dtype), math.min(m, n)
+  local most = math.max(a:abs():amax():item(), 2 ^ -1070)
+  local alone = linalg.svdvals(a):to "f64" / most
+  for _, full in ipairs {true, false} do
+    local u, s, vh = linalg.svd(a, full)
+    local x, values, left, right = a:to "f64" / most, s:to "f64" / most, u:to "f64", vh:to "f64"
+    local unit = EPSILON[dtype] * math.max(m, n) * math.max(x:norm():item(), 1e-300)
+    local again = (left:narrow(2, 1, k) * values):matmul(right:narrow(1, 1, k))
+    truth((again - x):norm():item() <= 4 * unit, what .. "U diag(S) Vh = A")
+    truth(s:ge(0):all():item() and (k == 1 or s:diff():le(0):all():item()), what .. "values descend to 0")
+    truth((values - alone):abs():amax():item() <= 4 * unit, what .. "the values alone")
+    for _, q in ipairs {left, right:t()} do
+      local apart = (q:t():matmul(q) - ap.eye(q:size(2), F64)):norm():item()
+      truth(apart <= 10 * EPSILON[dtype] * math.max(m, n), what .. "orthogonal vectors")
+    end
+  end
+end
+
+for _, dtype in ipairs {"f64", "f32"} do
+  test("svd: residuals, orthogonality and order at every shape and spectrum, " .. dtype, function()
+    ap.manual_seed(15)
+    local sizes = {{1, 1}, {2, 1}, {1, 2}, {3, 3}, {5, 3}, {3, 5}, {17, 17}, {16, 20}, {33, 32}, {70, 70}, {160, 162}}
+    for _, size in ipairs(sizes) do
+      local m, n = size[1], size[2]
+      local k, a = math.min(m, n), ap.randn(m, n, F64)
+      local left, right = linalg.qr(ap.randn(m, k, F64)), linalg.qr(ap.randn(n, k, F64))
+      local function with(values) return (left * values):matmul(right:t()) end
+      local edge = dtype == "f64" and 1e306 or 1e36
+      for name, x in pairs {
+        random = a, zero = a * 0, huge = a * edge, tiny = a / edge, identity = ap.eye(m, n, F64), upper = a:triu(),
+        ones = ap.ones(m, n, F64), ["graded by columns"] = a * powers(n, -30), shift = ap.eye(m, n, F64):roll(1, 2),
+        ["graded by rows"] = a * powers(m, -30):unsqueeze(-1), ["graded spectrum"] = with(powers(k, -15)),
+        ["clustered spectrum"] = with(ap.cat {ap.ones(k // 2, F64), ap.full({k - k // 2}, 0.5, F64)}),
+        ["of rank 1"] = a:narrow(2, 1, 1):matmul(a:narrow(1, 1, 1)), nilpotent = ap.ones(m, n, F64):triu(1),
+        bidiagonal = ap.eye(m, n, F64) + ap.ones(m, n, F64):triu(1):tril(1),
+        ["Kahan's"] = ap.eye(m, n, F64) - 0.3 * ap.ones(m, n, F64):triu(1),
+      } do
+        check_svd(name, x, dtype)
+      end
+    end
+  end)
+end
+
+test("svd: small values of a bidiagonal matrix keep their digits", function()
+  local a = ap.tensor({1, 1e-10, 1e-20, 1e-30}, F64):diag() + ap.tensor({1, 1e-10, 1e-20}, F64):diag(1)
+  local product = linalg.svdvals(a):log():sum():item()
+  close(product, -60 * math.log(10), {rtol = 1e-14})
 end)
 
 -- --- least squares ----------------------------------------------------------------------------------------------

@@ -40,5 +40,6 @@ enum {
 #include "cpu/reflect_type.h"
 
 const ReflectTable ISA_NAME(reflect_kernels) = {
-    .type = {{BLOCK_f32, tridiagonalise_f32, product_f32, rotate_f32, qr_f32, qr_product_f32},
-             {BLOCK_f64, tridiagonalise_f64, product_f64, rotate_f64, qr_f64, qr_product_f64}}};
+    .type = {
+        {BLOCK_f32, tridiagonalise_f32, product_f32, rotate_f32, qr_f32, bidiagonalise_f32, qr_product_f32},
+        {BLOCK_f64, tridiagonalise_f64, product_f64, rotate_f64, qr_f64, bidiagonalise_f64, qr_product_f64}}};

@@ -25,6 +25,11 @@ typedef struct ReflectKernels {
      * being
      * 1. The other columns are multiplied by Q^T. work: a column. */
     void (*qr)(int64_t m, int64_t count, int64_t columns, void *a, int64_t ld, double *tau, void *work);
+    /* A (n, n), column after column, zeros in the gaps, = Q B P^T with B upper bidiagonal: d (n) on its
+     * diagonal, e (n - 1) beside it. The reflectors of Q stay below the diagonal, those of P come to stand in
+     * `right` in the same way, both with their tau (n), for qr_product. work: three columns. */
+    void (*bidiagonalise)(int64_t n, void *a, int64_t ld, void *right, double *d, double *e, double *tau_left,
+                          double *tau_right, void *work);
     /* The `columns` of q from k on are multiplied by H_k, for k = count-1..0, in columns like those of A. */
     void (*qr_product)(int64_t m, int64_t count, const void *a, int64_t ld, const double *tau,
                        int64_t columns, void *q, void *work);

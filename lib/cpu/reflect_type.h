@@ -226,6 +226,66 @@ static void FN(qr_product)(int64_t m, int64_t count, const void *matrix, int64_t
     }
 }
 
+/* --- reduction to a bidiagonal matrix ----------------------------------------------------------------------
+ */
+
+/* w += the sum of factor[r] times `count` columns; or those columns -= factor[r] w. */
+static INLINE void FN(add_columns)(int count, int64_t from, int64_t to, const T *a, int64_t ld,
+                                   const T *factor, T *w) {
+    for (int64_t j = from; j < to; j += FN(LANES)) {
+        V sum = FN(load)(w + j);
+        for (int r = 0; r < count; r++) sum += factor[r] * FN(load)(a + r * ld + j);
+        FN(store)(w + j, sum);
+    }
+}
+static INLINE void FN(subtract_from_columns)(int count, int64_t from, int64_t to, T *a, int64_t ld,
+                                             const T *factor, const T *w) {
+    for (int64_t j = from; j < to; j += FN(LANES)) {
+        const V x = FN(load)(w + j);
+        for (int r = 0; r < count; r++) FN(store)(a + r * ld + j, FN(load)(a + r * ld + j) - factor[r] * x);
+    }
+}
+
+/* `columns` of A are multiplied by 1 - tau v v^T from the right, over rows from..to of whole vectors. v is
+ * overwritten. */
+static void FN(reflect_right)(int64_t columns, int64_t from, int64_t to, T *a, int64_t ld, T tau, T *v,
+                              T *w) {
+    int64_t k = 0;
+    for (int64_t j = from; j < to; j++) w[j] = 0;
+    for (; k + ROWS <= columns; k += ROWS) FN(add_columns)(ROWS, from, to, a + k * ld, ld, v + k, w);
+    for (; k < columns; k++) FN(add_columns)(1, from, to, a + k * ld, ld, v + k, w);
+    for (k = 0; k < columns; k++) v[k] *= tau;
+    for (k = 0; k + ROWS <= columns; k += ROWS)
+        FN(subtract_from_columns)(ROWS, from, to, a + k * ld, ld, v + k, w);
+    for (; k < columns; k++) FN(subtract_from_columns)(1, from, to, a + k * ld, ld, v + k, w);
+}
+
+/* What lies above the current row of A is junk. */
+static void FN(bidiagonalise)(int64_t n, void *matrix, int64_t ld, void *right, double *d, double *e,
+                              double *tau_left, double *tau_right, void *work) {
+    T *a = matrix, *v = work, *w = v + ld, *row = w + ld;
+    memset(v, 0, (size_t)(2 * ld) * sizeof(T));
+    tau_right[0] = 0;
+    for (int64_t i = 0; i < n; i++) {
+        T *column = a + i * ld, *p = (T *)right + (i + 1) * ld;
+        tau_left[i] = FN(reflector)(n - i - 1, column + i + 1, (double)column[i], v + i + 1, &d[i]);
+        v[i] = 1;
+        memcpy(column + i + 1, v + i + 1, (size_t)(n - i - 1) * sizeof(T));
+        if (tau_left[i] != 0) FN(reflect_all)
+        (n - i - 1, i / FN(LANES) * FN(LANES), n, column + ld, ld, (T)tau_left[i], v);
+        v[i] = 0;
+        if (i == n - 1) return;
+        for (int64_t j = i + 1; j < n; j++) row[j] = a[j * ld + i];
+        tau_right[i + 1] = FN(reflector)(n - i - 2, row + i + 2, (double)row[i + 1], p + i + 2, &e[i]);
+        if (tau_right[i + 1] == 0) continue;
+        row[i + 1] = 1;
+        memcpy(row + i + 2, p + i + 2, (size_t)(n - i - 2) * sizeof(T));
+        FN(reflect_right)
+        (n - i - 1, (i + 1) / FN(LANES) * FN(LANES), (n + FN(LANES) - 1) / FN(LANES) * FN(LANES), column + ld,
+         ld, (T)tau_right[i + 1], row + i + 1, w);
+    }
+}
+
 /* --- rotations ---------------------------------------------------------------------------------------------
  */
 

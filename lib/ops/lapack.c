@@ -3,6 +3,7 @@
 #include "cpu/eigh.h"
 #include "cpu/lapack.h"
 #include "cpu/qr.h"
+#include "cpu/svd.h"
 #include "ops/linalg.h"
 #include "ops/linalg_batch.h"
 #include <float.h>
@@ -138,6 +139,14 @@ bool op_qr(Ctx *c, Tensor *q, Tensor *r, const Tensor *a, QrMode mode, const cha
 
 /* Rows of A are columns of its transpose: LAPACK decomposes A^T = V S U^T, and V and U^T lie in memory as the
  * rows of Vh and U. */
+static int64_t small_svd_step(const void *job, int64_t i, void *scratch, int threads) {
+    const Job *j = job;
+    const bool full = j->letter == 'A';
+    return cpu_svd(j->c, j->dtype, j->m, j->n, element(j->a, i * j->m * j->n), full,
+                   within(j->u, i * j->m * (full ? j->m : j->k)), element(j->s, i * j->k),
+                   within(j->v, i * j->n * (full ? j->n : j->k)), scratch, threads);
+}
+
 static int64_t svd_step(const void *job, int64_t i, void *scratch, int threads) {
     const Job *j = job;
     (void)threads;
@@ -148,9 +157,21 @@ static int64_t svd_step(const void *job, int64_t i, void *scratch, int threads) 
                         element(j->s, i * j->k), within(j->v, i * size_v), within(j->u, i * size_u), &w);
 }
 
+static bool small_svd_all(Ctx *c, const Job *j, const Tensor *a, const char *op) {
+    const double m = (double)j->m, n = (double)j->n, k = (double)j->k;
+    MatrixLoop loop = {.count = matrix_count(a),
+                       .work = 8 * m * n * k + 1000 * k * k, /* a step of a sweep takes 100 cycles */
+                       .scratch_bytes = cpu_svd_scratch(j->dtype, j->m, j->n, j->letter == 'A', j->u != NULL),
+                       .inner_threads = true};
+    if (!require_finite(c, op, j->a, a) || !each_matrix(c, &loop, small_svd_step, j)) return false;
+    return !loop.info || not_converged(c, op, a, &loop);
+}
+
 static bool svd_all(Ctx *c, const Job *given, const Tensor *a, const char *op) {
     Job j = *given;
     LapackWork w = {0};
+    if (cpu_svd_is_small(j.m, j.n, j.u != NULL)) return small_svd_all(c, given, a, op);
+    if (!require_lapack(c, op)) return false;
     lapack_gesdd(j.dtype, j.letter, j.n, j.m, NULL, NULL, NULL, NULL, &w);
     if (!require_finite(c, op, j.a, a) || !fits_lapack(c, op, a, &w)) return false;
     j.main_bytes = w.bytes;
@@ -163,13 +184,14 @@ bool op_svd(Ctx *c, Tensor *u, Tensor *s, Tensor *vh, const Tensor *a, bool full
     Tensor work = {0};
     s->storage = NULL;
     if (u) u->storage = vh->storage = NULL;
-    if (!check_matrices(c, op, a) || !require_lapack(c, op)) return false;
+    if (!check_matrices(c, op, a)) return false;
     const int64_t m = matrix_rows(a), n = matrix_cols(a), k = m < n ? m : n;
     bool ok = new_vectors(c, s, a, (DType)a->dtype, k) &&
               (!u || (new_matrices(c, u, a, m, full ? m : k) && new_matrices(c, vh, a, full ? n : k, n)));
     if (ok && k > 0) {
         const char letter = !u ? 'N' : full ? 'A' : 'S';
-        const Job j = {.dtype = (DType)a->dtype,
+        const Job j = {.c = c,
+                       .dtype = (DType)a->dtype,
                        .m = m,
                        .n = n,
                        .k = k,

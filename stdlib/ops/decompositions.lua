@@ -1,8 +1,8 @@
 --- ap.linalg, part 2: QR, SVD, eigenvalues, pseudoinverse and least squares: f32 and f64, on the CPU alone. LAPACK
---- computes them, where it is installed (it is opened when it is first needed); qr and eigh do without it, except that
---- the vectors of large symmetric matrices come faster with it. NaN and infinities are an error that names the matrix
---- (except in qr), and so is a matrix on which an iteration did not converge. A batch is spread over threads, one
---- matrix is not; Ctrl-C waits for the matrix at hand.
+--- computes them, where it is installed (it is opened when it is first needed); qr, eigh and the svd of small matrices
+--- do without it, except that the vectors of large symmetric matrices come faster with it. NaN and infinities are an
+--- error that names the matrix (except in qr), and so is a matrix on which an iteration did not converge. A batch is
+--- spread over threads, one matrix is not; Ctrl-C waits for the matrix at hand.
 ---
 --- There is no complex dtype: what is complex (eig, eigvals) comes in PyTorch's view_as_real layout, a last dimension
 --- of two, real and imaginary part.
