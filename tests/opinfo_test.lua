@@ -39,6 +39,12 @@ local EDGES = {
   {'"mode",n(x{3,3,3}', "of values that are equally frequent PyTorch takes nan, where it sorts it first"},
   {'"bincount",n(i{0},i{0}', "PyTorch forgets the weights' dtype where nothing is counted"},
   {'"linalg.qr"', "LAPACK's R of a matrix with nan: numbers or nan, as its blocks fall"},
+  {'"geqrf"', "the same of its R and reflectors"},
+  {'"linalg.ldl_factor', "nan is an error here"},
+  {'"F.adaptive_avg_pool1d",n(x{3,0,0}', "means of nothing are an error here"},
+  {'"F.multi_margin_loss"', "a score of nan gives nan here, and counts for nothing there"},
+  {'"F.multilabel_margin_loss"', "the same; the mean over no samples is nan here, and memory as it was there"},
+  {'"F.pixel_unshuffle",n(x{1,1,0,0}', "PyTorch forgets to move channels where there are no pixels"},
   {'"linalg.slogdet"', "the sign of nan: nan here, 0 there"},
 }
 

@@ -51,6 +51,36 @@ static int l_empty(lua_State *L) {
     return create_filled(L, 0, false);
 }
 
+/* empty_strided({size}, {stride}) */
+static int l_empty_strided(lua_State *L) {
+    int64_t size[MAX_DIMS], stride[MAX_DIMS], last = 0;
+    CreationOptions o = take_options(L, 3, default_dtype(L), default_device(L));
+    for (int i = 1; i <= 2; i++)
+        if (!lua_istable(L, i)) bad_argument(L, i, "a table of integers");
+    int ndim = check_shape(L, 1, size), n = check_shape(L, 2, stride);
+    if (n != ndim) raise(L, "empty_strided: %d sizes but %d strides", ndim, n);
+    if (!shape_fits(ndim, size))
+        raise(L, "empty_strided: the shape (%s) has too many elements", SIZES(ndim, size));
+    bool empty = false;
+    for (int d = 0; d < ndim; d++) {
+        int64_t span;
+        if (size[d] < 0 || stride[d] < 0) raise(L, "empty_strided: sizes and strides must not be negative");
+        empty |= size[d] == 0;
+        if (__builtin_mul_overflow(size[d] ? size[d] - 1 : 0, stride[d], &span) ||
+            __builtin_add_overflow(last, span, &last) || last > INT64_MAX / 16)
+            raise(L, "empty_strided: out of memory: the strides reach too far");
+    }
+    const int64_t count = empty ? 0 : last + 1;
+    Tensor *t = new_tensor(L);
+    bool ok = new_here(L, t, o, 1, &count);
+    if (ok) {
+        t->ndim = (int8_t)ndim;
+        memcpy(t->size, size, sizeof size);
+        memcpy(t->stride, stride, sizeof stride);
+    }
+    return finish_creation(L, t, o, ok);
+}
+
 /* Fills with the Lua number or boolean at `arg`, exactly. */
 static bool fill_from(lua_State *L, Tensor *t, int arg) {
     if (lua_isinteger(L, arg)) return op_fill_int_(ctx(L), t, lua_tointeger(L, arg));
@@ -254,6 +284,7 @@ void open_creation(lua_State *L) {
     static const OpReg creators[] = {{"zeros", l_zeros, LIST_FROM(1) | NAMED},
                                      {"ones", l_ones, LIST_FROM(1) | NAMED},
                                      {"empty", l_empty, LIST_FROM(1) | NAMED},
+                                     {"empty_strided", l_empty_strided, 2 | NAMED},
                                      {"full", l_full, 2 | NAMED},
                                      {"zeros_like", l_zeros_like, 1 | NAMED},
                                      {"ones_like", l_ones_like, 1 | NAMED},

@@ -169,6 +169,26 @@ static int l_lstsq(lua_State *L) {
     return results(L, op_lstsq(ctx(L), x, rank, singular, a, b, rcond, driver), 3);
 }
 
+/* geqrf(a) -> packed factors, tau */
+static int l_geqrf(lua_State *L) {
+    const Tensor *a = check_tensor(L, 1);
+    Tensor *out = new_tensor(L), *tau = new_tensor(L);
+    return results(L, op_geqrf(ctx(L), out, tau, a, op_name(L)), 2);
+}
+
+/* ldl_factor_ex(a) -> LD, pivots, info */
+static int l_ldl_factor_ex(lua_State *L) {
+    const Tensor *a = check_tensor(L, 1);
+    Tensor *ld = new_tensor(L), *pivots = new_tensor(L), *info = new_tensor(L);
+    return results(L, op_ldl_factor(ctx(L), ld, pivots, info, a, op_name(L)), 3);
+}
+
+/* ldl_solve(ld, pivots, b) -> x */
+static int l_ldl_solve(lua_State *L) {
+    const Tensor *ld = check_tensor(L, 1), *pivots = check_tensor(L, 2), *b = check_tensor(L, 3);
+    return result(L, op_ldl_solve(ctx(L), new_tensor(L), ld, pivots, b, op_name(L)));
+}
+
 void open_linalg(lua_State *L) {
     static const OpReg ops[] = {
         {"linalg.lu_factor", l_lu_factor, 1},
@@ -191,6 +211,9 @@ void open_linalg(lua_State *L) {
         {"linalg.eig", l_eig, 1},
         {"linalg.eigvals", l_eigvals, 1},
         {"linalg.lstsq", l_lstsq, 4},
+        {"linalg.geqrf", l_geqrf, 1},
+        {"linalg.ldl_factor_ex", l_ldl_factor_ex, 1},
+        {"linalg.ldl_solve", l_ldl_solve, 3},
         {0},
     };
     register_ops(L, ops);

@@ -11,6 +11,12 @@ typedef int32_t Int; /* Fortran's INTEGER */
 /* The routines: name, arguments. Arrays are void *: the same type serves both precisions. Fortran passes the
  * length of each string at the end. */
 #define ROUTINES(R)                                                                                          \
+    R(geqrf, (const Int *m, const Int *n, void *a, const Int *lda, void *tau, void *work, const Int *lwork,  \
+              Int *info))                                                                                    \
+    R(sytrf, (const char *uplo, const Int *n, void *a, const Int *lda, Int *pivots, void *work,              \
+              const Int *lwork, Int *info, size_t))                                                          \
+    R(sytrs, (const char *uplo, const Int *n, const Int *k, const void *a, const Int *lda,                   \
+              const Int *pivots, void *b, const Int *ldb, Int *info, size_t))                                \
     R(gesdd, (const char *job, const Int *m, const Int *n, void *a, const Int *lda, void *s, void *u,        \
               const Int *ldu, void *vt, const Int *ldvt, void *work, const Int *lwork, Int *iwork,           \
               Int *info, size_t))                                                                            \
@@ -96,6 +102,41 @@ static void *elements(DType t, const LapackWork *w, int64_t integers, Int *count
     const int64_t before = aligned(integers * (int64_t)sizeof(Int));
     *count = (Int)((w->bytes - before) / (int64_t)dtype_size(t));
     return (char *)w->data + before;
+}
+
+int lapack_geqrf(DType t, int64_t m, int64_t n, void *a, void *tau, LapackWork *w) {
+    const Int rows = (Int)m, cols = (Int)n, lda = at_least_1(m);
+    Int info = 0, lwork = -1;
+    double first = 0;
+    if (!w->data) {
+        CALL(t, geqrf, &rows, &cols, a, &lda, tau, &first, &lwork, &info);
+        need(t, w, 0, asked(t, &first));
+        return info;
+    }
+    void *work = elements(t, w, 0, &lwork);
+    CALL(t, geqrf, &rows, &cols, a, &lda, tau, work, &lwork, &info);
+    return info;
+}
+
+int lapack_sytrf(DType t, int64_t n, void *a, int32_t *pivots, LapackWork *w) {
+    const Int order = (Int)n, lda = at_least_1(n);
+    Int info = 0, lwork = -1;
+    double first = 0;
+    if (!w->data) {
+        CALL(t, sytrf, "L", &order, a, &lda, pivots, &first, &lwork, &info, 1);
+        need(t, w, 0, asked(t, &first));
+        return info;
+    }
+    void *work = elements(t, w, 0, &lwork);
+    CALL(t, sytrf, "L", &order, a, &lda, pivots, work, &lwork, &info, 1);
+    return info;
+}
+
+int lapack_sytrs(DType t, int64_t n, int64_t k, const void *a, const int32_t *pivots, void *b) {
+    const Int order = (Int)n, sides = (Int)k, lda = at_least_1(n);
+    Int info = 0;
+    CALL(t, sytrs, "L", &order, &sides, a, &lda, pivots, b, &lda, &info, 1);
+    return info;
 }
 
 int lapack_gesdd(DType t, char job, int64_t m, int64_t n, void *a, void *s, void *u, void *vt,

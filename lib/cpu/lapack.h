@@ -33,6 +33,13 @@ int lapack_stedc(DType t, int64_t n, void *d, void *e, void *z, LapackWork *w);
  * none). Overwrites a. Info > 0: not converged. */
 int lapack_geev(DType t, int64_t n, void *a, void *real, void *imaginary, void *v, LapackWork *w);
 
+/* A (m, n) = Q R: R in the upper triangle of a, the reflectors below it, tau (min(m, n)). */
+int lapack_geqrf(DType t, int64_t m, int64_t n, void *a, void *tau, LapackWork *w);
+/* L D L^T of a symmetric matrix by its lower triangle, packed in it. Info > 0: that element of D is 0. */
+int lapack_sytrf(DType t, int64_t n, void *a, int32_t *pivots, LapackWork *w);
+/* x from b (n, k), in place, by those factors. The pivots must be sytrf's. */
+int lapack_sytrs(DType t, int64_t n, int64_t k, const void *a, const int32_t *pivots, void *b);
+
 typedef enum LeastSquares { GELS, GELSY, GELSD, GELSS } LeastSquares;
 /* The x (n, k) of least norm that makes |A x - b| least; b holds max(m, n) rows, and x in the end. gels wants
  * full rank (info > 0: it lacks it); the others take singular values below rcond times the largest for 0 and

@@ -47,4 +47,16 @@ bool op_eig(Ctx *c, Tensor *values, Tensor *vectors, const Tensor *a, const char
 bool op_lstsq(Ctx *c, Tensor *x, Tensor *rank, Tensor *singular, const Tensor *a, const Tensor *b,
               double rcond, const char *driver);
 
+/* --- factors that stay packed, by LAPACK (packed.c) ------------------------------------------------------
+ */
+/* A (..., m, n) = Q R: R in the upper triangle of out, Householder's reflectors below it; tau (..., min(m,
+ * n)). */
+bool op_geqrf(Ctx *c, Tensor *out, Tensor *tau, const Tensor *a, const char *op);
+/* A symmetric, its lower triangle read, = P L D L^T P^T (Bunch and Kaufman): D, with blocks of 1 and 2, and L
+ * packed in the lower triangle of ld; above it stands what stood in A. pivots i32 (..., n) as LAPACK counts;
+ * info i32 (...): 0, or which element of D is 0, from 1. */
+bool op_ldl_factor(Ctx *c, Tensor *ld, Tensor *pivots, Tensor *info, const Tensor *a, const char *op);
+/* x with A x = b from A's factors, for b (..., n, k) of the same batch. */
+bool op_ldl_solve(Ctx *c, Tensor *x, const Tensor *ld, const Tensor *pivots, const Tensor *b, const char *op);
+
 #endif

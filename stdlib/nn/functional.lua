@@ -4,6 +4,9 @@
 local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
 require "apsis"
+local losses = require "apsis.ops.losses"
+require "apsis.ops.channels"
+require "apsis.ops.products"
 local named = arguments.named
 
 local F = {}
@@ -16,9 +19,15 @@ local NAMES = {
   "relu", "leaky_relu", "elu", "gelu", "silu", "mish", "sigmoid", "logsigmoid", "tanh", "softplus", "softsign",
   "hardtanh", "hardsigmoid", "hardswish", "relu6", "selu", "celu", "glu", "prelu", "rrelu", "threshold", "hardshrink",
   "softshrink", "tanhshrink",
-  "softmax", "log_softmax", "dropout",
+  "softmax", "log_softmax", "gumbel_softmax", "dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout",
+  "feature_alpha_dropout",
+  "adaptive_avg_pool1d", "adaptive_max_pool1d", "adaptive_max_pool2d", "lp_pool1d", "lp_pool2d", "pixel_shuffle",
+  "pixel_unshuffle", "channel_shuffle", "local_response_norm", "bilinear", "cosine_similarity", "pairwise_distance",
   "batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm",
   "mse_loss", "cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits",
+  "kl_div", "cosine_embedding_loss", "gaussian_nll_loss", "hinge_embedding_loss", "margin_ranking_loss",
+  "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "poisson_nll_loss", "soft_margin_loss",
+  "triplet_margin_loss", "triplet_margin_with_distance_loss",
 }
 
 for _, name in ipairs(NAMES) do F[name] = core[name] end
@@ -57,63 +66,9 @@ function F.normalize(x, p, dim, eps)
   return x / x:norm(p or 2, dim or 2, true):clamp(eps or 1e-12)
 end
 
---- The cosine of the angle between two tensors along dim.
----@param a Tensor floating
----@param b Tensor floating, broadcasts with a
----@param dim? integer|table default 2; or the options {dim =, eps =}
----@param eps? number the least norm, default 1e-8
----@return Tensor the broadcast shape without dim, in [-1, 1]
---- Source: torch.nn.functional.cosine_similarity.
-function F.cosine_similarity(a, b, dim, eps)
-  arguments.tensor("cosine_similarity", 1, a)
-  arguments.tensor("cosine_similarity", 2, b)
-  dim, eps = named("cosine_similarity", {"dim", "eps"}, dim, eps)
-  dim, eps = dim or 2, eps or 1e-8
-  -- A size of 1 along dim counts as often as the other's elements do.
-  if a.ndim ~= b.ndim or a.ndim > 0 and a:size(dim) ~= b:size(dim) then
-    a, b = a + core.zeros_like(b), b + core.zeros_like(a)
-  end
-  local function unit(x) return x / x:norm(2, dim, true):clamp(eps) end
-  return (unit(a) * unit(b)):sum(dim)
-end
-
---- The distance of two tensors along the last dimension: the norm of a - b + eps.
----@param a Tensor floating
----@param b Tensor floating, broadcasts with a
----@param p? number|table the norm's order, default 2; or the options {p =, eps =, keepdim =}
----@param eps? number default 1e-6: keeps the gradient finite at distance 0
----@param keepdim? boolean
----@return Tensor the broadcast shape without its last dimension
---- Source: torch.nn.functional.pairwise_distance.
-function F.pairwise_distance(a, b, p, eps, keepdim)
-  arguments.tensor("pairwise_distance", 1, a)
-  arguments.tensor("pairwise_distance", 2, b)
-  p, eps, keepdim = named("pairwise_distance", {"p", "eps", "keepdim"}, p, eps, keepdim)
-  return (a - b + (eps or 1e-6)):norm(p or 2, -1, keepdim or false)
-end
-
 -- --- losses ------------------------------------------------------------------------------------------------------
 
-local REDUCTIONS = {mean = true, sum = true, none = true}
-
-local function reduced(loss, reduction)
-  if reduction == "sum" then return loss:sum() end
-  if reduction == "none" then return loss end
-  return loss:mean()
-end
-
--- Fails unless the loss is of two tensors of one shape (another one would broadcast silently,
--- which is never meant) and the reduction is known.
-local function check_loss(name, input, target, reduction)
-  arguments.tensors(name, input, target)
-  if arguments.shape(input) ~= arguments.shape(target) then
-    arguments.fail("%s: expected a target of the input's shape %s, got %s: a loss does not broadcast", name,
-      arguments.shape(input), arguments.shape(target))
-  end
-  if reduction ~= nil and not REDUCTIONS[reduction] then
-    arguments.fail("%s: expected a reduction: 'mean', 'sum' or 'none', got '%s'", name, tostring(reduction))
-  end
-end
+local reduced, check_loss = losses.reduced, losses.check
 
 --- |input - target|.
 ---@param input Tensor
@@ -167,20 +122,33 @@ function F.huber_loss(input, target, reduction, delta)
   return (reduced(huber(input, target, delta), reduction))
 end
 
---- Kullback-Leibler divergence: target (log target - input).
----@param input Tensor logarithms of probabilities
----@param target Tensor same shape: probabilities; with log_target their logarithms
----@param reduction? string|table "mean" (default: over all elements), "batchmean" (over samples, the divergence
----       itself), "sum" or "none"; or {reduction =, log_target =}
----@param log_target? boolean
+--- cross_entropy of scores that a linear map makes.
+---@param input Tensor shape (N, in) or (in)
+---@param linear_weight Tensor shape (C, in), or (C, ..., in) for scores (N, C, ...)
+---@param target Tensor as for cross_entropy
+---@param linear_bias? Tensor|table shape (C, ...); or the options {linear_bias =, weight =, ignore_index =,
+--- reduction =, label_smoothing =}, the others as for cross_entropy
+---@param weight? Tensor
+---@param ignore_index? integer
+---@param reduction? string
+---@param label_smoothing? number
 ---@return Tensor
---- Source: torch.nn.functional.kl_div.
-function F.kl_div(input, target, reduction, log_target)
-  reduction, log_target = named("kl_div", {"reduction", "log_target"}, reduction, log_target)
-  check_loss("kl_div", input, target, reduction ~= "batchmean" and reduction or nil)
-  local loss = log_target and target:exp() * (target - input) or core.xlogy(target, target) - target * input
-  if reduction == "batchmean" then return loss:sum() / (input.ndim > 0 and input:size(1) or 1) end
-  return (reduced(loss, reduction))
+--- Source: torch.nn.functional.linear_cross_entropy.
+function F.linear_cross_entropy(input, linear_weight, target, ...)
+  arguments.tensors("linear_cross_entropy", input, linear_weight, target)
+  local bias, weight, ignore_index, reduction, label_smoothing =
+    named("linear_cross_entropy", {"linear_bias", "weight", "ignore_index", "reduction", "label_smoothing"}, ...)
+  local shape = input:size()
+  if linear_weight.ndim > 2 then -- scores of each class at several places
+    local n, places = linear_weight:size(-1), linear_weight:size()
+    table.remove(shape)
+    table.move(places, 1, #places - 1, #shape + 1, shape)
+    linear_weight = linear_weight:reshape(linear_weight:numel() // math.max(n, 1), n)
+    bias = bias and bias:reshape(bias:numel())
+  end
+  local scores = core.linear(input, linear_weight, bias)
+  if #shape > input.ndim then scores = scores:reshape(shape) end
+  return core.cross_entropy(scores, target, weight, ignore_index, reduction, label_smoothing)
 end
 
 -- --- attention ---------------------------------------------------------------------------------------------------

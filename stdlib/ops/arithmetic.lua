@@ -390,3 +390,13 @@ rule("addcmul", {"", "3", "2"}, function(g) return g end,
 rule("addcdiv", {"", "3", "23"}, function(g) return g end,
   function(g, _, _, _, b, value) return g * (value or 1) / b end,
   function(g, _, _, a, b, value) return g * -(value or 1) * a / (b * b) end)
+
+--- angle: the angle of real numbers on the complex plane: 0, pi where they are negative, nan for nan. Of pairs (real,
+--- imaginary): carg.
+---@param x Tensor
+---@return Tensor same shape, floating; its gradient is 0
+--- Source: torch.angle.  Example: ap.angle(ap.tensor{2.0, -1}) --> [0, 3.1416]
+core.define("angle", function(x)
+  arguments.tensor("angle", 1, x)
+  return core.where(core.isnan(x), 0 / 0, x:sign():clamp(-1, 0):abs() * math.pi)
+end)

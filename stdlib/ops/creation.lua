@@ -29,6 +29,13 @@ local core = require "apsis.core"
 ---@return Tensor the default dtype unless dtype says otherwise
 --- Source: torch.empty.  Example: ap.empty(2, 3).shape --> {2, 3}
 
+--- empty_strided: memory as it is, under strides of one's own: as many elements as they reach.
+---@param size integer[]
+---@param stride integer[] in elements, not negative
+---@param options {dtype: string?, device: string?, requires_grad: boolean?}|nil
+---@return Tensor the default dtype unless dtype says otherwise
+--- Source: torch.empty_strided.  Example: ap.empty_strided({2, 3}, {1, 2}):stride() --> {1, 2}
+
 --- full: one value everywhere.
 ---@param size integer[]
 ---@param value number|boolean
@@ -301,6 +308,75 @@ for _, kind in ipairs {"zeros", "ones", "empty"} do
     return core[kind](size, like("new_" .. kind, x, options))
   end)
 end
+
+--- empty_permuted: memory as it is, whose dimensions lie in another order: the last of the order is the densest.
+---@param size integer[]
+---@param physical_layout integer[] the dimensions, from the one whose steps are largest
+---@param options {dtype: string?, device: string?, requires_grad: boolean?}|nil
+---@return Tensor the default dtype unless dtype says otherwise
+--- Source: torch.empty_permuted.  Example: ap.empty_permuted({2, 3, 4}, {1, 3, 2}):stride() --> {12, 1, 3}
+core.empty_permuted = core.entry("empty_permuted", function(size, physical_layout, options)
+  for i, v in ipairs {size or false, physical_layout or false} do
+    if type(v) ~= "table" then
+      arguments.fail("empty_permuted: argument %d: expected a table of integers, got %s", i, arguments.got(v))
+    end
+  end
+  local n = rawlen(size)
+  local sizes = arguments.integers("empty_permuted", "size", size, n)
+  local order = arguments.integers("empty_permuted", "physical_layout", physical_layout, n)
+  local stride, step = {}, 1
+  for i = n, 1, -1 do
+    local d = order[i] < 0 and order[i] + n + 1 or order[i]
+    if d < 1 or d > n or stride[d] then
+      arguments.fail("empty_permuted: physical_layout: expected each of the dimensions 1..%d once, got %d", n, order[i])
+    end
+    stride[d] = step
+    step = step * math.max(sizes[d], 1)
+    if step < 0 or step > 1 << 48 then arguments.fail("empty_permuted: out of memory: too many elements") end
+  end
+  return core.empty_strided(sizes, stride, options)
+end)
+
+--- new_empty_strided: empty_strided of the dtype and on the device of x.
+---@param x Tensor
+---@param size integer[]
+---@param stride integer[]
+---@param options table|nil {dtype =, requires_grad =, device =}
+---@return Tensor
+--- Source: torch.Tensor.new_empty_strided.
+core.define("new_empty_strided", function(x, size, stride, options)
+  return core.empty_strided(size, stride, like("new_empty_strided", x, options, 4))
+end)
+
+--- new: a tensor of the dtype and on the device of x: of sizes, its memory as it is, or of values.
+---@param x Tensor
+---@param ... integer|table|Tensor sizes; or one table of values, or a tensor to copy; nothing: no elements
+---@return Tensor
+--- Source: torch.Tensor.new; new code uses new_empty and new_tensor.
+core.define("new", function(x, ...)
+  arguments.tensor("new", 1, x)
+  local first = ...
+  if first == nil then return core.new_empty(x, 0) end
+  if type(first) ~= "number" then
+    if select("#", ...) > 1 then arguments.fail("new: expected sizes, or one table of values") end
+    return core.new_tensor(x, first)
+  end
+  return core.new_empty(x, arguments.integers("new", "sizes", {...}, select("#", ...)))
+end)
+
+--- fill: x's shape, dtype and device with one value everywhere; what fill_ writes.
+---@param x Tensor
+---@param value number|boolean|Tensor a tensor has no dimensions, and gets the sum of the gradients
+---@return Tensor
+--- Source: torch.fill.  Example: ap.fill(ap.zeros(2), 3) --> [3, 3]
+core.define("fill", function(x, value)
+  arguments.tensor("fill", 1, x)
+  if not core.is_tensor(value) then return x:clone():fill_(value) end
+  if value.ndim > 0 then
+    arguments.fail("fill: argument 2: expected a number or a tensor without dimensions, got %s", arguments.got(value))
+  end
+  return x:clone():copy_(value)
+end)
 
 --- new_full: a tensor of one value, of the dtype and on the device of x.
 ---@param x Tensor

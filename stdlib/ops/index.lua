@@ -331,6 +331,28 @@ rule("masked_scatter", "2",
 --- Source: torch.nonzero.  Example: ap.tensor{0, 3, 5}:nonzero() --> [[2], [3]]
 no_gradient("nonzero")
 
+--- nonzero_static: nonzero with a fixed number of rows: further ones are dropped, missing ones filled.
+---@param x Tensor
+---@param size integer|table rows; or the options {size =, fill_value =}
+---@param fill_value? integer default -1
+---@return Tensor i64, shape (size, dimensions of x)
+--- Source: torch.nonzero_static.  Example: ap.nonzero_static(ap.tensor{0, 3}, 2) --> [[2], [-1]]
+core.define("nonzero_static", function(x, ...)
+  local op = "nonzero_static"
+  arguments.tensor(op, 1, x)
+  local size, fill_value = arguments.named(op, {"size", "fill_value"}, ...)
+  fill_value = fill_value or -1
+  for name, n in pairs {size = size or false, fill_value = fill_value} do
+    if math.type(n) ~= "integer" then arguments.fail("%s: %s: expected an integer, got %s", op, name, tostring(n)) end
+  end
+  if size < 0 then arguments.fail("%s: size: expected at least 0, got %d", op, size) end
+  local found = core.nonzero(x)
+  local rows = math.min(size, found:size(1))
+  local y = core.full({size, x.ndim}, fill_value, {dtype = "i64", device = x.device})
+  if rows > 0 and x.ndim > 0 then y:narrow(1, 1, rows):copy_(found:narrow(1, 1, rows)) end
+  return y
+end)
+
 -- t[key] = value, where the key mixes tensors with ranges and gradients are recorded: writes the whole of t through
 -- flat positions, since the tape cannot follow a write to a view.
 function core.put_at_key(x, key, value)

@@ -1,8 +1,9 @@
 --- ap.linalg, part 1: linear systems, LU, Cholesky, determinants and inverses, with their gradients.
 --- Part 2 is decompositions.lua (QR, SVD, eigenvalues, least squares, by LAPACK), part 3 matrix_functions.lua (norms,
---- powers, exponential). All take batches: the last two dimensions are a matrix, those before it broadcast. What works
---- on factors computes in f32 or f64 and on the CPU; a tensor of another dtype or device is an error that says so.
---- Errors on values (a singular matrix, one that is not positive definite) name the function and the matrix.
+--- powers, exponential), part 4 packed_factors.lua (L D L^T, reflectors, square roots, a few eigenvalues). All take
+--- batches: the last two dimensions are a matrix, those before it broadcast. What works on factors computes in f32 or
+--- f64 and on the CPU; a tensor of another dtype or device is an error that says so. Errors on values (a singular
+--- matrix, one that is not positive definite) name the function and the matrix.
 local core = require "apsis.core"
 local arguments = require "apsis.ops.arguments"
 local rule, rule_joint, no_gradient, define = core.rule, core.rule_joint, core.no_gradient, core.define
@@ -420,6 +421,7 @@ end)
 setmetatable(linalg, {__index = function(_, name)
   setmetatable(linalg, nil)
   require "apsis.ops.matrix_functions"
+  require "apsis.ops.packed_factors"
   return linalg[name]
 end})
 

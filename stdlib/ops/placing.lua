@@ -240,3 +240,94 @@ define("fill_diagonal_", function(x, ...)
   end
   return x
 end)
+
+local REDUCES = {sum = "sum", mean = "sum", max = "amax", min = "amin", prod = "prod"}
+local OF_NOTHING = {sum = 0, mean = 0, max = -math.huge, min = math.huge, prod = 1}
+
+-- The lengths of segments from where they start: offsets from 1, of which the last lies behind the last segment.
+local function lengths_of(op, lengths, offsets)
+  if (lengths == nil) == (offsets == nil) then arguments.fail("%s: expected either lengths or offsets", op) end
+  local given = lengths or offsets
+  if not core.is_tensor(given) or given:is_floating_point() or given.dtype == "bool" or given.ndim < 1 then
+    arguments.fail("%s: expected %s as a tensor of integers, got %s", op, lengths and "lengths" or "offsets",
+      arguments.got(given))
+  end
+  given = given:to("i64")
+  if lengths then return given end
+  if given:size(-1) < 1 then arguments.fail("%s: offsets: expected at least one", op) end
+  if given:numel() > 0 and given:select(-1, 1):ne(1):any():item() then
+    arguments.fail("%s: offsets: the first segment starts at 1; add 1 to 0-based offsets", op)
+  end
+  return given:diff(1, -1)
+end
+
+-- Fails unless data (batch..., N, ...) has room for just these segments.
+local function check_segments(op, data, lengths, unsafe)
+  local axis = lengths.ndim
+  local fits = data.ndim >= axis
+  for d = 1, axis - 1 do fits = fits and data:size(d) == lengths:size(d) end
+  if not fits then
+    arguments.fail("%s: expected lengths of data's shape up to the axis, got %s for %s", op, arguments.shape(lengths),
+      arguments.shape(data))
+  end
+  if lengths:numel() > 0 and lengths:lt(0):any():item() then arguments.fail("%s: a length is negative", op) end
+  local sums = lengths:sum(-1)
+  local wrong = unsafe and sums:gt(data:size(axis)) or not unsafe and sums:ne(data:size(axis))
+  if wrong:any():item() then
+    arguments.fail("%s: the lengths of segments add up to another number than the %d positions of the axis", op,
+      data:size(axis))
+  end
+end
+
+--- segment_reduce: each of the segments that follow one another along an axis, reduced.
+---@param data Tensor floating
+---@param reduce string "sum", "mean", "max", "min" or "prod"
+---@param options {lengths: Tensor?, offsets: Tensor?, axis: integer?, initial: number?, unsafe: boolean?} lengths:
+---       integers, the shape of data up to the axis, segments in place of positions; or offsets: where segments start,
+---       from 1, and behind the last; axis: lengths' last dimension, which it is anyway; initial: what a reduction
+---       starts with, and what a segment without elements gives; unsafe: positions may be left over
+---@return Tensor segments in place of positions
+--- Errors: lengths that do not add up to the positions of the axis.
+--- Source: torch.segment_reduce, whose offsets count from 0.
+--- Example: ap.segment_reduce(ap.tensor{1.0, 2, 3}, "sum", {lengths = ap.tensor{2, 1}}) --> [3, 3]
+define("segment_reduce", function(data, reduce, ...)
+  local op = "segment_reduce"
+  arguments.floating(op, data, 1)
+  local how = REDUCES[reduce]
+  if not how then
+    arguments.fail("%s: argument 2: expected 'sum', 'mean', 'max', 'min' or 'prod', got %s", op, tostring(reduce))
+  end
+  local lengths, offsets, axis, initial, unsafe =
+    arguments.named(op, {"lengths", "offsets", "axis", "initial", "unsafe"}, ...)
+  arguments.number(op, "initial", initial, true)
+  lengths = lengths_of(op, lengths, offsets)
+  if axis ~= nil and arguments.dim(op, data.ndim, axis) ~= lengths.ndim then
+    arguments.fail("%s: axis: expected the lengths' last dimension, %d, got %d", op, lengths.ndim, axis)
+  end
+  check_segments(op, data, lengths, unsafe)
+  local size, batch, rest = data:size(), 1, 1
+  local at, count = lengths.ndim, lengths:size(-1)
+  for d = 1, #size do
+    if d < at then batch = batch * size[d] elseif d > at then rest = rest * size[d] end
+  end
+  local n = size[at]
+  size[at] = count
+  local flat, ends = data:reshape(batch, n, rest), lengths:reshape(batch, count):cumsum(2)
+  local start = initial or OF_NOTHING[reduce]
+  local y = core.full({batch, count, rest}, start, {dtype = data.dtype, device = data.device})
+  if y:numel() == 0 or n == 0 then
+    if reduce == "mean" and initial == nil then y:fill_(0 / 0) end
+    return (data:sum() * 0 + y):reshape(size)
+  end
+  local places = core.arange(1, n, 1, {dtype = "i64", device = data.device}):expand(batch, n):contiguous()
+  local segment = ends:contiguous():searchsorted(places)
+  -- Positions behind the last segment go to one that is dropped.
+  y = core.cat({y, y:narrow(2, 1, 1)}, 2)
+  segment = segment:clamp(nil, count + 1):unsqueeze(3):expand(batch, n, rest)
+  y = y:scatter_reduce(2, segment, flat, how, true):narrow(2, 1, count)
+  if reduce == "mean" then
+    local many = lengths:reshape(batch, count, 1)
+    y = core.where(many:eq(0), initial or 0 / 0, y / many:clamp(1))
+  end
+  return y:reshape(size)
+end)

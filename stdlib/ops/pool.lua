@@ -221,6 +221,17 @@ define("pad", function(x, ...)
   return x
 end)
 
+--- constant_pad_nd: pad with a constant.
+---@param x Tensor
+---@param widths integer[] as for pad
+---@param value number|nil default 0
+---@return Tensor
+--- Source: torch.constant_pad_nd.
+define("constant_pad_nd", function(x, ...)
+  local widths, value = named("constant_pad_nd", {"widths", "value"}, ...)
+  return core.pad(x, widths, "constant", value)
+end)
+
 -- --- resizing ----------------------------------------------------------------------------------------------------
 
 local function resize_nearest(x, dim, size, _, factor)

@@ -372,3 +372,34 @@ define("pdist", function(x, p)
   local at = core.triu_indices(n, n, 1)
   return d:reshape(-1):index_select(1, ((at:select(1, 1) - 1) * n + at:select(1, 2)):to(x.device))
 end)
+
+--- bilinear: a W b for each matrix W of the weight, plus the bias.
+---@param a Tensor shape (..., I), floating
+---@param b Tensor shape (..., J)
+---@param weight Tensor shape (O, I, J)
+---@param bias? Tensor shape (O)
+---@return Tensor shape (..., O)
+--- Source: torch.nn.functional.bilinear.
+define("bilinear", function(a, b, weight, bias)
+  check_tensors("bilinear", a, b, weight)
+  if a.ndim < 1 or a.ndim ~= b.ndim or weight.ndim ~= 3 or weight:size(2) ~= a:size(-1) or
+    weight:size(3) ~= b:size(-1) then
+    fail("bilinear: expected (..., I), (..., J) and a weight (O, I, J), got %s, %s and %s", shape(a), shape(b),
+      shape(weight))
+  end
+  local size = a:size()
+  for d = 1, #size - 1 do
+    if size[d] ~= b:size(d) then fail("bilinear: %s and %s: the batches differ", shape(a), shape(b)) end
+  end
+  local outputs, inner = weight:size(1), weight:size(2)
+  local n = 1
+  for d = 1, #size - 1 do n = n * size[d] end
+  local left = a:reshape(n, inner):matmul(weight:permute(2, 1, 3):reshape(inner, outputs * weight:size(3)))
+  local y = (left:reshape(n, outputs, weight:size(3)) * b:reshape(n, 1, weight:size(3))):sum(3)
+  if bias ~= nil then
+    arguments.tensor("bilinear", 4, bias)
+    y = y + bias
+  end
+  size[#size] = outputs
+  return y:reshape(size)
+end)

@@ -296,6 +296,23 @@ end
 --- Source: torch.renorm.  Example: ap.tensor{{3.0, 4}, {0, 1}}:renorm(2, 1, 1) --> [[0.6, 0.8], [0, 1]]
 define("renorm", function(x, ...) return renormed("renorm", x, ...) end)
 
+--- norm_except_dim: the norms over all dimensions but one, which stay with size 1, as in weight normalisation.
+---@param v Tensor floating
+---@param pow? number|table the norm's order, default 2; or the options {pow =, dim =}
+---@param dim? integer the dimension that stays, default 1
+---@return Tensor
+--- Source: torch.norm_except_dim, where a dim of -1 leaves none: x:norm() here.
+define("norm_except_dim", function(v, ...)
+  local op = "norm_except_dim"
+  arguments.floating(op, v)
+  local pow, dim = arguments.named(op, {"pow", "dim"}, ...)
+  arguments.number(op, "pow", pow, true)
+  local kept, dims = arguments.dim(op, v.ndim, dim or 1), {}
+  for d = 1, v.ndim do if d ~= kept then dims[#dims + 1] = d end end
+  if #dims == 0 then return v:abs() end
+  return v:norm(pow or 2, dims, true)
+end)
+
 --- renorm_: renorm in place.
 ---@param x Tensor
 ---@param p number

@@ -47,7 +47,7 @@ def scalar(t):
 
 
 def with_nan(t):
-    t = t.detach().clone()
+    t = t.detach().clone(memory_format=torch.contiguous_format)
     if t.is_floating_point() and t.numel():
         t.view(-1)[0] = torch.nan
     return t

@@ -319,15 +319,16 @@ combinations x r with_replacement
 zeros_like x
 ones_like x
 full_like x value
+fill x value
 nn.functional.pad.constant x pad mode value = F.pad
 nn.functional.pad.reflect x pad mode value = F.pad
 nn.functional.pad.replicate x pad mode value = F.pad
 nn.functional.pad.replicate_negative x pad mode value = F.pad
 nn.functional.pad.circular x pad mode value = F.pad
-constant_pad_nd x pad value = F.pad(x pad =value)
+constant_pad_nd x pad value
 nn.functional.unfold x kernel_size dilation padding stride
-nn.functional.pixel_shuffle x factor
-nn.functional.pixel_unshuffle x factor
+nn.functional.pixel_shuffle x upscale_factor
+nn.functional.pixel_unshuffle x downscale_factor
 nn.functional.channel_shuffle x groups
 """,
     "index": """
@@ -357,6 +358,7 @@ masked_scatter x mask source
 where a condition b = where(condition a b)
 nonzero x as_tuple:! -> i
 argwhere x -> i
+nonzero_static x size fill_value -> i
 unravel_index index:i shape:s -> i
 searchsorted sorted values out_int32:! right side sorter:! -> i
 bucketize values boundaries out_int32:! right -> i
@@ -438,6 +440,11 @@ nn.functional.margin_ranking_loss x1 x2 target margin size_average:! reduce:! re
 nn.functional.cosine_embedding_loss x1 x2 target margin size_average:! reduce:! reduction
 nn.functional.soft_margin_loss x target size_average:! reduce:! reduction
 nn.functional.triplet_margin_loss a p n margin p2 eps swap size_average:! reduce:! reduction
+nn.functional.triplet_margin_with_distance_loss a p n distance_function margin swap reduction
+nn.functional.multi_margin_loss x target:i p margin weight size_average:! reduce:! reduction
+nn.functional.multilabel_margin_loss x target:i size_average:! reduce:! reduction
+nn.functional.multilabel_soft_margin_loss x target weight size_average:! reduce:! reduction
+nn.functional.linear_cross_entropy x linear_weight target:i linear_bias weight reduction ignore_index:i label_smoothing options:- = F.linear_cross_entropy(x linear_weight target linear_bias weight ignore_index reduction label_smoothing)
 nn.functional.scaled_dot_product_attention query key value attn_mask dropout_p is_causal scale enable_gqa:!
 """,
     "fft": """
@@ -507,6 +514,11 @@ cholesky_solve b l:x upper = cholesky_solve(b l =upper)
 linalg.eigh x UPLO = linalg.eigh(x =UPLO) -> v -
 linalg.qr x mode
 linalg.svd x full_matrices = linalg.svd(x =full_matrices) -> - v -
+geqrf x
+triangular_solve b a upper transpose unitriangular -> v -
+linalg.ldl_factor x hermitian:-
+linalg.ldl_factor_ex x hermitian:- check_errors:-
+linalg.matrix_sqrth x
 linalg.lstsq a b rcond:- driver:- -> v - - -
 pinverse x rcond
 linalg.solve a b left = linalg.solve(a b =left)
@@ -652,6 +664,7 @@ def pivoted(outputs):
 
 custom("matrix", "linalg.lu", apsis="linalg.lu")(pivoted(["v", "v", "v"]))
 custom("matrix", "linalg.lu_factor", apsis="linalg.lu_factor")(pivoted(["v", "-"]))
+custom("matrix", "linalg.lu_factor_ex", apsis="linalg.lu_factor_ex")(pivoted(["v", "-", "v"]))
 
 
 @custom("matrix", "einsum", apsis="einsum")

@@ -1,0 +1,62 @@
+"""What PyTorch's sample database lacks, or has no usable sample of, with gradients (f64): pooling by norms, segments,
+shuffles of pixels and channels, norms but for a dimension, angles, lobpcg, ldl_solve.
+
+Keys: NAME the result, NAME.x the gradient of x under sum(result * weights) with weights 1, 2, 3, ...; inputs are "x"
+(2, 3, 6), "image" (1, 4, 4, 6), "positive" (2, 3, 6), "rows" (6, 2), "sym" (12, 12) and "side" (12, 2).
+"""
+
+import torch
+import torch.nn.functional as F
+
+from common import save
+
+
+def leaf(t):
+    return t.double().requires_grad_()
+
+
+x = leaf(torch.randn(2, 3, 6))
+image = leaf(torch.randn(1, 4, 4, 6))
+positive = leaf(torch.rand(2, 3, 6) + 0.1)
+rows = leaf(torch.randn(6, 2))
+sym = torch.randn(12, 12).double()
+sym = sym + sym.T
+side = leaf(torch.randn(12, 2))
+out = {"x": x, "image": image, "positive": positive, "rows": rows, "sym": sym, "side": side}
+
+
+def case(name, f, given):
+    y = f(given)
+    out[name] = y
+    if not y.requires_grad:
+        return
+    weights = torch.arange(1, y.numel() + 1, dtype=torch.float64).reshape(y.shape)
+    out[name + ".x"] = torch.autograd.grad((y * weights).sum(), given, allow_unused=True)[0]
+
+
+case("lp_pool1d", lambda t: F.lp_pool1d(t, 2, 3, 2), x)
+case("lp_pool1d_ceil", lambda t: F.lp_pool1d(t, 1.5, 4, ceil_mode=True), positive)
+case("lp_pool2d", lambda t: F.lp_pool2d(t, 3, (2, 3), (1, 2)), positive.reshape(1, 2, 3, 6).detach().requires_grad_())
+case("lp_pool_inf", lambda t: F.lp_pool1d(t, float("inf"), 3), x)
+case("pixel_shuffle", lambda t: F.pixel_shuffle(t, 2), image)
+case("pixel_unshuffle", lambda t: F.pixel_unshuffle(t, 2), image)
+case("channel_shuffle", lambda t: torch.channel_shuffle(t, 2), image)
+case("local_response_norm4", lambda t: F.local_response_norm(t, 3, 0.5, 0.6, 2.0), image)
+case("norm_except_dim2", lambda t: torch.norm_except_dim(t, 2, 0), x)
+case("norm_except_dim1", lambda t: torch.norm_except_dim(t, 1, 2), x)
+case("angle", torch.angle, x)
+case("adaptive_max_pool2d", lambda t: F.adaptive_max_pool2d(t, (3, 4)), image)
+out["adaptive_max_pool2d_at"] = F.adaptive_max_pool2d(image, (3, 4), return_indices=True)[1] + 1  # from 1
+lengths = torch.tensor([2, 0, 3, 1])
+for reduce in ("sum", "mean", "max", "min", "prod"):
+    case("segment_" + reduce, lambda t: torch.segment_reduce(t, reduce, lengths=lengths, axis=0), rows)
+    case("segment_initial_" + reduce, lambda t: torch.segment_reduce(t, reduce, lengths=lengths, axis=0, initial=0.5), rows)
+    both = torch.tensor([[1, 5], [4, 2]])
+    case("segment_batch_" + reduce, lambda t: torch.segment_reduce(t, reduce, lengths=both, axis=1), rows.T[:2].detach()
+         .contiguous().requires_grad_())
+LD, pivots = torch.linalg.ldl_factor(sym)
+out["ldl"], out["ldl_pivots"] = LD, pivots
+case("ldl_solve", lambda t: torch.linalg.ldl_solve(LD, pivots, t), side.detach())
+values, vectors = torch.linalg.eigh(sym)
+out["largest"], out["smallest"] = values[-2:].flip(0), values[:2]
+save(out)
