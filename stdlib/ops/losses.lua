@@ -15,7 +15,7 @@ local function check_reduction(op, reduction)
   end
 end
 
---- reduced: the loss of each element, reduced.
+-- The loss of each element, reduced.
 function losses.reduced(loss, reduction)
   if reduction == "sum" then return loss:sum() end
   if reduction == "none" then return loss end
@@ -23,8 +23,8 @@ function losses.reduced(loss, reduction)
 end
 local reduced = losses.reduced
 
---- check: fails unless the loss is of two tensors of one shape (another one would broadcast silently, which is never
---- meant) and the reduction is known.
+-- Fails unless the loss is of two tensors of one shape (another one would broadcast silently, which is never meant) and
+-- the reduction is known.
 function losses.check(op, input, target, reduction)
   arguments.tensors(op, input, target)
   if arguments.shape(input) ~= arguments.shape(target) then
