@@ -61,6 +61,8 @@ end
 -- --- LU ---------------------------------------------------------------------------------------------------------
 
 no_gradient("linalg.lu_rows")
+-- Their functions refuse what requires a gradient (packed_factors.lua).
+for _, name in ipairs {"geqrf", "ldl_factor_ex", "ldl_solve"} do no_gradient("linalg." .. name) end
 
 -- P^T x and P x, for the P of P L U.
 local function rows_to_lu(x, pivots)
