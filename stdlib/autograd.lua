@@ -71,8 +71,8 @@ local function add_to(sums, owned, key, slot, g, create_graph, watch)
   end
 end
 
--- The gradients of one node's inputs.
-local function propagate(node, g, sums, owned, create_graph, watch)
+-- The gradients of one node's inputs; with `reach`, of those in it.
+local function propagate(node, g, sums, owned, create_graph, watch, reach)
   local edges, joint, outputs = node_info(node)
   if outputs == 1 then g = g[1] end
   local given = joint and node_rule(node, 0, g)
@@ -80,7 +80,9 @@ local function propagate(node, g, sums, owned, create_graph, watch)
   for k = 1, edges do
     local target, slot, argument, item = node_edge(node, k)
     local d
-    if joint then
+    if reach and not reach[target] then
+      d = nil
+    elseif joint then
       d = given[argument]
     elseif item > 0 then
       if last_argument ~= argument then
@@ -94,8 +96,25 @@ local function propagate(node, g, sums, owned, create_graph, watch)
   end
 end
 
+-- The wanted nodes and leaves and all nodes that lead to one; and of these the nodes that lead on from themselves.
+local function leading_to(wanted, order)
+  local reach, leads = {}, {}
+  for target in next, wanted do reach[target] = true end
+  for i = #order, 1, -1 do
+    local node = order[i]
+    for k = 1, (node_info(node)) do
+      if reach[(node_edge(node, k))] then
+        reach[node], leads[node] = true, true
+        break
+      end
+    end
+  end
+  return reach, leads
+end
+
 -- Walks the graph below the roots, newest node first. Returns the gradients that reached leaves (tensor -> list) and,
--- for `wanted` nodes, theirs (node -> list); what of them the engine owns; and what hooks need further.
+-- for `wanted` nodes, theirs (node -> list); what of them the engine owns; and what hooks need further. With `wanted`
+-- nothing is computed, or freed, that does not lead there.
 local function run(roots, grads, options)
   local create_graph = options.create_graph or false
   local retain = options.retain_graph
@@ -108,20 +127,24 @@ local function run(roots, grads, options)
   end
   local _ <close> = setmetatable({set_grad_enabled(create_graph)}, restoring)
   local order = node_graph(nodes)
+  local wanted, reach, leads = options.wanted, nil, nil
+  if wanted then reach, leads = leading_to(wanted, order) end
   for i = 1, #order do
     local node = order[i]
     local g = sums[node]
-    if g then
+    if g and (not wanted or reach[node]) then
       if watch then watch:node(node, g, owned) end
       -- The rules may hand on the sums themselves, to several inputs: nobody may write to them any more.
       for _, sum in next, g do owned[sum] = nil end
-      propagate(node, g, sums, owned, create_graph, watch)
-      if not (options.wanted and options.wanted[node]) then sums[node] = nil end
-      if not retain then node_release(node) end
+      if not wanted or leads[node] then
+        propagate(node, g, sums, owned, create_graph, watch, reach)
+        if not retain then node_release(node) end
+      end
+      if not (wanted and wanted[node]) then sums[node] = nil end
     end
     order[i] = nil
   end
-  if watch then watch:finish(sums, owned, options.wanted) end
+  if watch then watch:finish(sums, owned, wanted) end
   return sums, owned, watch
 end
 

@@ -145,6 +145,31 @@ test("grad of a tensor in the middle of the graph", function()
   close(g[2], {18, 36})
 end)
 
+test("grad computes and frees only what leads to its inputs", function()
+  local x, w = leaf {1, 2}, leaf {3, 4}
+  local calls = 0
+  local Counted = ap.autograd.Function {
+    forward = function(_, a) return a * 1 end,
+    backward = function(_, g)
+      calls = calls + 1
+      return g
+    end,
+  }
+  local beside = Counted(w) * w
+  local y = ((x * x) * 3):sum() + beside:sum()
+  close(ap.autograd.grad(y, {x})[1], {6, 12})
+  equal(calls, 0)
+  beside:sum():backward()
+  close(w.grad, {6, 8})
+  equal(calls, 1)
+  -- An input in the middle: nothing below it is walked.
+  local m = Counted(x)
+  close(ap.autograd.grad((m * m):sum(), {m})[1], {2, 4})
+  equal(calls, 1)
+  m:sum():backward()
+  close(x.grad, {1, 1})
+end)
+
 test("backward of a tensor that is no scalar needs a gradient of its shape", function()
   local x = leaf {1, 2, 3}
   raises("backward.*gradient", function() (x * x):backward() end)

@@ -68,7 +68,9 @@ test("autograd.grad calls the hooks of its inputs, and gives what they made", fu
   end
   y:retain_grad()
   x:register_post_accumulate_grad_hook(function() log[#log + 1] = "after" end)
-  local g = ap.autograd.grad((y * 3):sum() + (w * 5):sum(), {x, y})
+  local beside = w * 5
+  beside:register_hook(function() log[#log + 1] = "beside" end)
+  local g = ap.autograd.grad((y * 3):sum() + beside:sum(), {x, y})
   equal(log, {"y", "x"})
   close(g[1], {600, 600})
   close(g[2], {30, 30})
