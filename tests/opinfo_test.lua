@@ -42,6 +42,8 @@ local EDGES = {
   {'"geqrf"', "the same of its R and reflectors"},
   {'"linalg.ldl_factor', "nan is an error here"},
   {'"F.adaptive_avg_pool1d",n(x{3,0,0}', "means of nothing are an error here"},
+  {'"F.adaptive_avg_pool3d",n(x{1,8,4,3,0}', "the same"},
+  {'"F.adaptive_avg_pool3d",n(x{8,4,3,0}', "the same"},
   {'"F.multi_margin_loss"', "a score of nan gives nan here, and counts for nothing there"},
   {'"F.multilabel_margin_loss"', "the same; the mean over no samples is nan here, and memory as it was there"},
   {'"F.pixel_unshuffle",n(x{1,1,0,0}', "PyTorch forgets to move channels where there are no pixels"},

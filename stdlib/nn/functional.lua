@@ -7,6 +7,7 @@ require "apsis"
 local losses = require "apsis.ops.losses"
 require "apsis.ops.channels"
 require "apsis.ops.products"
+require "apsis.ops.volumes"
 local named = arguments.named
 
 local F = {}
@@ -14,7 +15,9 @@ local F = {}
 -- Core ops that PyTorch's users look for in torch.nn.functional.
 local NAMES = {
   "linear", "embedding", "one_hot",
-  "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d",
+  "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
+  "max_pool3d", "avg_pool3d", "adaptive_avg_pool3d", "adaptive_max_pool3d", "lp_pool3d",
+  "max_unpool1d", "max_unpool2d", "max_unpool3d",
   "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d", "adaptive_avg_pool2d", "interpolate", "pad",
   "relu", "leaky_relu", "elu", "gelu", "silu", "mish", "sigmoid", "logsigmoid", "tanh", "softplus", "softsign",
   "hardtanh", "hardsigmoid", "hardswish", "relu6", "selu", "celu", "glu", "prelu", "rrelu", "threshold", "hardshrink",

@@ -287,6 +287,16 @@ define("lp_pool1d", function(x, ...) return lp_pool("lp_pool1d", x, 1, ...) end)
 --- Source: torch.nn.functional.lp_pool2d.
 define("lp_pool2d", function(x, ...) return lp_pool("lp_pool2d", x, 2, ...) end)
 
+--- lp_pool3d: of each window the norm (sum x^p)^(1/p).
+---@param x Tensor shape (N, C, D, H, W) or (C, D, H, W), floating
+---@param norm_type number|table p; or the options {norm_type =, kernel_size =, stride =, ceil_mode =}
+---@param kernel_size integer|integer[]
+---@param stride? integer|integer[] default kernel_size
+---@param ceil_mode? boolean default false
+---@return Tensor
+--- Source: torch.nn.functional.lp_pool3d.
+define("lp_pool3d", function(x, ...) return lp_pool("lp_pool3d", x, 3, ...) end)
+
 -- (out, most): the positions, from 1, that each of `out` windows covers of a dimension of size n. What a smaller window
 -- lacks is its first position again, which changes no maximum.
 local function windows(n, out)

@@ -1,8 +1,9 @@
 """What PyTorch's sample database lacks, or has no usable sample of, with gradients (f64): pooling by norms, segments,
-shuffles of pixels and channels, norms but for a dimension, angles, lobpcg, ldl_solve.
+shuffles of pixels and channels, volumes, norms but for a dimension, angles, lobpcg, ldl_solve.
 
 Keys: NAME the result, NAME.x the gradient of x under sum(result * weights) with weights 1, 2, 3, ...; inputs are "x"
-(2, 3, 6), "image" (1, 4, 4, 6), "positive" (2, 3, 6), "rows" (6, 2), "sym" (12, 12) and "side" (12, 2).
+(2, 3, 6), "image" (1, 4, 4, 6), "positive" (2, 3, 6), "rows" (6, 2), "volume" (2, 2, 4, 5, 3), "kernel" (2, 2, 2, 3, 2),
+"sym" (12, 12) and "side" (12, 2).
 """
 
 import torch
@@ -54,6 +55,22 @@ for reduce in ("sum", "mean", "max", "min", "prod"):
     both = torch.tensor([[1, 5], [4, 2]])
     case("segment_batch_" + reduce, lambda t: torch.segment_reduce(t, reduce, lengths=both, axis=1), rows.T[:2].detach()
          .contiguous().requires_grad_())
+volume, kernel = leaf(torch.randn(2, 2, 4, 5, 3)), leaf(torch.randn(2, 2, 2, 3, 2))
+out["volume"], out["kernel"] = volume, kernel
+bias = torch.tensor([0.5, -1.0, 2.0, 0.25]).double()
+case("conv3d", lambda t: F.conv3d(t, kernel.detach(), bias[:2], (2, 1, 1), (1, 1, 0), (1, 1, 2)), volume)
+case("conv3d_same", lambda t: F.conv3d(t, kernel.detach(), None, 1, "same"), volume)
+case("conv3d_groups", lambda t: F.conv3d(volume.detach(), t, bias[:2], 1, 1, 1, 2), kernel.detach()[:, :1].requires_grad_())
+case("conv_transpose3d", lambda t: F.conv_transpose3d(t, kernel.detach(), bias[:2], (2, 1, 3), (1, 0, 1), (1, 0, 2)), volume)
+case("conv_transpose3d_groups", lambda t: F.conv_transpose3d(volume.detach(), t, bias, 1, 0, 0, 2, (1, 2, 1)), kernel)
+case("max_pool3d", lambda t: F.max_pool3d(t, (2, 3, 2), (1, 2, 1), (1, 1, 0), ceil_mode=True), volume)
+out["max_pool3d_at"] = F.max_pool3d(volume, (2, 3, 2), (1, 2, 1), (1, 1, 0), ceil_mode=True, return_indices=True)[1] + 1
+case("avg_pool3d", lambda t: F.avg_pool3d(t, 3, 2, 1, True, False), volume)
+case("avg_pool3d_divisor", lambda t: F.avg_pool3d(t, 2, 1, divisor_override=3), volume)
+case("adaptive_max_pool3d", lambda t: F.adaptive_max_pool3d(t, (3, 2, 2)), volume)
+out["adaptive_max_pool3d_at"] = F.adaptive_max_pool3d(volume, (3, 2, 2), return_indices=True)[1] + 1
+case("adaptive_avg_pool3d", lambda t: F.adaptive_avg_pool3d(t, (3, 2, None)), volume)
+case("lp_pool3d", lambda t: F.lp_pool3d(t, 2, 2, 1), volume)
 LD, pivots = torch.linalg.ldl_factor(sym)
 out["ldl"], out["ldl_pivots"] = LD, pivots
 case("ldl_solve", lambda t: torch.linalg.ldl_solve(LD, pivots, t), side.detach())

@@ -385,6 +385,11 @@ nn.functional.adaptive_avg_pool1d x output_size
 nn.functional.adaptive_avg_pool2d x output_size
 nn.functional.adaptive_max_pool1d x output_size return_indices -> v i
 nn.functional.adaptive_max_pool2d x output_size return_indices -> v i
+nn.functional.adaptive_avg_pool3d x output_size
+nn.functional.adaptive_max_pool3d x output_size return_indices -> v i
+nn.functional.max_unpool1d x indices:i kernel_size stride padding output_size
+nn.functional.max_unpool2d x indices:i kernel_size stride padding output_size
+nn.functional.max_unpool3d x indices:i kernel_size stride padding output_size
 nn.functional.interpolate.nearest x size scale_factor mode align_corners recompute_scale_factor:! = F.interpolate
 nn.functional.interpolate.linear x size scale_factor mode align_corners recompute_scale_factor:! = F.interpolate
 nn.functional.interpolate.bilinear x size scale_factor mode align_corners recompute_scale_factor:! = F.interpolate
