@@ -3,9 +3,11 @@
 local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
 local hooks = require "apsis.hooks"
+local part = require "apsis.ops.part"
 local node_of, node_graph, node_info, node_edge = core.node_of, core.node_graph, core.node_info, core.node_edge
 local node_rule, node_fit, node_release = core.node_rule, core.node_fit, core.node_release
 local is_tensor, set_grad_enabled = core.is_tensor, core.set_grad_enabled
+local Part = part.Part
 
 local autograd = {}
 
@@ -52,13 +54,18 @@ autograd.enable_grad = with_grad(true)
 
 -- Gradients on their way: node -> list by output slot, or the tensor itself for a leaf. `owned` marks sums that the
 -- engine made itself and may add to in place; `watch` is there where hooks are.
-local function add_to(sums, owned, key, slot, g, create_graph, watch)
+local function list_of(sums, key, watch)
   local list = sums[key]
   if not list then
     list = {}
     sums[key] = list
     if watch and is_tensor(key) then watch:arrive(key) end
   end
+  return list
+end
+
+local function add_to(sums, owned, key, slot, g, create_graph, watch)
+  local list = list_of(sums, key, watch)
   local sum = list[slot]
   if not sum then
     list[slot] = g
@@ -69,6 +76,14 @@ local function add_to(sums, owned, key, slot, g, create_graph, watch)
     owned[sum] = true
     list[slot] = sum
   end
+end
+
+local function add_part(sums, owned, key, slot, p, watch)
+  local list = list_of(sums, key, watch)
+  local sum = list[slot]
+  sum = part.add(p, sum, sum ~= nil and owned[sum] == true)
+  owned[sum] = true
+  list[slot] = sum
 end
 
 -- The gradients of one node's inputs; with `reach`, of those in it.
@@ -92,7 +107,11 @@ local function propagate(node, g, sums, owned, create_graph, watch, reach)
     else
       d = node_rule(node, argument, g)
     end
-    if d ~= nil then add_to(sums, owned, target, slot, node_fit(node, k, d), create_graph, watch) end
+    if getmetatable(d) == Part then
+      add_part(sums, owned, target, slot, d, watch)
+    elseif d ~= nil then
+      add_to(sums, owned, target, slot, node_fit(node, k, d), create_graph, watch)
+    end
   end
 end
 

@@ -371,3 +371,21 @@ test("the gradients of random sums, products and shared values are those of fini
     truth(ap.autograd.gradcheck(f, inputs), "seed " .. seed)
   end
 end)
+
+test("gradients of parts add up in one tensor: parts that overlap, a whole beside them, leaves and not", function()
+  local function f(x)
+    local y = x * 1
+    local sum = y:select(1, 2):sin() + y[1] * y[{ {1, 2}, 1 }]:sum() + y:narrow(1, 2, 1):exp():squeeze(1)
+    local d = y:diagonal():cos():sum() + y:diagonal(1):sum() + x[{2, -1}] * x:narrow(2, 1, 0):sum()
+    return sum * d + (y * y):sum(1) + x:expand(2, 2, 3):select(1, 1):sum(1)
+  end
+  local x = ap.randn({2, 3}, {dtype = "f64", requires_grad = true})
+  truth(ap.autograd.gradcheck(f, {x}))
+  truth(ap.autograd.gradgradcheck(f, {x}))
+  local g = ap.ones(2, 3)
+  local weight = ap.zeros({2, 3}, {requires_grad = true})
+  weight:expand(2, 3):backward(g) -- the gradient given is its caller's
+  weight[1]:sum():backward()
+  equal(g:totable(), {{1.0, 1, 1}, {1, 1, 1}})
+  equal(weight.grad:totable(), {{2.0, 2, 2}, {1, 1, 1}})
+end)

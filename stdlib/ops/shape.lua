@@ -2,6 +2,7 @@
 
 local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
+local part = require("apsis.ops.part").of
 local rule, define = core.rule, core.define
 
 local function restore(g, _, x) return g:reshape(x:size()) end
@@ -133,6 +134,7 @@ rule("expand_as", "", function(g) return g end)
 ---@param index integer from 1, or negative from the end
 ---@return Tensor a view
 rule("select", "", function(g, _, x, dim, index)
+  if not core.is_grad_enabled() then return part(x, g, core.select, dim, index) end
   local gx = core.zeros(x:size(), {dtype = g.dtype, device = g.device})
   local items = {}
   for d = 1, (dim < 0 and dim + x.ndim + 1 or dim) - 1 do items[d] = {} end
@@ -147,6 +149,7 @@ end)
 ---@param length integer
 ---@return Tensor a view
 rule("narrow", "", function(g, _, x, dim, start, length)
+  if not core.is_grad_enabled() then return part(x, g, core.narrow, dim, start, length) end
   local gx = core.zeros(x:size(), {dtype = g.dtype, device = g.device})
   if length == 0 then return gx end
   local items = {}
@@ -182,7 +185,10 @@ end)
 ---@param dim1 integer|nil default 1
 ---@param dim2 integer|nil default 2
 ---@return Tensor a view
-rule("diagonal", "", scatter_through(function(x, ...) return x:diagonal(...) end))
+rule("diagonal", "", function(g, y, x, ...)
+  if not core.is_grad_enabled() then return part(x, g, core.diagonal, ...) end
+  return scatter_through(core.diagonal)(g, y, x, ...)
+end)
 
 --- as_strided: a view with the sizes, strides and offset (from 1) given.
 ---@param x Tensor contiguous where a gradient is wanted
@@ -235,6 +241,7 @@ rule("zero", "", function() return nil end)
 ---@param ... integer|table|string positions, ranges {first, last, step}, "...", "None"
 ---@return Tensor a view
 rule("getitem", "", function(g, _, x, ...)
+  if not core.is_grad_enabled() then return part(x, g, core.getitem, ...) end
   return core.zeros(x:size(), {dtype = g.dtype, device = g.device}):setitem_(g, ...)
 end)
 
