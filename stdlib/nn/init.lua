@@ -22,5 +22,6 @@ return require "apsis.lazy"("apsis.nn.", {
   Threshold = "activation", Softmax = "activation", LogSoftmax = "activation", Softmin = "activation",
   MSELoss = "loss", L1Loss = "loss", SmoothL1Loss = "loss", HuberLoss = "loss", CrossEntropyLoss = "loss",
   NLLLoss = "loss", BCELoss = "loss", BCEWithLogitsLoss = "loss", KLDivLoss = "loss",
-  Parameter = "Parameter.new",
+  RNN = "recurrent", LSTM = "recurrent", GRU = "recurrent", RNNCell = "recurrent", LSTMCell = "recurrent",
+  GRUCell = "recurrent", Parameter = "Parameter.new",
 })
