@@ -7,7 +7,8 @@ local hostile = require "support.hostile"
 local try = hostile.try
 
 -- How many of the spoilt calls of a function, and how many calls with junk, a usual run makes.
-local SPOILT, JUNK = 120, 60
+local on_device = require "support.device".name
+local SPOILT, JUNK = on_device and 24 or 120, on_device and 16 or 60
 
 -- Under a limit of memory, and with what a call may set put back after it.
 local function bounded(f)
@@ -139,7 +140,8 @@ local function agrees(name, what, apart, shared, expected, written)
 end
 
 local function same_place(a, b)
-  return ap.is_tensor(a) and ap.is_tensor(b) and a.dtype == b.dtype and a.ndim > 0 and a:numel() > 1 and
+  return ap.is_tensor(a) and ap.is_tensor(b) and a.device == b.device and a.dtype == b.dtype and
+    a.ndim > 0 and a:numel() > 1 and
     table.concat(a:size(), "x") == table.concat(b:size(), "x")
 end
 

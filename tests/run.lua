@@ -14,7 +14,8 @@ local clock = require "apsis.core".clock
 local ON_CL = {
   {"ops", "special", "optim", "nn", "norm", "loss", "arithmetic", "shape",
     "distributions", "autograd", "index"},
-  {"conv", "reduce", "statistics", "join", "matmul", "linalg", "einsum", "random", "fft", "opinfo"},
+  {"conv", "reduce", "statistics", "join", "matmul", "linalg", "einsum", "random", "fft", "opinfo",
+    "hostile"},
 }
 
 local function usage(message)

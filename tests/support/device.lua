@@ -14,8 +14,13 @@ local function moved(t, name)
   return wants and t:requires_grad_() or t
 end
 
-local function called_from_tests(level)
-  local info = debug.getinfo(level + 1, "S")
+-- Whether the function that asks was called by a test, directly or by pcall and its like.
+local function called_from_tests()
+  local level, info = 3
+  repeat
+    level = level + 1
+    info = debug.getinfo(level, "S")
+  until not info or info.what ~= "C"
   return info and info.source:find "tests/[^\n]*%.lua$" ~= nil
 end
 
@@ -28,21 +33,36 @@ local function install_modules(name)
   function Module:register_buffer(key, t, ...) return register_buffer(self, key, placed(t), ...) end
 end
 
+-- What stands between the tests and a function of the library bears a name of the library's: so errors have the
+-- position of the test.
+local stand_between = load([[
+  local create, wanted, moved = ...
+  return function(...)
+    if wanted() then return moved(create(...)) end
+    return create(...)
+  end]], "=apsis/support/device.lua")
+
 --- From now on tests create their tensors on the device `name`.
 function device.install(name)
   local core = require "apsis"
   for _, creator in ipairs(CREATORS) do
     local create = rawget(core, creator)
     if create then
-      core[creator] = function(...)
-        if called_from_tests(2) then return moved(create(...), name) end
-        return create(...)
-      end
+      core[creator] = stand_between(create, function()
+        return not device.paused and called_from_tests()
+      end, function(t) return moved(t, name) end)
     end
   end
   for alias, of in pairs(require "apsis.ops.alias") do core[alias] = core[of] end
   install_modules(name)
   device.name = name
+end
+
+--- What f creates lies on the CPU all the same.
+function device.pause(f)
+  device.paused = true
+  f()
+  device.paused = false
 end
 
 --- Calls f and waits: what kernels find wrong with their input shows when the device is waited for.
