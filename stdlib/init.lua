@@ -34,6 +34,8 @@ local later = {
     "lp_pool1d", "lp_pool2d", "lp_pool3d", "pixel_shuffle", "pixel_unshuffle"},
   volumes = {"adaptive_avg_pool3d", "adaptive_max_pool3d", "avg_pool3d", "conv3d", "conv_transpose3d", "max_pool3d",
     "max_unpool1d", "max_unpool2d", "max_unpool3d"},
+  sampling = {"affine_grid", "grid_sample"},
+  sequences = {"ctc_loss", "embedding_bag"},
   packed_factors = {"geqrf", "lobpcg", "lu", "triangular_solve"},
   matrix_functions = {"chain_matmul", "cross", "matrix_exp", "matrix_power", "nuclear_norm", "frobenius_norm", "orgqr",
     "ormqr", "svd_lowrank", "pca_lowrank"},

@@ -77,6 +77,75 @@ test("volumes: places from 1, without a batch too, and back by max_unpool3d", fu
     {output_padding = 2})
 end)
 
+-- --- grids and sequences ---------------------------------------------------------------------------------------------
+
+agrees("affine_grid", function(t) return F.affine_grid(t, {2, 1, 3, 4}) end, "theta")
+agrees("affine_grid_corners", function(t) return F.affine_grid(t, {2, 1, 3, 4}, true) end, "theta")
+agrees("affine_grid3", function(t) return F.affine_grid(t, {1, 1, 2, 3, 1}) end, "theta3")
+for _, mode in ipairs {"bilinear", "nearest"} do
+  for _, padding in ipairs {"zeros", "border", "reflection"} do
+    agrees(("grid_sample_%s_%s"):format(mode, padding), function(t)
+      return F.grid_sample(g.volume, t, mode, padding)
+    end, "grid3")
+    agrees(("grid_sample_x_%s_%s"):format(mode, padding), function(x)
+      return F.grid_sample(x, g.grid3, {mode = mode, padding_mode = padding, align_corners = true})
+    end, "volume")
+  end
+end
+
+local classes = place(ap.tensor {{2, 3, 3}, {4, 2, 5}, {5, 5, 5}})
+local steps, counts = place(ap.tensor {7, 5, 4}), {3, 2, 3}
+agrees("ctc", function(x)
+  return F.ctc_loss(x:log_softmax(3), classes, steps, counts, {reduction = "none"}):narrow(1, 1, 2)
+end, "logits")
+agrees("ctc_mean", function(x)
+  return F.ctc_loss(x:log_softmax(3), classes, steps, counts, {zero_infinity = true})
+end, "logits")
+agrees("ctc_sum", function(x)
+  return F.ctc_loss(x:log_softmax(3), place(ap.tensor {2, 3, 3, 4}), steps, place(ap.tensor {3, 1, 0}), 5, "sum")
+end, "logits")
+agrees("ctc_single", function(x) return F.ctc_loss(x:log_softmax(2), place(ap.tensor {2, 2}), 7, 2) end,
+  g.logits:select(2, 1))
+
+test("ctc_loss: a target that does not fit, and what is wrong with classes and lengths", function()
+  local x = g.logits:log_softmax(3)
+  equal(F.ctc_loss(x, classes, steps, counts, {reduction = "none"})[3]:item(), math.huge)
+  raises("ctc_loss: class 0: classes run 1..5 without the blank, 1; add 1", F.ctc_loss, x, classes - 2, steps, counts)
+  raises("ctc_loss: class 2: classes run 1..5 without the blank, 2", F.ctc_loss, x, classes, steps, counts, 2)
+  raises("ctc_loss: input_lengths: expected lengths from 0 to 7", F.ctc_loss, x, classes, {8, 1, 1}, counts)
+  raises("ctc_loss: target_lengths: expected 3 integers", F.ctc_loss, x, classes, steps, {1})
+  raises("ctc_loss: blank: expected a class from 1 to 5, got 0", F.ctc_loss, x, classes, steps, counts, 0)
+  raises("ctc_loss: targets: expected %(N, S%), or all", F.ctc_loss, x, classes:narrow(1, 1, 2), steps, counts)
+end)
+
+test("embedding_bag: offsets from 1, empty bags, an id that counts for nothing", function()
+  local w = place(ap.tensor {{1.0, 2}, {3, 4}, {5, 0}})
+  local ids, offsets = place(ap.tensor {1, 2, 3, 3}), place(ap.tensor {1, 3, 3})
+  close(F.embedding_bag(ids, w, offsets, "sum"), {{4, 6}, {0, 0}, {10, 0}})
+  close(F.embedding_bag(ids, w, offsets), {{2, 3}, {0, 0}, {5, 0}})
+  close(F.embedding_bag(ids, w, {offsets = offsets, mode = "max", padding_idx = -1}), {{3, 4}, {0, 0}, {0, 0}})
+  close(F.embedding_bag(ids:reshape(2, 2), w, {mode = "mean", padding_idx = 2}), {{1, 2}, {5, 0}})
+  raises("embedding_bag: offsets: the first bag starts at 1; add 1", F.embedding_bag, ids, w, offsets - 1)
+  raises("embedding_bag: offsets: expected them in order", F.embedding_bag, ids, w, place(ap.tensor {1, 4, 2}))
+  raises("embedding_bag: offsets: expected with ids", F.embedding_bag, ids, w)
+  raises("embedding_bag: per_sample_weights: expected mode 'sum'", F.embedding_bag, ids, w, offsets, "mean",
+    place(ap.ones(4)))
+  raises("embedding_bag: .*runs? 1..3", F.embedding_bag, ids + 1, w, offsets)
+end)
+
+test("grid_sample and affine_grid say what they expect", function()
+  raises("grid_sample: expected %(N, C, H, W%) and a grid", F.grid_sample, g.image, g.x)
+  raises("grid_sample: mode: expected 'bilinear', 'nearest' or, for images, 'bicubic'", F.grid_sample, g.volume,
+    g.grid3, "bicubic")
+  raises("grid_sample: padding_mode: expected", F.grid_sample, g.volume, g.grid3, {padding_mode = "circular"})
+  raises("affine_grid: expected maps %(2, 2, 3%)", F.affine_grid, g.theta3, {2, 1, 3, 4})
+  -- The identity reads the image itself.
+  local same = F.affine_grid(place(ap.tensor({{{1, 0, 0}, {0, 1, 0}}}, {dtype = "f64"})), {1, 4, 4, 6})
+  for _, mode in ipairs {"bilinear", "nearest", "bicubic"} do
+    close(F.grid_sample(g.image, same, mode), g.image, {atol = 1e-12})
+  end
+end)
+
 local lengths = place(ap.tensor {2, 0, 3, 1})
 local both = place(ap.tensor {{1, 5}, {4, 2}})
 for _, reduce in ipairs {"sum", "mean", "max", "min", "prod"} do
@@ -144,6 +213,17 @@ differentiable("avg_pool3d", function(x) return F.avg_pool3d(x, 2, 1):square() e
 differentiable("max_unpool1d", function(x)
   return F.max_unpool1d(x, place(ap.tensor {{{1, 4, 5}}}), 2):square()
 end, real(1, 1, 3))
+differentiable("grid_sample", function(x, grid) return F.grid_sample(x, grid:tanh() * 0.9) end, real(1, 1, 3, 4),
+  positive(1, 2, 2, 2))
+differentiable("grid_sample bicubic", function(x, grid)
+  return F.grid_sample(x, grid:tanh() * 0.8, "bicubic", "border")
+end, real(1, 1, 3, 3), positive(1, 1, 2, 2))
+differentiable("ctc_loss", function(x)
+  return F.ctc_loss(x:log_softmax(3), place(ap.tensor {{2, 2}, {3, 1}}), {4, 3}, {2, 1})
+end, real(4, 2, 3))
+differentiable("embedding_bag", function(w, s)
+  return F.embedding_bag(place(ap.tensor {1, 2, 2, 3}), w, place(ap.tensor {1, 3}), "sum", s):square()
+end, real(3, 2), real(4))
 differentiable("cosine_similarity", function(a, b) return F.cosine_similarity(a, b) end, real(2, 3), positive(2, 3))
 differentiable("pairwise_distance", function(a, b) return F.pairwise_distance(a, b) end, real(2, 3), positive(2, 3))
 differentiable("kl_div", function(a, b) return F.kl_div(a, b) end, real(2, 3), positive(2, 3))

@@ -44,6 +44,8 @@ local EDGES = {
   {'"F.adaptive_avg_pool1d",n(x{3,0,0}', "means of nothing are an error here"},
   {'"F.adaptive_avg_pool3d",n(x{1,8,4,3,0}', "the same"},
   {'"F.adaptive_avg_pool3d",n(x{8,4,3,0}', "the same"},
+  {'"F.grid_sample",n(x{2,3,3,3},x{2,3,3,2},"bilinear","border"', "a place of nan reads nan here, the border there"},
+  {'"F.grid_sample",n(x{2,3,3,3},x{2,3,3,2},"bilinear","reflection"', "the same"},
   {'"F.multi_margin_loss"', "a score of nan gives nan here, and counts for nothing there"},
   {'"F.multilabel_margin_loss"', "the same; the mean over no samples is nan here, and memory as it was there"},
   {'"F.pixel_unshuffle",n(x{1,1,0,0}', "PyTorch forgets to move channels where there are no pixels"},

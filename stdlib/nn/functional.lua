@@ -8,13 +8,15 @@ local losses = require "apsis.ops.losses"
 require "apsis.ops.channels"
 require "apsis.ops.products"
 require "apsis.ops.volumes"
+require "apsis.ops.sampling"
+require "apsis.ops.sequences"
 local named = arguments.named
 
 local F = {}
 
 -- Core ops that PyTorch's users look for in torch.nn.functional.
 local NAMES = {
-  "linear", "embedding", "one_hot",
+  "linear", "embedding", "embedding_bag", "one_hot", "affine_grid", "grid_sample", "ctc_loss",
   "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
   "max_pool3d", "avg_pool3d", "adaptive_avg_pool3d", "adaptive_max_pool3d", "lp_pool3d",
   "max_unpool1d", "max_unpool2d", "max_unpool3d",

@@ -71,6 +71,27 @@ case("adaptive_max_pool3d", lambda t: F.adaptive_max_pool3d(t, (3, 2, 2)), volum
 out["adaptive_max_pool3d_at"] = F.adaptive_max_pool3d(volume, (3, 2, 2), return_indices=True)[1] + 1
 case("adaptive_avg_pool3d", lambda t: F.adaptive_avg_pool3d(t, (3, 2, None)), volume)
 case("lp_pool3d", lambda t: F.lp_pool3d(t, 2, 2, 1), volume)
+theta, theta3 = leaf(torch.randn(2, 2, 3)), leaf(torch.randn(1, 3, 4))
+out["theta"], out["theta3"] = theta, theta3
+case("affine_grid", lambda t: F.affine_grid(t, (2, 1, 3, 4), align_corners=False), theta)
+case("affine_grid_corners", lambda t: F.affine_grid(t, (2, 1, 3, 4), align_corners=True), theta)
+case("affine_grid3", lambda t: F.affine_grid(t, (1, 1, 2, 3, 1), align_corners=False), theta3)
+grid3 = leaf(torch.rand(2, 2, 2, 3, 3) * 2.6 - 1.3)
+out["grid3"] = grid3
+for mode in ("bilinear", "nearest"):
+    for padding in ("zeros", "border", "reflection"):
+        case(f"grid_sample_{mode}_{padding}", lambda t: F.grid_sample(volume.detach(), t, mode, padding, False), grid3)
+        case(f"grid_sample_x_{mode}_{padding}", lambda t: F.grid_sample(t, grid3.detach(), mode, padding, True), volume)
+logits = leaf(torch.randn(7, 3, 5))
+targets = torch.tensor([[1, 2, 2], [3, 1, 4], [4, 4, 4]])
+lengths, counts = torch.tensor([7, 5, 4]), torch.tensor([3, 2, 3])  # the last does not fit: twice a blank between three
+out["logits"] = logits
+case("ctc", lambda t: F.ctc_loss(t.log_softmax(2), targets, lengths, counts, reduction="none")[:2], logits)
+case("ctc_mean", lambda t: F.ctc_loss(t.log_softmax(2), targets, lengths, counts, zero_infinity=True), logits)
+case("ctc_sum", lambda t: F.ctc_loss(t.log_softmax(2), torch.tensor([1, 2, 2, 3]), lengths, torch.tensor([3, 1, 0]), 4, "sum"),
+     logits)
+case("ctc_single", lambda t: F.ctc_loss(t.log_softmax(1), torch.tensor([1, 1]), torch.tensor(7), torch.tensor(2)),
+     logits[:, 0].detach().requires_grad_())
 LD, pivots = torch.linalg.ldl_factor(sym)
 out["ldl"], out["ldl_pivots"] = LD, pivots
 case("ldl_solve", lambda t: torch.linalg.ldl_solve(LD, pivots, t), side.detach())

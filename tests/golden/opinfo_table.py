@@ -390,6 +390,9 @@ nn.functional.adaptive_max_pool3d x output_size return_indices -> v i
 nn.functional.max_unpool1d x indices:i kernel_size stride padding output_size
 nn.functional.max_unpool2d x indices:i kernel_size stride padding output_size
 nn.functional.max_unpool3d x indices:i kernel_size stride padding output_size
+nn.functional.grid_sample x grid mode padding_mode align_corners
+nn.functional.ctc_loss log_probs targets:i input_lengths target_lengths blank:i reduction zero_infinity
+nn.functional.embedding_bag weight ids:i offsets:i max_norm:! norm_type:! scale_grad_by_freq:! mode sparse:! per_sample_weights include_last_offset padding_idx:i = F.embedding_bag(ids weight offsets mode per_sample_weights include_last_offset padding_idx)
 nn.functional.interpolate.nearest x size scale_factor mode align_corners recompute_scale_factor:! = F.interpolate
 nn.functional.interpolate.linear x size scale_factor mode align_corners recompute_scale_factor:! = F.interpolate
 nn.functional.interpolate.bilinear x size scale_factor mode align_corners recompute_scale_factor:! = F.interpolate
