@@ -23,5 +23,6 @@ return require "apsis.lazy"("apsis.nn.", {
   MSELoss = "loss", L1Loss = "loss", SmoothL1Loss = "loss", HuberLoss = "loss", CrossEntropyLoss = "loss",
   NLLLoss = "loss", BCELoss = "loss", BCEWithLogitsLoss = "loss", KLDivLoss = "loss",
   RNN = "recurrent", LSTM = "recurrent", GRU = "recurrent", RNNCell = "recurrent", LSTMCell = "recurrent",
-  GRUCell = "recurrent", Parameter = "Parameter.new",
+  GRUCell = "recurrent", MultiheadAttention = "attention", TransformerEncoderLayer = "transformer",
+  TransformerEncoder = "transformer", Parameter = "Parameter.new",
 })
