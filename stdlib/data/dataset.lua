@@ -177,7 +177,12 @@ end
 -- parts).
 local function part_sizes(n, parts)
   local sum, sizes = 0, {}
-  for _, part in ipairs(parts) do sum = sum + part end
+  for i, part in ipairs(parts) do
+    if type(part) ~= "number" or part < 0 then
+      arguments.fail("random_split: part %d: expected a size or a share, got %s", i, tostring(part))
+    end
+    sum = sum + part
+  end
   if math.abs(sum - 1) < 1e-6 and n ~= 1 then
     local left = n
     for i, part in ipairs(parts) do
@@ -190,10 +195,11 @@ local function part_sizes(n, parts)
     end
     return sizes
   end
-  if sum ~= n then
+  for i, part in ipairs(parts) do sizes[i] = math.tointeger(part) end
+  if sum ~= n or #sizes ~= #parts then
     arguments.fail("random_split: expected sizes that add up to %d or shares that add up to 1, got %s", n, sum)
   end
-  return parts
+  return sizes
 end
 
 --- data.random_split(set, {0.9, 0.1}): parts of a set, chosen at random without overlap.
@@ -203,9 +209,16 @@ end
 ---@return table ... one Subset a part
 --- Source: torch.utils.data.random_split.  Example: local train, valid = data.random_split(set, {9000, 1000})
 local function random_split(dataset, parts, options)
+  if type(dataset) ~= "table" or not dataset.batch then
+    arguments.fail("random_split: argument 1: expected a data set, got %s", arguments.got(dataset))
+  end
+  if type(parts) ~= "table" then
+    arguments.fail("random_split: argument 2: expected a table of sizes or shares, got %s", arguments.got(parts))
+  end
+  options = arguments.options("random_split", 3, options, {"seed"})
   local n = #dataset
   local sizes = part_sizes(n, parts)
-  local order = permutation(n, options and options.seed or 0)
+  local order = permutation(n, options.seed or 0)
   local subsets, first = {}, 1
   for i, size in ipairs(sizes) do
     size = math.tointeger(size)
@@ -217,5 +230,5 @@ end
 
 return {
   Dataset = Dataset, TensorDataset = TensorDataset, Subset = Subset, ConcatDataset = ConcatDataset,
-  random_split = random_split,
+  random_split = require "apsis.core".entry("random_split", random_split),
 }

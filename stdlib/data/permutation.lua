@@ -13,4 +13,4 @@ local function permutation(n, seed, stream)
   return core.permutation(n, seed, stream)
 end
 
-return permutation
+return core.entry("permutation", permutation)

@@ -159,4 +159,4 @@ function readers.read_csv(path, options)
   return read_columns(file, rows, numbers, keys, kinds, dtypes), keys
 end
 
-return readers
+return require "apsis.core".define_module(readers)

@@ -178,4 +178,4 @@ function io.json_decode(text)
   return formats.json_decode(text)
 end
 
-return io
+return core.define_module(io)

@@ -16,16 +16,18 @@ Figure.width, Figure.height = 640, 400 -- of a saved figure, in pixels
 local function numbers(what, v)
   if core.is_tensor(v) then
     if v.ndim > 1 then
-      error(("%s: expected values in one dimension, got (%s)"):format(what, table.concat(v:size(), "x")), 0)
+      core.fail(("%s: expected values in one dimension, got (%s)"):format(what, table.concat(v:size(), "x")))
     end
     v = v:detach():to("f64"):reshape(-1)
     return v:numel() == 0 and {} or v:totable()
   end
-  if type(v) ~= "table" then error(("%s: expected a tensor or a table of numbers, got %s"):format(what, type(v)), 0) end
+  if type(v) ~= "table" then
+    core.fail(("%s: expected a tensor or a table of numbers, got %s"):format(what, type(v)))
+  end
   local list = {}
   for i, x in ipairs(v) do
     x = core.is_tensor(x) and x:item() or x
-    if type(x) ~= "number" then error(("%s: value %d is no number but a %s"):format(what, i, type(x)), 0) end
+    if type(x) ~= "number" then core.fail(("%s: value %d is no number but a %s"):format(what, i, type(x))) end
     list[i] = x + 0.0
   end
   return list
@@ -37,15 +39,16 @@ local KNOWN = {title = true, xlabel = true, ylabel = true, xlim = true, ylim = t
 
 -- The options of the figure (title, ...) go to the figure, the rest is the series'.
 local function take_options(self, what, options)
+  options = arguments.options(what, 3, options)
   for _, name in ipairs {"xlim", "ylim"} do
-    local limits = options and options[name]
+    local limits = options[name]
     if limits ~= nil and (type(limits) ~= "table" or type(limits[1] or 0) ~= "number"
       or type(limits[2] or 0) ~= "number") then
-      error(("%s: %s: expected {low, high}"):format(what, name), 0)
+      core.fail(("%s: %s: expected {low, high}"):format(what, name))
     end
   end
-  arguments.known(what, options or {}, KNOWN)
-  for name, value in pairs(options or {}) do
+  arguments.known(what, options, KNOWN)
+  for name, value in pairs(options) do
     if name ~= "label" then self[name] = value end
   end
 end
@@ -59,7 +62,7 @@ local function add(self, what, kind, x, y, options)
   local ys = numbers(what .. ": y", y)
   local xs = x ~= nil and numbers(what .. ": x", x) or {}
   if x == nil then for i = 1, #ys do xs[i] = i + 0.0 end end
-  if #xs ~= #ys then error(("%s: %d values of x and %d of y"):format(what, #xs, #ys), 0) end
+  if #xs ~= #ys then core.fail(("%s: %d values of x and %d of y"):format(what, #xs, #ys)) end
   take_options(self, what, options)
   self.series[#self.series + 1] = {kind = kind, x = xs, y = ys, label = options and options.label}
   return self

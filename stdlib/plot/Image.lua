@@ -3,6 +3,7 @@
 
 local arguments = require "apsis.ops.arguments"
 local ap = require "apsis"
+local core = require "apsis.core"
 local class = require "apsis.class"
 local colours = require "apsis.plot.colours"
 
@@ -13,8 +14,8 @@ local MOST_ROWS = 48 -- pixels that a terminal shows from top to bottom, in lett
 local LARGEST = 400  -- pixels up to which small images are enlarged
 
 local function fail(x)
-  error(("imshow: expected (H, W), or with 1, 3 or 4 channels (C, H, W) or (H, W, C), got (%s)"):format(
-    table.concat(x:size(), "x")), 0)
+  core.fail(("imshow: expected (H, W), or with 1, 3 or 4 channels (C, H, W) or (H, W, C), got (%s)"):format(
+    table.concat(x:size(), "x")))
 end
 
 -- As (H, W) or (H, W, 3) of floats.
@@ -50,10 +51,10 @@ local KNOWN = {map = true, low = true, high = true}
 ---@param options {map: string, low: number, high: number}|nil the colour map ("viridis", "gray"), the
 --- values at its ends
 function Image:init(x, options)
-  options = options or {}
+  options = arguments.options("imshow", 2, options)
   arguments.known("imshow", options, KNOWN)
   if options.map ~= nil and options.map ~= "gray" and options.map ~= "viridis" then
-    error(("imshow: no colour map '%s'; maps: gray viridis"):format(tostring(options.map)), 0)
+    core.fail(("imshow: no colour map '%s'; maps: gray viridis"):format(tostring(options.map)))
   end
   local bytes = ap.is_tensor(x) and x.dtype == "u8"
   x = arrange(x)
@@ -187,9 +188,9 @@ function Image:__terminal() return require("apsis.plot.graphics").draw(self) end
 function Image:save(path, scale)
   scale = scale or 1
   if type(path) ~= "string" or not path:lower():find "%.png$" then
-    error("save: expected a file name that ends in .png, got " .. tostring(path), 0)
+    core.fail("save: expected a file name that ends in .png, got " .. tostring(path))
   end
-  if math.type(scale) ~= "integer" or scale < 1 then error("save: expected a scale of 1 or more", 0) end
+  if math.type(scale) ~= "integer" or scale < 1 then core.fail("save: expected a scale of 1 or more") end
   local width, height, pixels = self:pixels(scale)
   ap.formats.save_png(path, width, height, 3, pixels)
   return self

@@ -4,18 +4,14 @@
 --   print(plot.plot(losses, {title = "loss"}))
 --   plot.plot(x, y, {label = "data"}):plot(x, fitted, {label = "fit"}):save "fit.svg"
 
+local core = require "apsis.core"
+local arguments = require "apsis.ops.arguments"
+
 local plot = {}
 
 --- protocol: how the prompt and show() draw in a terminal: "kitty" or "sixel" for pictures, "text" for letters. nil
 --- (the default) takes what the environment's APSIS_GRAPHICS says, else what the terminal itself says that it can.
 plot.protocol = nil
-
--- An error of a part, with the position of the user's line.
-local function guard(f, ...)
-  local ok, result = pcall(f, ...)
-  if not ok then error(result, 3) end
-  return result
-end
 
 local function figure() return require "apsis.plot.Figure"() end
 
@@ -27,7 +23,7 @@ local function figure() return require "apsis.plot.Figure"() end
 ---@return Figure
 --- Source: matplotlib.pyplot.plot.  Example: plot(ap.linspace(0, 6, 100), ap.linspace(0, 6, 100):sin())
 function plot.plot(x, y, options)
-  return guard(function() return figure():plot(x, y, options) end)
+  return figure():plot(x, y, options)
 end
 
 --- scatter: points.
@@ -37,7 +33,7 @@ end
 ---@return Figure
 --- Source: matplotlib.pyplot.scatter.  Example: plot.scatter(ap.randn(50), ap.randn(50))
 function plot.scatter(x, y, options)
-  return guard(function() return figure():scatter(x, y, options) end)
+  return figure():scatter(x, y, options)
 end
 
 local function histogram(x, bins, options)
@@ -46,7 +42,7 @@ local function histogram(x, bins, options)
   for _, v in ipairs(values) do
     if v == v and math.abs(v) ~= math.huge then low, high = math.min(low, v), math.max(high, v) end
   end
-  if low > high then error("hist: there is no finite value", 0) end
+  if low > high then core.fail("hist: there is no finite value") end
   if low == high then low, high = low - 0.5, high + 0.5 end
   local edges, counts = {}, {}
   for i = 1, bins do edges[i], counts[i] = low + (high - low) * (i - 1) / bins, 0 end
@@ -66,19 +62,17 @@ end
 ---@return Figure
 --- Source: matplotlib.pyplot.hist.  Example: hist(ap.randn(1000), {bins = 30})
 function plot.hist(x, options)
-  return guard(function()
-    local bins, rest = 20, {}
-    if type(options) == "number" then
-      bins = options
-    else
-      for name, value in pairs(options or {}) do rest[name] = value end
-      bins, rest.bins = rest.bins or bins, nil
-    end
-    bins = math.tointeger(bins)
-    if not bins or bins < 1 or bins > 10000 then error("hist: bins: expected an integer in 1..10000", 0) end
-    if require("apsis.core").is_tensor(x) then x = x:reshape(-1) end
-    return histogram(x, bins, rest)
-  end)
+  local bins, rest = 20, {}
+  if type(options) == "number" then
+    bins = options
+  else
+    for name, value in pairs(arguments.options("hist", 2, options)) do rest[name] = value end
+    bins, rest.bins = rest.bins or bins, nil
+  end
+  bins = type(bins) == "number" and math.tointeger(bins)
+  if not bins or bins < 1 or bins > 10000 then core.fail("hist: bins: expected an integer in 1..10000") end
+  if core.is_tensor(x) then x = x:reshape(-1) end
+  return histogram(x, bins, rest)
 end
 
 --- imshow: a picture of a matrix in a colour map, or of colours. At the prompt it draws itself; img:save "a.png".
@@ -87,7 +81,7 @@ end
 ---@return Image
 --- Source: matplotlib.pyplot.imshow.  Example: imshow(ap.eye(8))
 function plot.imshow(x, options)
-  return guard(function() return require "apsis.plot.Image"(x, options) end)
+  return require "apsis.plot.Image"(x, options)
 end
 
-return plot
+return core.define_module(plot)

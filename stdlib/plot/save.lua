@@ -9,8 +9,8 @@ local WIDEST = 8192 -- pixels
 local function size_of(figure)
   local width, height = math.tointeger(figure.width), math.tointeger(figure.height)
   if not width or not height or width < 100 or height < 100 or width > WIDEST or height > WIDEST then
-    error(("save: expected a width and a height in 100..%d pixels, got %s and %s"):format(WIDEST,
-      tostring(figure.width), tostring(figure.height)), 0)
+    core.fail(("save: expected a width and a height in 100..%d pixels, got %s and %s"):format(WIDEST,
+      tostring(figure.width), tostring(figure.height)))
   end
   return width, height
 end
@@ -54,7 +54,7 @@ end
 function save.save(figure, path)
   local kind = type(path) == "string" and path:lower():match "%.(%a+)$"
   if kind ~= "svg" and kind ~= "png" then
-    error("save: expected a file name that ends in .svg or .png, got " .. tostring(path), 0)
+    core.fail("save: expected a file name that ends in .svg or .png, got " .. tostring(path))
   end
   local drawing, width, height = drawn(figure, kind)
   if kind == "svg" then return write(path, drawing) end

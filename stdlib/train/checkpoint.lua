@@ -151,4 +151,4 @@ function checkpoint.load(path, run)
   return run
 end
 
-return checkpoint
+return require "apsis.core".define_module(checkpoint)

@@ -82,6 +82,13 @@ end
 ---@return table<string, number> {loss = ..., accuracy = ...}
 --- Example: ap.train.evaluate(model, test_loader, {loss = nn.CrossEntropyLoss(), metrics = {"accuracy"}}).accuracy
 local function evaluate(model, loader, options)
+  if type(model) ~= "table" or not model.is_module then
+    arguments.fail("train.evaluate: argument 1: expected a module, got %s", type(model))
+  end
+  if type(loader) ~= "table" or not loader.iter then
+    arguments.fail("train.evaluate: argument 2: expected a loader, got %s", arguments.got(loader))
+  end
+  options = arguments.options("train.evaluate", 3, options, {"loss", "metrics", "device"})
   local metrics, training = metric_list(options.metrics), model.training
   local sums = new_sums(metrics)
   model:eval()
@@ -255,4 +262,6 @@ local function fit(model, options)
   return run.history
 end
 
-return {fit = fit, evaluate = evaluate}
+local entry = require "apsis.core".entry
+
+return {fit = entry("fit", fit, true), evaluate = entry("evaluate", evaluate)} -- fit has an option `out` of its own

@@ -77,6 +77,18 @@ add("", ap)
 for _, module in ipairs {"linalg", "fft", "special"} do add(module .. ".", ap[module]) end
 add("F.", F)
 for _, module in ipairs {"init", "utils"} do add("nn." .. module .. ".", ap.nn[module]) end
+for _, module in ipairs {"io", "data", "plot", "train"} do add(module .. ".", ap[module]) end
+for _, module in ipairs {"metrics", "checkpoint"} do add("train." .. module .. ".", ap.train[module]) end
+-- What writes files does so in a folder of the tests.
+for _, name in ipairs {"io.save", "io.save_npy", "io.save_npz", "train.checkpoint.save"} do
+  local save = hostile.functions_by_name[name]
+  local function within(path, ...)
+    if type(path) == "string" then path = tmpname() end
+    local result = save(path, ...)
+    return result
+  end
+  hostile.functions_by_name[name], hostile.names[within] = within, hostile.names[save]
+end
 for _, module in ipairs {"nn", "optim", "data"} do add_classes(module .. ".", ap[module]) end
 add_classes("optim.lr_scheduler.", ap.optim.lr_scheduler)
 table.sort(hostile.order)
