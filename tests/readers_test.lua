@@ -492,3 +492,23 @@ test("read_csv: random tables come back as they were written", function()
     end
   end
 end)
+
+test("a folder, a device, no file and an empty one: an error that names the reader and the path", function()
+  local readers = {["io.load"] = fio.load, ["io.load_npy"] = fio.load_npy, ["io.load_npz"] = fio.load_npz,
+    read_idx = ap.data.read_idx, read_csv = ap.data.read_csv}
+  local empty, noise = tmpname(), tmpname()
+  for path, text in pairs {[empty] = "", [noise] = "\255\255\255\255\255\255\255\127\0\8\3\255"} do
+    local file <close> = assert(io.open(path, "wb"))
+    file:write(text)
+  end
+  for name, read in pairs(readers) do
+    for path, what in pairs {["/"] = "it is a folder", ["/dev/null"] = "it is a device or a pipe",
+      ["/nonexistent/x"] = "No such file", [empty] = ".", [noise] = "."} do
+      local ok, message = pcall(read, path)
+      if name == "read_csv" and path == noise then goto next end -- one column that is named so
+      truth(not ok and message:find(name .. ": " .. path .. ": ", 1, true) and message:find(what),
+        ("%s of %s: %s"):format(name, path, tostring(message)))
+      ::next::
+    end
+  end
+end)

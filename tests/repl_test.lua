@@ -249,7 +249,7 @@ test("Tab and questions survive whatever is typed", function()
 end)
 
 test("Tab completes what help can be asked about", function()
-  equal(completions("", "help 'conv_tr"), "conv_transpose1d conv_transpose2d")
+  equal(completions("", "help 'conv_tr"), "conv_transpose1d conv_transpose2d conv_transpose3d")
   equal(completions("", "help(\"nn.Bat"), "nn.BatchNorm1d nn.BatchNorm2d nn.BatchNorm3d")
   equal(completions("", "?layer_n"), "layer_norm")
   equal(completions("", "?nn.Line"), "Linear")
