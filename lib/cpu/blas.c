@@ -13,8 +13,13 @@
 #endif
 
 enum {
-    OWN_SIDE = 64,   /* rows or columns up to which our kernels beat BLIS at any depth */
-    DOT_SIDE = 16,   /* rows or columns up to which inner products beat tiles of C ... */
+    BLIS_ROWS =
+        512, /* Fewer rows of the result, columns or depth than these (BLIS's own thresholds on Zen 3 for */
+    BLIS_COLUMNS =
+        200, /* its kernels of small products) go to our kernels: theirs are quicker by a tenth at best and */
+    BLIS_DEPTH =
+        240,       /* take twice the time where B lies in columns, as the weights of every linear layer do. */
+    DOT_SIDE = 16, /* rows or columns up to which inner products beat tiles of C ... */
     DOT_DEPTH = 256, /* ... where they are at least this long */
     SPLIT_STEP = 96, /* a product is split at whole tiles of the kernels */
     ROW_STEP = 12,
@@ -26,9 +31,10 @@ enum {
     BLIS_BYTES = 24 << 20,           /* more than a thread of BLIS packs into */
     LAST_AMD_FAMILY_OF_BLIS = 0x19,  /* Zen 4; BLIS 0.9 takes later families for unknown */
 };
-/* Multiplications up to which our kernels are about as fast as BLIS's or faster: 200 x 200 x 200. Measured on
- * one core of a Zen 4, in GFLOP/s of ours, of BLIS's zen3 kernels and of its skx kernels: 32x50x10 36, 12,
- * 11; 64x64x64 101, 95, 59; 64x784x128 109, 109, 84; 256x256x256 104, 114, 103. */
+/* Multiplications up to which our kernels are at least as fast as BLIS's: 200 x 200 x 200. Measured on one
+ * core of family 0x1A, in GFLOP/s of ours and of BLIS's zen3 kernels, A B and A B^T: 1024x64x192 96, 96 and
+ * 113, 67; 256x1024x256 108, 108 and 109, 62; 400x1024x1024 100, 102 and 69, 64; 600x600x600 96, 103 and 106,
+ * 106. */
 static const double OWN_WORK = 1 << 23;
 /* Multiplications between two looks for an interrupt: less than 0.1 s. */
 static const double SPLIT_WORK = 4e9;
@@ -228,7 +234,8 @@ static void multiply(const Product *p) {
     Product t = transposed_product(p);
     if (by_dots(kernels, p->m < p->n ? &t : p) || by_columns(kernels, p) || by_columns(kernels, &t)) return;
     double work = (double)p->m * (double)p->n * (double)p->k;
-    bool own = work <= OWN_WORK || smaller(p->m, p->n) <= OWN_SIDE;
+    const Product *q = p->out.cs != 1 && p->n > 1 ? &t : p;
+    bool own = work <= OWN_WORK || q->m < BLIS_ROWS || q->n < BLIS_COLUMNS || q->k < BLIS_DEPTH;
     if (own && (by_tiles(kernels, p) || by_tiles(kernels, &t))) return;
     if (blis(p) || by_tiles(kernels, p) || by_tiles(kernels, &t)) return;
     for (int64_t j = 0; j < p->n; j++) { /* no memory, and a result whose rows and columns both have gaps */
