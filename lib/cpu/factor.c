@@ -20,6 +20,18 @@ int64_t cpu_factor_scratch(int64_t n, int64_t k) {
     return n <= FACTOR_LEAF ? 1 : half(n) * (n > k ? n : k);
 }
 
+/* Multiplications from which a product of the recursion is worth several threads. One factorisation has many
+ * products, and where another process holds a core each shared one waits for it: Cholesky of 512 took 8 to 20
+ * ms on two threads, 0.9 on one. */
+static const double SHARED_WORK = 1 << 25;
+
+/* cpu_gemm, on as many threads as that allows. */
+static void multiply(const Ctx *c, DType t, int64_t m, int64_t n, int64_t k, Matrix a, Matrix b, double beta,
+                     Matrix out, int threads) {
+    const bool shared = (double)m * (double)n * (double)k >= SHARED_WORK;
+    cpu_gemm(c, t, m, n, k, a, b, beta, out, shared ? threads : 1);
+}
+
 /* scratch (m, n) = -x, whose rows are ldx apart */
 static Matrix negated(DType t, int64_t m, int64_t n, const void *x, int64_t ldx, void *scratch) {
     for (int64_t i = 0; i < m; i++) kernels(t)->negate(n, at(x, t, i * ldx), at(scratch, t, i * n));
@@ -67,12 +79,12 @@ void cpu_solve_triangular(const Ctx *c, DType t, int64_t n, int64_t k, Matrix a,
     if (upper) {
         const Matrix a12 = {at(a.data, t, n1 * a.cs), a.rs, a.cs};
         cpu_solve_triangular(c, t, n2, k, a22, upper, unit, b2, ldb, scratch, threads);
-        cpu_gemm(c, t, n1, k, n2, a12, negated(t, n2, k, b2, ldb, scratch), 1, (Matrix){b1, ldb, 1}, threads);
+        multiply(c, t, n1, k, n2, a12, negated(t, n2, k, b2, ldb, scratch), 1, (Matrix){b1, ldb, 1}, threads);
         cpu_solve_triangular(c, t, n1, k, a11, upper, unit, b1, ldb, scratch, threads);
     } else {
         const Matrix a21 = {at(a.data, t, n1 * a.rs), a.rs, a.cs};
         cpu_solve_triangular(c, t, n1, k, a11, upper, unit, b1, ldb, scratch, threads);
-        cpu_gemm(c, t, n2, k, n1, a21, negated(t, n1, k, b1, ldb, scratch), 1, (Matrix){b2, ldb, 1}, threads);
+        multiply(c, t, n2, k, n1, a21, negated(t, n1, k, b1, ldb, scratch), 1, (Matrix){b2, ldb, 1}, threads);
         cpu_solve_triangular(c, t, n2, k, a22, upper, unit, b2, ldb, scratch, threads);
     }
 }
@@ -92,7 +104,7 @@ void cpu_lu(const Ctx *c, DType t, int64_t m, int64_t n, void *a, int64_t lda, i
     cpu_swap_rows(t, n2, a12, lda, pivots, n1, false);
     cpu_solve_triangular(c, t, n1, n2, (Matrix){a, lda, 1}, false, true, a12, lda, scratch, threads);
     if (m == n1) return;
-    cpu_gemm(c, t, m - n1, n2, n1, (Matrix){a21, lda, 1}, negated(t, n1, n2, a12, lda, scratch), 1,
+    multiply(c, t, m - n1, n2, n1, (Matrix){a21, lda, 1}, negated(t, n1, n2, a12, lda, scratch), 1,
              (Matrix){a22, lda, 1}, threads);
     cpu_lu(c, t, m - n1, n2, a22, lda, pivots + n1, scratch, threads);
     cpu_swap_rows(t, n1, a21, lda, pivots + n1, k - n1, false);
@@ -108,7 +120,7 @@ static void subtract_square(const Ctx *c, DType t, int64_t n, int64_t k, Matrix 
         const int64_t rows = n - i < SQUARE ? n - i : SQUARE;
         const Matrix left = {at(x.data, t, i * x.cs), x.cs, x.rs},
                      right = {at(minus.data, t, i * minus.cs), minus.rs, minus.cs};
-        cpu_gemm(c, t, rows, n - i, k, left, right, 1, (Matrix){at(out, t, i * ldc + i), ldc, 1}, threads);
+        multiply(c, t, rows, n - i, k, left, right, 1, (Matrix){at(out, t, i * ldc + i), ldc, 1}, threads);
     }
 }
 
