@@ -91,5 +91,9 @@ int ctx_threads(const Ctx *c, int64_t work);
  */
 void *ctx_scratch(Ctx *c, int64_t bytes);
 void ctx_scratch_free(Ctx *c, void *p);
+/* `bytes` so rounded up that what follows them in scratch memory is aligned too. */
+static inline int64_t ctx_scratch_part(int64_t bytes) {
+    return (bytes + 63) / 64 * 64;
+}
 
 #endif

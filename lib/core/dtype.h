@@ -34,4 +34,15 @@ uint16_t f32_to_f16(float f);
 float bf16_to_f32(uint16_t h);
 uint16_t f32_to_bf16(float f);
 
+/* Element i of f32 or f64 as a double. */
+static inline double get_real(DType t, const void *x, int64_t i) {
+    return t == F64 ? ((const double *)x)[i] : (double)((const float *)x)[i];
+}
+static inline void put_real(DType t, void *x, int64_t i, double value) {
+    if (t == F64)
+        ((double *)x)[i] = value;
+    else
+        ((float *)x)[i] = (float)value;
+}
+
 #endif

@@ -9,11 +9,9 @@
 #include <string.h>
 
 enum {
-    DIVIDED = 144,   /* from this order on, LAPACK's divide and conquer is faster than QL with vectors */
-    SWEEPS = 30,     /* an eigenvalue, on average, at most: LAPACK's limit; two are usual */
-    CHUNK = 32,      /* steps of the reduction between two looks for an interrupt */
-    THREADED = 1024, /* order from which products of so few reflectors are worth several threads */
-    ALIGNED_TO = 64
+    DIVIDED = 144, /* from this order on, LAPACK's divide and conquer is faster than QL with vectors */
+    SWEEPS = 30,   /* an eigenvalue, on average, at most: LAPACK's limit; two are usual */
+    CHUNK = 32,    /* steps of the reduction between two looks for an interrupt */
 };
 
 /* One matrix on its way. */
@@ -35,20 +33,11 @@ bool cpu_eigh_calls_lapack(bool vectors, int64_t n) {
     return vectors && n >= DIVIDED && !lapack_missing();
 }
 
-static int64_t padded(DType t, int64_t n) {
-    const int64_t block = ISA_SELECT(reflect_kernels)->type[t == F64].block;
-    return (n + block - 1) / block * block;
-}
-
-static int64_t aligned(int64_t bytes) {
-    return (bytes + ALIGNED_TO - 1) / ALIGNED_TO * ALIGNED_TO;
-}
-
 /* Takes `bytes` off the scratch memory, or only counts them where there is none yet. */
 static void *take(char **scratch, int64_t *count, int64_t bytes) {
     void *p = *scratch;
-    *count += aligned(bytes);
-    if (p) *scratch += aligned(bytes);
+    *count += ctx_scratch_part(bytes);
+    if (p) *scratch += ctx_scratch_part(bytes);
     return p;
 }
 
@@ -59,7 +48,7 @@ static int64_t lay_out(Eigh *j, DType t, bool vectors, int64_t n, char *scratch)
     j->type = t;
     j->kernels = &ISA_SELECT(reflect_kernels)->type[t == F64];
     j->n = n;
-    j->ld = padded(t, n);
+    j->ld = reflect_padded(j->kernels, n);
     j->d = take(&scratch, &count, doubles);
     j->e = take(&scratch, &count, doubles);
     j->tau = take(&scratch, &count, doubles);
@@ -289,13 +278,6 @@ static void sort_values(const Eigh *j) {
     }
 }
 
-static void put(DType t, void *x, int64_t i, double value) {
-    if (t == F64)
-        ((double *)x)[i] = value;
-    else
-        ((float *)x)[i] = (float)value;
-}
-
 static void take_vectors(const Eigh *j, char *a) {
     const size_t size = dtype_size(j->type), row = (size_t)j->n * size;
     for (int64_t i = 0; i < j->n; i++)
@@ -317,15 +299,14 @@ static void reflect_rows(const Eigh *j, int64_t first, int64_t count, void *z, i
 
 static int64_t divide(Eigh *j, void *a, void *values, int threads) {
     for (int64_t i = 0; i < j->n; i++) {
-        put(j->type, values, i, j->d[i]);
-        put(j->type, j->work, i, i < j->n - 1 ? j->e[i] : 0);
+        put_real(j->type, values, i, j->d[i]);
+        put_real(j->type, j->work, i, i < j->n - 1 ? j->e[i] : 0);
     }
     const int64_t info = lapack_stedc(j->type, j->n, values, j->work, a, &j->lapack);
-    if (j->n < THREADED) threads = 1;
+    if (j->n < REFLECT_THREADED) threads = 1;
     for (int64_t k = 1; k < j->n && !info; k += REFLECTORS)
         reflect_rows(j, k, j->n - k < REFLECTORS ? j->n - k : REFLECTORS, a, threads);
-    for (int64_t i = 0; i < j->n; i++)
-        j->d[i] = j->type == F64 ? ((double *)values)[i] : (double)((float *)values)[i];
+    for (int64_t i = 0; i < j->n; i++) j->d[i] = get_real(j->type, values, i);
     return info;
 }
 
@@ -352,6 +333,6 @@ int64_t cpu_eigh(const Ctx *c, DType t, bool vectors, int64_t n, void *a, void *
         if (!all_values(&j)) info = 1;
         sort_values(&j);
     }
-    for (int64_t i = 0; i < n; i++) put(t, values, i, ldexp(j.d[i], exponent));
+    for (int64_t i = 0; i < n; i++) put_real(t, values, i, ldexp(j.d[i], exponent));
     return ctx_stopping(c) ? 0 : info;
 }

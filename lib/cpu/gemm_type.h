@@ -13,18 +13,6 @@ static inline V FN(load)(const T *p) {
 /* --- packing -----------------------------------------------------------------------------------------------
  */
 
-/* LANES vectors, taken as the rows of a square, become its columns: log2 LANES perfect shuffles. */
-static inline void FN(transpose)(V v[FN(LANES)]) {
-    V w[FN(LANES)];
-    for (int step = 1; step < FN(LANES); step *= 2) {
-        for (int i = 0; i < FN(LANES) / 2; i++) {
-            w[2 * i] = ZIP_LOW(v[i], v[i + FN(LANES) / 2]);
-            w[2 * i + 1] = ZIP_HIGH(v[i], v[i + FN(LANES) / 2]);
-        }
-        for (int i = 0; i < FN(LANES); i++) v[i] = w[i];
-    }
-}
-
 /* panel[p * ld + j] = b[p + j * cs] for p < k, j < n: contiguous columns become rows. Zeros beyond n, up to
  * whole vectors. */
 static void FN(pack_columns)(T *panel, int64_t ld, const T *b, int64_t k, int64_t n, int64_t cs) {

@@ -2,14 +2,7 @@
 #include "cpu/kernels_conv.h"
 #include "cpu/vector.h"
 #include <string.h>
-
-/* Sums of products may use the fused instruction here: nobody compares their last bits with another device's.
- */
-#if defined(__clang__)
-#pragma clang fp contract(fast)
-#else
-#pragma GCC optimize("fp-contract=fast")
-#endif
+#include "cpu/fused.h"
 
 /* ROWS x CONV_WIDE sums and a few operands stay in registers. */
 #define ROWS (REGISTERS / 4)

@@ -1,13 +1,7 @@
 /* Leaves of LU, Cholesky and triangular solves: see kernels_factor.h. */
 #include "cpu/kernels_factor.h"
 #include "cpu/shuffle.h"
-
-/* As in kernels_gemm.c: nobody compares last bits. */
-#if defined(__clang__)
-#pragma clang fp contract(fast)
-#else
-#pragma GCC optimize("fp-contract=fast")
-#endif
+#include "cpu/fused.h"
 
 #define INLINE inline __attribute__((always_inline))
 enum {

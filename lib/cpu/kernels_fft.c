@@ -2,14 +2,7 @@
 #include "cpu/kernels_fft.h"
 #include "cpu/vector.h"
 #include <string.h>
-
-/* Sums of products may use the fused instruction here: nobody compares their last bits with another device's.
- */
-#if defined(__clang__)
-#pragma clang fp contract(fast)
-#else
-#pragma GCC optimize("fp-contract=fast")
-#endif
+#include "cpu/fused.h"
 
 /* A loop over a butterfly: only unrolled are its elements registers from the start. */
 #if defined(__clang__)

@@ -2,14 +2,7 @@
  * time into the first cache (Goto and van de Geijn 2008, without the outer levels). */
 #include "cpu/kernels_gemm.h"
 #include "cpu/shuffle.h"
-
-/* Sums of products may use the fused instruction here: nobody compares their last bits with another device's.
- */
-#if defined(__clang__)
-#pragma clang fp contract(fast)
-#else
-#pragma GCC optimize("fp-contract=fast")
-#endif
+#include "cpu/fused.h"
 
 enum {
     ROWS = REGISTERS == 32 ? 8 : 6, /* of a tile: with WIDE vectors a row, the sums fill the registers */

@@ -2,7 +2,7 @@
  * embedding, a slice of index_add) is a plain copy or vector sum; the rest goes element by element. */
 #include "cpu/kernels_index.h"
 #include "cpu/isa.h"
-#include "cpu/transpose.h"
+#include "cpu/shuffle.h"
 #include <string.h>
 
 enum {
@@ -64,19 +64,22 @@ enum {
         for (int64_t k = 0; k < TILE; k++)                                                                   \
             for (int64_t j = 0; j < TILE; j++) at[k * as + j] = from[k + j * xs];                            \
     }
-#define TILE_BY_TURNS(T)                                                                                     \
+#define TILE_BY_TURNS(T, V, TRANSPOSE)                                                                       \
     static inline void JOIN(copy_tile, T)(T *restrict at, int64_t as, const T *restrict from, int64_t xs) {  \
-        enum { SIDE_OF_TURN = TURN_BYTES / sizeof(T) };                                                      \
+        enum { SIDE_OF_TURN = VECTOR / sizeof(T) };                                                          \
         for (int64_t k = 0; k < TILE; k += SIDE_OF_TURN)                                                     \
-            for (int64_t j = 0; j < TILE; j += SIDE_OF_TURN)                                                 \
-                JOIN(turn, T)(at + k * as + j, as, from + k + j * xs, xs);                                   \
+            for (int64_t j = 0; j < TILE; j += SIDE_OF_TURN) {                                               \
+                V v[SIDE_OF_TURN];                                                                           \
+                for (int i = 0; i < SIDE_OF_TURN; i++) v[i] = *(const V *)(from + k + (j + i) * xs);         \
+                TRANSPOSE(v);                                                                                \
+                for (int i = 0; i < SIDE_OF_TURN; i++) *(V *)(at + (k + i) * as + j) = v[i];                 \
+            }                                                                                                \
     }
-TURN_32(uint32_t)
-TURN_64(uint64_t)
 TILE_BY_ROWS(uint8_t)
 TILE_BY_ROWS(uint16_t)
-TILE_BY_TURNS(uint32_t)
-TILE_BY_TURNS(uint64_t)
+/* Bits move as they are: nothing is computed with them. */
+TILE_BY_TURNS(uint32_t, VectorF32, transpose_f32)
+TILE_BY_TURNS(uint64_t, VectorF64, transpose_f64)
 
 /* Copies between strides. A transposed pair goes by tiles that stay in the first cache; rows shorter than the
  * block is high are walked across. */

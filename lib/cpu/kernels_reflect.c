@@ -3,13 +3,7 @@
 #include <math.h>
 #include <string.h>
 #include "cpu/shuffle.h"
-
-/* As in kernels_gemm.c: nobody compares last bits. */
-#if defined(__clang__)
-#pragma clang fp contract(fast)
-#else
-#pragma GCC optimize("fp-contract=fast")
-#endif
+#include "cpu/fused.h"
 
 #define INLINE inline __attribute__((always_inline))
 enum {

@@ -41,4 +41,9 @@ typedef struct ReflectTable {
 } ReflectTable;
 ISA_DECLARE(ReflectTable, reflect_kernels);
 
+/* ld for rows, or columns, of n elements. */
+static inline int64_t reflect_padded(const ReflectKernels *k, int64_t n) {
+    return (n + k->block - 1) / k->block * k->block;
+}
+
 #endif

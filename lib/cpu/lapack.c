@@ -1,6 +1,7 @@
 /* LAPACK's Fortran routines behind one call each for both dtypes; the library is opened when it is first
  * needed. */
 #include "cpu/lapack.h"
+#include "core/ctx.h"
 #include <dlfcn.h>
 #include <math.h>
 #include <pthread.h>
@@ -73,14 +74,10 @@ const char *lapack_missing(void) {
 
 #define CALL(t, name, ...) ((t) == F64 ? lapack.d##name(__VA_ARGS__) : lapack.s##name(__VA_ARGS__))
 
-enum { ALIGN = 64, DIVIDE_LEAF = 25 }; /* gelsd: size of the leaves of its tree, as ilaenv gives it */
+enum { DIVIDE_LEAF = 25 }; /* gelsd: size of the leaves of its tree, as ilaenv gives it */
 
 static Int at_least_1(int64_t n) {
     return n > 1 ? (Int)n : 1;
-}
-
-static int64_t aligned(int64_t bytes) {
-    return (bytes + ALIGN - 1) / ALIGN * ALIGN;
 }
 
 /* The elements that a query asked for, which it left in the first of them. In f32 a large count was rounded,
@@ -94,12 +91,12 @@ static int64_t asked(DType t, const void *first) {
 static void need(DType t, LapackWork *w, int64_t integers, int64_t elements) {
     w->bytes = elements < 0 || integers >= INT32_MAX
                    ? -1
-                   : aligned(integers * (int64_t)sizeof(Int)) + elements * (int64_t)dtype_size(t);
+                   : ctx_scratch_part(integers * (int64_t)sizeof(Int)) + elements * (int64_t)dtype_size(t);
 }
 
 /* The floating part of the scratch memory, and how many elements it holds. */
 static void *elements(DType t, const LapackWork *w, int64_t integers, Int *count) {
-    const int64_t before = aligned(integers * (int64_t)sizeof(Int));
+    const int64_t before = ctx_scratch_part(integers * (int64_t)sizeof(Int));
     *count = (Int)((w->bytes - before) / (int64_t)dtype_size(t));
     return (char *)w->data + before;
 }

@@ -7,9 +7,7 @@
 #include <string.h>
 
 enum {
-    SMALL = 96,      /* columns up to which reflectors one by one are faster */
-    THREADED = 1024, /* order from which products of so few reflectors are worth several threads */
-    ALIGNED_TO = 64
+    SMALL = 96, /* columns up to which reflectors one by one are faster */
 };
 
 /* One matrix on its way. Columns lie ld elements apart, zeros in the gaps. */
@@ -24,10 +22,6 @@ typedef struct Qr {
     int threads;
 } Qr;
 
-static int64_t aligned(int64_t bytes) {
-    return (bytes + ALIGNED_TO - 1) / ALIGNED_TO * ALIGNED_TO;
-}
-
 /* Lays out j in the scratch memory; returns how much that is. */
 static int64_t lay_out(Qr *j, DType t, int64_t m, int64_t n, int64_t count, int64_t columns, char *scratch) {
     j->type = t;
@@ -36,12 +30,12 @@ static int64_t lay_out(Qr *j, DType t, int64_t m, int64_t n, int64_t count, int6
     j->m = m;
     j->n = n;
     j->count = count;
-    j->ld = (m + j->kernels->block - 1) / j->kernels->block * j->kernels->block;
-    const int64_t parts[] = {aligned(j->count * (int64_t)sizeof(double)),
-                             aligned(n * j->ld * j->size),
-                             aligned(columns * j->ld * j->size),
-                             j->count > SMALL ? aligned(REFLECTORS * j->ld * j->size) : 0,
-                             aligned(j->ld * j->size),
+    j->ld = reflect_padded(j->kernels, m);
+    const int64_t parts[] = {ctx_scratch_part(j->count * (int64_t)sizeof(double)),
+                             ctx_scratch_part(n * j->ld * j->size),
+                             ctx_scratch_part(columns * j->ld * j->size),
+                             j->count > SMALL ? ctx_scratch_part(REFLECTORS * j->ld * j->size) : 0,
+                             ctx_scratch_part(j->ld * j->size),
                              j->count > SMALL ? cpu_reflect_scratch(t, n > columns ? n : columns) : 0};
     char *at[6] = {0};
     int64_t total = 0;
@@ -81,20 +75,13 @@ static void clear_gaps(const Qr *j, int64_t n, char *a) {
     for (int64_t k = 0; k < n; k++) memset(element(j, a, j->m, k), 0, (size_t)((j->ld - j->m) * j->size));
 }
 
-static void put_one(const Qr *j, char *at) {
-    if (j->type == F64)
-        *(double *)at = 1;
-    else
-        *(float *)at = 1;
-}
-
 /* The reflectors k..k+count-1, as rows of v from element k on. */
 static void take_reflectors(const Qr *j, int64_t k, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
         char *v = j->v + i * j->ld * j->size;
         memset(v, 0, (size_t)((j->m - k) * j->size));
         if (j->tau[k + i] == 0) continue;
-        put_one(j, v + i * j->size);
+        put_real(j->type, v, i, 1);
         memcpy(v + (i + 1) * j->size, element(j, j->a, k + i + 1, k + i),
                (size_t)((j->m - k - i - 1) * j->size));
     }
@@ -122,7 +109,7 @@ static void factor(const Qr *j) {
 /* q = H_0 H_1 ... times the first columns of the identity. */
 static void form(const Qr *j, int64_t columns) {
     memset(j->q, 0, (size_t)(columns * j->ld * j->size));
-    for (int64_t k = 0; k < columns; k++) put_one(j, element(j, j->q, k, k));
+    for (int64_t k = 0; k < columns; k++) put_real(j->type, j->q, k * (j->ld + 1), 1);
     if (j->count <= SMALL) {
         j->kernels->qr_product(j->m, j->count, j->a, j->ld, j->tau, columns, j->q, j->work);
         return;
@@ -148,7 +135,7 @@ void cpu_qr(const Ctx *c, DType t, int64_t m, int64_t n, const void *a, int64_t 
             int64_t r_rows, void *r, void *scratch, int threads) {
     Qr j = {.c = c};
     lay_out(&j, t, m, n, smaller(m, n), q ? columns : 0, scratch);
-    j.threads = j.count < THREADED ? 1 : threads;
+    j.threads = j.count < REFLECT_THREADED ? 1 : threads;
     copy_columns(&j, n, j.a, j.ld, a, m);
     clear_gaps(&j, n, j.a);
     factor(&j);
@@ -190,7 +177,7 @@ COPIES(double, f64)
 /* What least squares take beside the QR: the inverse of R, or the sides in rows; room to solve for them. */
 static int64_t solve_scratch(DType t, int64_t n, int64_t k) {
     const int64_t most = n > k ? n : k, size = (int64_t)dtype_size(t);
-    return aligned(n * most * size) + aligned(cpu_factor_scratch(n, most) * size);
+    return ctx_scratch_part(n * most * size) + ctx_scratch_part(cpu_factor_scratch(n, most) * size);
 }
 
 int64_t cpu_least_squares_scratch(DType t, int64_t m, int64_t n, int64_t k) {
@@ -208,7 +195,7 @@ static void solve_r(const Qr *j, int64_t k, void *rows, void *scratch) {
 static double condition(const Qr *j, char *inverse, void *scratch) {
     const int64_t n = j->count;
     memset(inverse, 0, (size_t)(n * n * j->size));
-    for (int64_t i = 0; i < n; i++) put_one(j, inverse + i * (n + 1) * j->size);
+    for (int64_t i = 0; i < n; i++) put_real(j->type, inverse, i * (n + 1), 1);
     solve_r(j, n, inverse, scratch);
     const double r =
         j->type == F64 ? r_squares_f64(n, (double *)j->a, j->ld) : r_squares_f32(n, (float *)j->a, j->ld);
@@ -221,8 +208,8 @@ bool cpu_least_squares(const Ctx *c, DType t, int64_t m, int64_t n, int64_t k, c
                        double most, void *scratch, int threads) {
     Qr j = {.c = c};
     char *rows = (char *)scratch + lay_out(&j, t, m, n + k, n, 0, scratch);
-    char *solving = rows + aligned(n * (n > k ? n : k) * j.size);
-    j.threads = n < THREADED ? 1 : threads;
+    char *solving = rows + ctx_scratch_part(n * (n > k ? n : k) * j.size);
+    j.threads = n < REFLECT_THREADED ? 1 : threads;
     copy_columns(&j, n, j.a, j.ld, a, m);
     copy_columns(&j, k, element(&j, j.a, 0, n), j.ld, b, m);
     clear_gaps(&j, n + k, j.a);

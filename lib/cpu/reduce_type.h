@@ -323,14 +323,18 @@ JOIN(range_steps, TAG)(SRC *restrict low, SRC *restrict high, const SRC *restric
         }
 }
 
-static void JOIN(cols_aminmax, TAG)(void *low_, void *high_, const void *x_, int64_t rows, int64_t row_stride,
-                                    int64_t w, int64_t col_stride, int64_t first) {
-    SRC *low = low_, *high = high_;
-    (void)first;
+static inline void JOIN(range_start, TAG)(SRC *low, SRC *high, int64_t w) {
     for (int64_t j = 0; j < w; j++) {
         low[j] = HIGHEST;
         high[j] = LOWEST;
     }
+}
+
+static void JOIN(cols_aminmax, TAG)(void *low_, void *high_, const void *x_, int64_t rows, int64_t row_stride,
+                                    int64_t w, int64_t col_stride, int64_t first) {
+    SRC *low = low_, *high = high_;
+    (void)first;
+    JOIN(range_start, TAG)(low, high, w);
     if (col_stride == 1)
         JOIN(range_steps, TAG)(low, high, x_, rows, row_stride, w, 1);
     else
@@ -354,10 +358,7 @@ static void JOIN(rows_aminmax, TAG)(void *low_, void *high_, const void *x_, int
     for (int64_t k = 0; k < count; k++) {
         const SRC *x = (const SRC *)x_ + k * kept_stride;
         SRC low[FEW_LANES], high[FEW_LANES];
-        for (int j = 0; j < FEW_LANES; j++) {
-            low[j] = HIGHEST;
-            high[j] = LOWEST;
-        }
+        JOIN(range_start, TAG)(low, high, FEW_LANES);
         if (stride == 1)
             JOIN(range_steps, TAG)(low, high, x, full, FEW_LANES, FEW_LANES, 1);
         else

@@ -3,16 +3,13 @@
 #include "cpu/reflect.h"
 #include "cpu/factor.h"
 
-enum { ALIGNED_TO = 64 };
-
-static int64_t aligned(DType t, int64_t count) {
-    const int64_t bytes = count * (int64_t)dtype_size(t);
-    return (bytes + ALIGNED_TO - 1) / ALIGNED_TO * ALIGNED_TO;
+static int64_t part(DType t, int64_t count) {
+    return ctx_scratch_part(count * (int64_t)dtype_size(t));
 }
 
 int64_t cpu_reflect_scratch(DType t, int64_t rows) {
-    return aligned(t, REFLECTORS * REFLECTORS) + aligned(t, REFLECTORS * rows) +
-           aligned(t, cpu_factor_scratch(REFLECTORS, rows));
+    return part(t, REFLECTORS * REFLECTORS) + part(t, REFLECTORS * rows) +
+           part(t, cpu_factor_scratch(REFLECTORS, rows));
 }
 
 /* V V^T becomes minus the inverse of T, and of its transpose in the lower triangle. */
@@ -27,8 +24,8 @@ NEGATED_INVERSE(double, f64)
 
 void cpu_reflect_rows(const Ctx *c, DType t, int64_t count, int64_t rows, int64_t width, const void *v,
                       int64_t ldv, void *z, int64_t ldz, bool backward, void *scratch, int threads) {
-    char *gram = scratch, *sides = gram + aligned(t, REFLECTORS * REFLECTORS),
-         *triangular = sides + aligned(t, REFLECTORS * rows);
+    char *gram = scratch, *sides = gram + part(t, REFLECTORS * REFLECTORS),
+         *triangular = sides + part(t, REFLECTORS * rows);
     const Matrix by_row = {(void *)v, ldv, 1}, by_column = {(void *)v, 1, ldv};
     if (rows == 0 || count == 0) return;
     cpu_gemm(c, t, count, count, width, by_row, by_column, 0, (Matrix){gram, count, 1}, threads);

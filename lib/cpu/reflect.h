@@ -6,6 +6,8 @@
 
 /* Reflectors that are worth putting together: whole blocks of kernels_reflect.h. */
 enum { REFLECTORS = 48 };
+/* The order from which products of so few are worth several threads. */
+enum { REFLECT_THREADED = 1024 };
 
 /* Bytes of scratch memory, aligned to 64, for `rows` rows and at most REFLECTORS reflectors. */
 int64_t cpu_reflect_scratch(DType t, int64_t rows);

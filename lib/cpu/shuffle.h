@@ -34,4 +34,21 @@ typedef int64_t IndexF64 __attribute__((vector_size(VECTOR)));
 #define ZIP_LOW_F64(a, b)  SHUFFLE(a, b, IndexF64, HALF_F64(0))
 #define ZIP_HIGH_F64(a, b) SHUFFLE(a, b, IndexF64, HALF_F64(VECTOR / 16))
 
+/* As many vectors as one has elements, taken as the rows of a square, become its columns: one perfect shuffle
+ * for each bit of that number. */
+#define TRANSPOSE(suffix, V, ZIP_LOW, ZIP_HIGH, LANES)                                                       \
+    static inline __attribute__((always_inline)) void transpose_##suffix(V v[LANES]) {                       \
+        V w[LANES];                                                                                          \
+        _Pragma("GCC unroll 16") for (int step = 1; step < (LANES); step *= 2) {                             \
+            _Pragma("GCC unroll 16") for (int i = 0; i < (LANES) / 2; i++) {                                 \
+                w[2 * i] = ZIP_LOW(v[i], v[i + (LANES) / 2]);                                                \
+                w[2 * i + 1] = ZIP_HIGH(v[i], v[i + (LANES) / 2]);                                           \
+            }                                                                                                \
+            _Pragma("GCC unroll 16") for (int i = 0; i < (LANES); i++) v[i] = w[i];                          \
+        }                                                                                                    \
+    }
+TRANSPOSE(f32, VectorF32, ZIP_LOW_F32, ZIP_HIGH_F32, VECTOR / 4)
+TRANSPOSE(f64, VectorF64, ZIP_LOW_F64, ZIP_HIGH_F64, VECTOR / 8)
+#undef TRANSPOSE
+
 #endif

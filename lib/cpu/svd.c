@@ -11,7 +11,6 @@ enum {
     SMALL = 160,       /* singular values up to which QR sweeps are faster than divide and conquer ... */
     SMALL_VALUES = 32, /* ... and than LAPACK's qd, for the values alone */
     SWEEPS = 30,       /* a value, on average, at most: two are usual */
-    ALIGNED_TO = 64
 };
 
 /* One matrix on its way. */
@@ -29,10 +28,6 @@ typedef struct Svd {
     bool vectors;
 } Svd;
 
-static int64_t aligned(int64_t bytes) {
-    return (bytes + ALIGNED_TO - 1) / ALIGNED_TO * ALIGNED_TO;
-}
-
 bool cpu_svd_is_small(int64_t m, int64_t n, bool vectors) {
     return (m < n ? m : n) <= (vectors ? SMALL : SMALL_VALUES);
 }
@@ -45,7 +40,7 @@ static int64_t lay_out(Svd *j, DType t, int64_t m, int64_t n, bool full, bool ve
     j->kernels = &ISA_SELECT(reflect_kernels)->type[t == F64];
     j->length = m > n ? m : n;
     j->k = m > n ? n : m;
-    j->ld = (j->k + j->kernels->block - 1) / j->kernels->block * j->kernels->block;
+    j->ld = reflect_padded(j->kernels, j->k);
     j->vectors = vectors;
     j->q_columns = full ? j->length : j->k;
     const bool tall = j->length > j->k;
@@ -73,7 +68,7 @@ static int64_t lay_out(Svd *j, DType t, int64_t m, int64_t n, bool full, bool ve
     int64_t total = 0;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         *(void **)parts[i].place = scratch ? scratch + total : NULL;
-        total += aligned(parts[i].bytes);
+        total += ctx_scratch_part(parts[i].bytes);
     }
     return total;
 }
@@ -144,13 +139,7 @@ static void fill_square(const Svd *j, const char *from) {
 
 static void identity(const Svd *j, char *x) {
     memset(x, 0, (size_t)(j->k * j->ld * j->size));
-    for (int64_t i = 0; i < j->k; i++) {
-        char *one = x + i * (j->ld + 1) * j->size;
-        if (j->type == F64)
-            *(double *)one = 1;
-        else
-            *(float *)one = 1;
-    }
+    for (int64_t i = 0; i < j->k; i++) put_real(j->type, x, i * (j->ld + 1), 1);
 }
 
 /* --- QR sweeps, as in LAPACK's bdsqr -----------------------------------------------------------------------
@@ -400,12 +389,7 @@ int64_t cpu_svd(const Ctx *c, DType t, int64_t m, int64_t n, const void *a, bool
     }
     const bool converged = diagonalise(&j);
     sort_values(&j);
-    for (int64_t i = 0; i < j.k; i++) {
-        if (t == F64)
-            ((double *)s)[i] = ldexp(j.d[i], exponent);
-        else
-            ((float *)s)[i] = (float)ldexp(j.d[i], exponent);
-    }
+    for (int64_t i = 0; i < j.k; i++) put_real(t, s, i, ldexp(j.d[i], exponent));
     if (j.vectors) {
         put_long(&j, tall, tall ? u : vh, threads);
         put_short(&j, tall, tall ? vh : u);

@@ -1,5 +1,5 @@
-/* QR, SVD, eigenvalues and least squares: checks and shapes here, the arithmetic is LAPACK's (cpu/lapack.c).
- */
+/* QR, SVD, eigenvalues and least squares: checks and shapes here, the arithmetic is in cpu/qr.c, svd.c and
+ * eigh.c, and for what those are not for LAPACK's (cpu/lapack.c). */
 #include "cpu/eigh.h"
 #include "cpu/lapack.h"
 #include "cpu/qr.h"
@@ -9,9 +9,6 @@
 #include <float.h>
 #include <math.h>
 #include <string.h>
-
-/* What a call of LAPACK takes before it computes, in multiplications: about a microsecond. */
-static const double CALL_WORK = 20000;
 
 typedef struct Job {
     const Ctx *c;
@@ -30,47 +27,12 @@ static void *within(const Tensor *t, int64_t offset) {
 }
 
 static int64_t element_bytes(const Job *j, int64_t count) {
-    return (count * (int64_t)dtype_size(j->dtype) + 63) / 64 * 64;
-}
-
-static bool require_lapack(Ctx *c, const char *op) {
-    const char *why = lapack_missing();
-    REQUIRE(c, !why, "%s: %s", op, why);
-    return true;
-}
-
-static bool fits_lapack(Ctx *c, const char *op, const Tensor *a, const LapackWork *w) {
-    REQUIRE(c, w->bytes >= 0, "%s: (%s): too large for LAPACK, which counts in 32 bits", op, SHAPE(a));
-    return true;
-}
-
-/* LAPACK does not end well on nan: it may loop or give anything. a is contiguous. */
-static bool require_finite(Ctx *c, const char *op, const Tensor *a, const Tensor *shape) {
-    const int64_t n = matrix_rows(shape) * matrix_cols(shape);
-    for (int64_t i = 0, count = matrix_count(shape); i < count; i++) {
-        double sum = 0; /* of zeros, unless something is not finite */
-        if (a->dtype == F64) {
-            const double *x = (const double *)tensor_data(a) + i * n;
-            for (int64_t j = 0; j < n; j++) sum += x[j] * 0;
-        } else {
-            const float *x = (const float *)tensor_data(a) + i * n;
-            for (int64_t j = 0; j < n; j++) sum += (double)x[j] * 0;
-        }
-        REQUIRE(c, sum == 0, "%s: %s contains nan or infinity", op, WHICH(shape, i));
-    }
-    return true;
+    return ctx_scratch_part(count * (int64_t)dtype_size(j->dtype));
 }
 
 static bool not_converged(Ctx *c, const char *op, const Tensor *a, const MatrixLoop *loop) {
     return ctx_fail(c, "%s: did not converge on %s (info %lld)", op, WHICH(a, loop->failed),
                     (long long)loop->info);
-}
-
-static MatrixLoop loop_over(const Tensor *a, double work, int64_t scratch_bytes) {
-    return (MatrixLoop){.count = matrix_count(a),
-                        .work = work + CALL_WORK,
-                        .scratch_bytes = scratch_bytes,
-                        .calls_blis = true};
 }
 
 /* --- QR --------------------------------------------------------------------------------------------------
@@ -96,11 +58,7 @@ static bool qr_all(Ctx *c, const Job *j, const Tensor *a) {
 static void set_identity(const Tensor *x) {
     const int64_t n = matrix_rows(x);
     for (int64_t i = 0, count = matrix_count(x) * n * n; i < count; i++) {
-        const double value = i % (n * n) % (n + 1) == 0;
-        if (x->dtype == F64)
-            ((double *)tensor_data(x))[i] = value;
-        else
-            ((float *)tensor_data(x))[i] = (float)value;
+        put_real((DType)x->dtype, tensor_data(x), i, i % (n * n) % (n + 1) == 0);
     }
 }
 
@@ -175,7 +133,7 @@ static bool svd_all(Ctx *c, const Job *given, const Tensor *a, const char *op) {
     lapack_gesdd(j.dtype, j.letter, j.n, j.m, NULL, NULL, NULL, NULL, &w);
     if (!require_finite(c, op, j.a, a) || !fits_lapack(c, op, a, &w)) return false;
     j.main_bytes = w.bytes;
-    MatrixLoop loop = loop_over(a, 8.0 * (double)j.m * (double)j.n * (double)j.k, w.bytes);
+    MatrixLoop loop = lapack_loop(a, 8.0 * (double)j.m * (double)j.n * (double)j.k, w.bytes);
     if (!each_matrix(c, &loop, svd_step, &j)) return false;
     return !loop.info || not_converged(c, op, a, &loop);
 }
@@ -263,28 +221,17 @@ bool op_eigh(Ctx *c, Tensor *values, Tensor *vectors, const Tensor *a, bool uppe
 /* --- general eigenvalues ---------------------------------------------------------------------------------
  */
 
-static double get(const Job *j, const void *x, int64_t i) {
-    return j->dtype == F64 ? ((const double *)x)[i] : ((const float *)x)[i];
-}
-
-static void put(const Job *j, void *x, int64_t i, double value) {
-    if (j->dtype == F64)
-        ((double *)x)[i] = value;
-    else
-        ((float *)x)[i] = (float)value;
-}
-
 /* LAPACK keeps the eigenvectors of a conjugate pair as two columns, real and imaginary part of the first. */
 static void unpack_vectors(const Job *j, const void *packed, const void *imaginary, void *out) {
     const int64_t n = j->n;
     for (int64_t col = 0; col < n; col++) {
-        const double im = get(j, imaginary, col);
+        const double im = get_real(j->dtype, imaginary, col);
         const int64_t re_col = im < 0 ? col - 1 : col, im_col = re_col + 1;
         for (int64_t row = 0; row < n; row++) {
             const int64_t to = 2 * (row * n + col);
-            const double part = im == 0 ? 0 : get(j, packed, im_col * n + row);
-            put(j, out, to, get(j, packed, re_col * n + row));
-            put(j, out, to + 1, im == 0 ? 0 : im < 0 ? 0 - part : part);
+            const double part = im == 0 ? 0 : get_real(j->dtype, packed, im_col * n + row);
+            put_real(j->dtype, out, to, get_real(j->dtype, packed, re_col * n + row));
+            put_real(j->dtype, out, to + 1, im == 0 ? 0 : im < 0 ? 0 - part : part);
         }
     }
 }
@@ -300,8 +247,8 @@ static int64_t eig_step(const void *job, int64_t i, void *scratch, int threads) 
     if (info) return info;
     void *values = element(j->s, 2 * i * n);
     for (int64_t k = 0; k < n; k++) {
-        put(j, values, 2 * k, get(j, real, k));
-        put(j, values, 2 * k + 1, get(j, imaginary, k));
+        put_real(j->dtype, values, 2 * k, get_real(j->dtype, real, k));
+        put_real(j->dtype, values, 2 * k + 1, get_real(j->dtype, imaginary, k));
     }
     if (j->v) unpack_vectors(j, packed, imaginary, element(j->v, 2 * i * n * n));
     return 0;
@@ -314,7 +261,7 @@ static bool eig_all(Ctx *c, const Job *given, const Tensor *a, const char *op) {
     if (!require_finite(c, op, j.a, a) || !fits_lapack(c, op, a, &w)) return false;
     j.main_bytes = w.bytes;
     const int64_t extra = 2 * element_bytes(&j, j.n) + element_bytes(&j, j.v ? j.n * j.n : 1);
-    MatrixLoop loop = loop_over(a, 12.0 * (double)j.n * (double)j.n * (double)j.n, extra + w.bytes);
+    MatrixLoop loop = lapack_loop(a, 12.0 * (double)j.n * (double)j.n * (double)j.n, extra + w.bytes);
     if (!each_matrix(c, &loop, eig_step, &j)) return false;
     return !loop.info || not_converged(c, op, a, &loop);
 }
@@ -379,7 +326,7 @@ static int64_t lstsq_step(const void *job, int64_t i, void *scratch, int threads
     return info;
 }
 
-static bool lstsq_all(Ctx *c, const Job *given, const Tensor *a, const Tensor *b) {
+static bool lstsq_all(Ctx *c, const Job *given, const Tensor *a) {
     const char *op = "linalg.lstsq";
     Job j = *given;
     LapackWork w = {0};
@@ -387,13 +334,12 @@ static bool lstsq_all(Ctx *c, const Job *given, const Tensor *a, const Tensor *b
     lapack_least_squares(j.dtype, j.driver, j.m, j.n, j.k, NULL, NULL, NULL, j.rcond, &rank, &w);
     if (!require_finite(c, op, j.a, a) || !require_finite(c, op, j.b, j.b)) return false;
     if (!fits_lapack(c, op, a, &w)) return false;
-    (void)b;
     j.main_bytes = w.bytes;
     const int64_t few = j.m < j.n ? j.m : j.n;
     const int64_t lapack = element_bytes(&j, few) + w.bytes,
                   own = by_qr(&j) ? cpu_least_squares_scratch(j.dtype, j.m, j.n, j.k) : 0;
     MatrixLoop loop =
-        loop_over(a, 4.0 * (double)j.m * (double)j.n * (double)(few + j.k), lapack > own ? lapack : own);
+        lapack_loop(a, 4.0 * (double)j.m * (double)j.n * (double)(few + j.k), lapack > own ? lapack : own);
     loop.inner_threads = by_qr(&j);
     if (!each_matrix(c, &loop, lstsq_step, &j)) return false;
     if (!loop.info) return true;
@@ -457,7 +403,7 @@ bool op_lstsq(Ctx *c, Tensor *x, Tensor *rank, Tensor *singular, const Tensor *a
                        .v = rank,
                        .driver = kind,
                        .rcond = rcond};
-        ok = lstsq_all(c, &j, a, b);
+        ok = lstsq_all(c, &j, a);
     }
     if (ok) {
         tensor_narrow(&top, &sides, sides.ndim - 2, 0, n, 1);

@@ -316,13 +316,6 @@ bool op_lu_inv(Ctx *c, Tensor *out, Tensor *info, const Tensor *lu, const Tensor
 /* --- determinants ----------------------------------------------------------------------------------------
  */
 
-static void put(const Tensor *t, int64_t i, double value) {
-    if (t->dtype == F64)
-        ((double *)tensor_data(t))[i] = value;
-    else
-        ((float *)tensor_data(t))[i] = (float)value;
-}
-
 /* -1 for an odd number of exchanges. */
 static double sign_of_swaps(const int32_t *pivots, int64_t n) {
     double sign = 1;
@@ -340,7 +333,7 @@ bool op_lu_det(Ctx *c, Tensor *det, const Tensor *lu, const Tensor *pivots, cons
     for (int64_t i = 0; ok && i < matrix_count(lu); i++) {
         double product = sign_of_swaps((const int32_t *)tensor_data(&swaps) + i * n, n);
         for (int64_t j = 0; j < n; j++) product *= diagonal(&factors, i, j);
-        put(det, i, product);
+        put_real((DType)det->dtype, tensor_data(det), i, product);
     }
     tensor_release(&factors);
     tensor_release(&swaps);
@@ -361,8 +354,8 @@ bool op_lu_slogdet(Ctx *c, Tensor *sign, Tensor *logabsdet, const Tensor *lu, co
             s = u == 0 ? 0 : u < 0 ? -s : u > 0 ? s : u; /* nan stays */
             sum += log(fabs(u));
         }
-        put(sign, i, s);
-        put(logabsdet, i, sum);
+        put_real((DType)sign->dtype, tensor_data(sign), i, s);
+        put_real((DType)logabsdet->dtype, tensor_data(logabsdet), i, sum);
     }
     tensor_release(&factors);
     tensor_release(&swaps);

@@ -123,3 +123,44 @@ bool each_matrix(Ctx *c, MatrixLoop *loop, MatrixStep step, const void *job) {
     REQUIRE(c, !refused, "out of memory: no room for the buffers of matrix products");
     return !ctx_stopping(c) || ctx_interrupted(c);
 }
+
+/* --- LAPACK -----------------------------------------------------------------------------------------------
+ */
+
+/* What a call of LAPACK takes before it computes, in multiplications: about a microsecond. */
+static const double CALL_WORK = 20000;
+
+bool require_lapack(Ctx *c, const char *op) {
+    const char *why = lapack_missing();
+    REQUIRE(c, !why, "%s: %s", op, why);
+    return true;
+}
+
+bool fits_lapack(Ctx *c, const char *op, const Tensor *a, const LapackWork *w) {
+    REQUIRE(c, w->bytes >= 0, "%s: (%s): too large for LAPACK, which counts in 32 bits", op, SHAPE(a));
+    return true;
+}
+
+/* LAPACK does not end well on nan: it may loop or give anything. a is contiguous. */
+bool require_finite(Ctx *c, const char *op, const Tensor *a, const Tensor *shape) {
+    const int64_t n = matrix_rows(shape) * matrix_cols(shape);
+    for (int64_t i = 0, count = matrix_count(shape); i < count; i++) {
+        double sum = 0; /* of zeros, unless something is not finite */
+        if (a->dtype == F64) {
+            const double *x = (const double *)tensor_data(a) + i * n;
+            for (int64_t j = 0; j < n; j++) sum += x[j] * 0;
+        } else {
+            const float *x = (const float *)tensor_data(a) + i * n;
+            for (int64_t j = 0; j < n; j++) sum += (double)x[j] * 0;
+        }
+        REQUIRE(c, sum == 0, "%s: %s contains nan or infinity", op, WHICH(shape, i));
+    }
+    return true;
+}
+
+MatrixLoop lapack_loop(const Tensor *a, double work, int64_t scratch_bytes) {
+    return (MatrixLoop){.count = matrix_count(a),
+                        .work = work + CALL_WORK,
+                        .scratch_bytes = scratch_bytes,
+                        .calls_blis = true};
+}

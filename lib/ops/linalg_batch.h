@@ -2,6 +2,7 @@
 #ifndef APSIS_OPS_LINALG_BATCH_H
 #define APSIS_OPS_LINALG_BATCH_H
 
+#include "cpu/lapack.h"
 #include "ops/ops.h"
 
 enum { WHICH_TEXT = 96 };
@@ -49,5 +50,14 @@ typedef struct MatrixLoop {
 /* False, with the error set, where there is no memory or the instance was interrupted. A step that failed
  * leaves info above or below 0 and is no error yet: the caller names it. */
 bool each_matrix(Ctx *c, MatrixLoop *loop, MatrixStep step, const void *job);
+
+/* False, with the error set, where LAPACK is missing; where the sizes of `a` are beyond it (after a query of
+ * what it needs); where a has an element that is not finite (it may loop or give anything): a is contiguous,
+ * or column by column, and `shape` says of what sizes its matrices are. */
+bool require_lapack(Ctx *c, const char *op);
+bool fits_lapack(Ctx *c, const char *op, const Tensor *a, const LapackWork *w);
+bool require_finite(Ctx *c, const char *op, const Tensor *a, const Tensor *shape);
+/* A call of LAPACK for each matrix of a. */
+MatrixLoop lapack_loop(const Tensor *a, double work, int64_t scratch_bytes);
 
 #endif

@@ -2,7 +2,6 @@
 #include "cpu/lapack.h"
 #include "ops/linalg.h"
 #include "ops/linalg_batch.h"
-#include <math.h>
 
 typedef struct Job {
     DType dtype;
@@ -11,32 +10,8 @@ typedef struct Job {
     int64_t bytes; /* of LAPACK's scratch memory */
 } Job;
 
-static bool prepare(Ctx *c, const char *op, const LapackWork *w) {
-    REQUIRE(c, w->bytes >= 0, "%s: too large for LAPACK, which counts in 32 bits", op);
-    return true;
-}
-
-static bool have_lapack(Ctx *c, const char *op) {
-    const char *why = lapack_missing();
-    REQUIRE(c, !why, "%s: %s", op, why);
-    return true;
-}
-
-/* LAPACK does not end well on nan and infinity. x is contiguous, or its matrices are column by column. */
-static bool require_finite(Ctx *c, const char *op, const Tensor *x) {
-    const int64_t n = matrix_rows(x) * matrix_cols(x);
-    for (int64_t i = 0, count = matrix_count(x); i < count; i++)
-        for (int64_t j = 0; j < n; j++) {
-            const double v = x->dtype == F64 ? ((const double *)tensor_data(x))[i * n + j]
-                                             : ((const float *)tensor_data(x))[i * n + j];
-            REQUIRE(c, isfinite(v), "%s: %s contains nan or infinity", op, WHICH(x, i));
-        }
-    return true;
-}
-
 static bool run(Ctx *c, const Tensor *a, double work, MatrixStep step, Job *job) {
-    MatrixLoop loop = {
-        .count = matrix_count(a), .work = work, .scratch_bytes = job->bytes, .calls_blis = true};
+    MatrixLoop loop = lapack_loop(a, work, job->bytes);
     return each_matrix(c, &loop, step, job);
 }
 
@@ -53,7 +28,7 @@ static int64_t geqrf_step(const void *job, int64_t i, void *scratch, int threads
 
 bool op_geqrf(Ctx *c, Tensor *out, Tensor *tau, const Tensor *a, const char *op) {
     out->storage = tau->storage = NULL;
-    if (!check_matrices(c, op, a) || !have_lapack(c, op)) return false;
+    if (!check_matrices(c, op, a) || !require_lapack(c, op)) return false;
     const int64_t m = matrix_rows(a), n = matrix_cols(a), k = m < n ? m : n;
     LapackWork w = {0};
     bool ok =
@@ -61,7 +36,7 @@ bool op_geqrf(Ctx *c, Tensor *out, Tensor *tau, const Tensor *a, const char *op)
     if (ok && k > 0) {
         lapack_geqrf((DType)a->dtype, m, n, NULL, NULL, &w);
         Job j = {.dtype = (DType)a->dtype, .m = m, .n = n, .a = out, .other = tau, .bytes = w.bytes};
-        ok = prepare(c, op, &w) && run(c, a, 2.0 * (double)m * (double)n * (double)k, geqrf_step, &j);
+        ok = fits_lapack(c, op, a, &w) && run(c, a, 2.0 * (double)m * (double)n * (double)k, geqrf_step, &j);
     }
     if (ok) return true;
     tensor_release(out);
@@ -85,7 +60,7 @@ static int64_t ldl_step(const void *job, int64_t i, void *scratch, int threads) 
 bool op_ldl_factor(Ctx *c, Tensor *ld, Tensor *pivots, Tensor *info, const Tensor *a, const char *op) {
     Tensor work = {0};
     ld->storage = pivots->storage = info->storage = NULL;
-    if (!check_square(c, op, a) || !have_lapack(c, op)) return false;
+    if (!check_square(c, op, a) || !require_lapack(c, op)) return false;
     const int64_t n = matrix_rows(a);
     LapackWork w = {0};
     bool ok = new_columns(c, &work, a, n, n) && new_vectors(c, pivots, a, I32, n) &&
@@ -94,7 +69,7 @@ bool op_ldl_factor(Ctx *c, Tensor *ld, Tensor *pivots, Tensor *info, const Tenso
         lapack_sytrf((DType)a->dtype, n, NULL, NULL, &w);
         Job j = {
             .dtype = (DType)a->dtype, .n = n, .a = &work, .other = pivots, .info = info, .bytes = w.bytes};
-        ok = prepare(c, op, &w) && require_finite(c, op, &work) &&
+        ok = fits_lapack(c, op, a, &w) && require_finite(c, op, &work, a) &&
              run(c, a, (double)n * (double)n * (double)n / 3, ldl_step, &j);
     }
     if (ok) tensor_alias(ld, &work);
@@ -121,7 +96,7 @@ static bool valid_pivots(const int32_t *p, int64_t n) {
 }
 
 static bool check_ldl(Ctx *c, const char *op, const Tensor *ld, const Tensor *pivots, const Tensor *b) {
-    if (!check_square(c, op, ld) || !check_matrices(c, op, b) || !have_lapack(c, op)) return false;
+    if (!check_square(c, op, ld) || !check_matrices(c, op, b) || !require_lapack(c, op)) return false;
     REQUIRE(c, ld->dtype == b->dtype, "%s: expected operands of one dtype, got %s and %s", op, DTYPE(ld),
             DTYPE(b));
     REQUIRE(c, pivots->dtype == I32 && pivots->device == CPU, "%s: expected pivots from ldl_factor, got %s",

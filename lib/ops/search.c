@@ -354,18 +354,6 @@ bool op_unique(Ctx *c, Tensor *values, Tensor *inverse, Tensor *counts, const ch
 /* --- counting
  * --------------------------------------------------------------------------------------------------- */
 
-/* The largest of contiguous i64; 0 where there are none above. */
-static bool largest(Ctx *c, const char *name, const Tensor *held, int64_t *most) {
-    Tensor top;
-    *most = 0;
-    if (tensor_numel(held) == 0) return true;
-    if (!op_reduce(c, &top, held, REDUCE_amax, name, reduce_all(held), false)) return false;
-    bool ok = index_number(c, &top, most);
-    tensor_release(&top);
-    if (*most < 0) *most = 0;
-    return ok;
-}
-
 bool op_bincount(Ctx *c, Tensor *out, const Tensor *x, const Tensor *weights, int64_t minlength) {
     Tensor held, add;
     int64_t bad;
@@ -420,14 +408,14 @@ static bool write_ones(Ctx *c, Tensor *out, const Tensor *held, int64_t classes)
 
 bool op_one_hot(Ctx *c, Tensor *out, const Tensor *x, int64_t classes) {
     Tensor held;
-    int64_t bad, size[MAX_DIMS], n = tensor_numel(x);
+    int64_t bad, low, size[MAX_DIMS], n = tensor_numel(x);
     out->storage = NULL;
     REQUIRE(c, x->ndim < MAX_DIMS, "one_hot: at most %d dimensions, got (%s)", MAX_DIMS - 1, SHAPE(x));
     REQUIRE(c, classes >= -1, "one_hot: expected a number of classes, got %lld", (long long)classes);
     REQUIRE(c, n > 0 || classes > 0, "one_hot: an empty tensor needs num_classes");
     if (!index_hold(c, "one_hot", &held, x, NULL)) return false;
     bool all = classes < 0;
-    bool found = false, ok = !all || largest(c, "one_hot", &held, &classes);
+    bool found = false, ok = !all || integer_range(c, "one_hot", &held, &low, &classes);
     ok = ok && index_find_outside(c, "one_hot", &held, 1, classes, &found, &bad);
     if (ok && found && all)
         ctx_fail(c, "one_hot: class %lld: classes run from 1%s", (long long)bad,
