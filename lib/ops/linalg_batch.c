@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MULTIPLICATIONS_PER_OPERATION = 4, ALIGN = 64 };
+enum { MULTIPLICATIONS_PER_OPERATION = 4 };
 /* A matrix worth more than this is shared between threads itself where there are few of them. */
 static const double BIG = 1 << 24;
 
@@ -103,7 +103,7 @@ static int64_t call_step(const MatrixLoop *loop, MatrixStep step, const void *jo
 
 bool each_matrix(Ctx *c, MatrixLoop *loop, MatrixStep step, const void *job) {
     const int threads = threads_for(c, loop), inner = threads > 1 || !loop->inner_threads ? 1 : 0;
-    const int64_t each = (loop->scratch_bytes / ALIGN + 1) * ALIGN;
+    const int64_t each = ctx_scratch_part(loop->scratch_bytes + 1);
     loop->failed = loop->info = 0;
     if (loop->count == 0) return true;
     char *scratch = ctx_scratch(c, each * threads);

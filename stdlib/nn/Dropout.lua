@@ -1,6 +1,5 @@
 -- nn.Dropout: in training, sets elements to zero at random and scales the rest.
 
-local arguments = require "apsis.ops.arguments"
 local F = require "apsis.nn.functional"
 local Module = require "apsis.nn.Module"
 local check = require "apsis.nn.check"
@@ -12,11 +11,7 @@ local Dropout = Module:extend "Dropout"
 ---@param p? number|{p: number} in [0, 1]; default 0.5
 --- Source: Hinton et al. 2012; torch.nn.Dropout.  Example: nn.Dropout(0.1)
 function Dropout:init(...)
-  local p = check.options("Dropout", {"p"}, ...).p or 0.5
-  if type(p) ~= "number" or p < 0 or p > 1 then
-    arguments.fail("Dropout: p: expected a number in [0, 1], got %s", type(p) == "number" and p or arguments.got(p))
-  end
-  self.p = p
+  self.p = check.probability("Dropout", "p", check.options("Dropout", {"p"}, ...).p or 0.5)
 end
 
 function Dropout:forward(x)

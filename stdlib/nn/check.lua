@@ -40,6 +40,15 @@ function check.flag(layer, options, name, default)
   return value
 end
 
+--- value if it is a probability; else an error.
+function check.probability(layer, name, value)
+  if type(value) ~= "number" or not (value >= 0 and value <= 1) then
+    arguments.fail("%s: %s: expected a number in [0, 1], got %s", layer, name,
+      type(value) == "number" and value or arguments.got(value))
+  end
+  return value
+end
+
 --- A pair {height, width} from one number for both, a table of two, or nil (then `default`).
 function check.pair(layer, name, value, default)
   if value == nil then value = default end

@@ -3,6 +3,7 @@
 local arguments = require "apsis.ops.arguments"
 local F = require "apsis.nn.functional"
 local Module = require "apsis.nn.Module"
+local check = require "apsis.nn.check"
 
 local layers = {}
 
@@ -37,11 +38,7 @@ local function dropout(name, f)
   local init = Dropout.init
   function Dropout:init(...)
     init(self, ...)
-    local p = self.settings[1] or 0.5
-    if type(p) ~= "number" or not (p >= 0 and p <= 1) then
-      arguments.fail("%s: p: expected a number in [0, 1], got %s", name, type(p) == "number" and p or arguments.got(p))
-    end
-    self.settings[1] = p
+    self.settings[1] = check.probability(name, "p", self.settings[1] or 0.5)
   end
   function Dropout:forward(x) return self.training and f(x, self.settings[1], true) or x end
 end
@@ -84,10 +81,8 @@ layer("CosineSimilarity", F.cosine_similarity, {"dim", "eps"})
 --- Source: torch.nn.PairwiseDistance.
 layer("PairwiseDistance", F.pairwise_distance, {"p", "eps", "keepdim"})
 
-function layers.CosineSimilarity:forward(a, b) return F.cosine_similarity(a, b, self.settings[1], self.settings[2]) end
-
-function layers.PairwiseDistance:forward(a, b)
-  return F.pairwise_distance(a, b, table.unpack(self.settings, 1, self.count))
+for name, f in pairs {CosineSimilarity = F.cosine_similarity, PairwiseDistance = F.pairwise_distance} do
+  layers[name].forward = function(self, a, b) return f(a, b, table.unpack(self.settings, 1, self.count)) end
 end
 
 -- F.pad of the last n dimensions; one number stands for all sides.

@@ -126,10 +126,7 @@ local function configure(self, kind, names, input_size, hidden_size, ...)
   self.batch_first = check.flag(layer, options, "batch_first", false)
   self.bidirectional = check.flag(layer, options, "bidirectional", false)
   self.has_bias = check.flag(layer, options, "bias", true)
-  self.dropout = options.dropout or 0
-  if type(self.dropout) ~= "number" or not (self.dropout >= 0 and self.dropout <= 1) then
-    arguments.fail("%s: dropout: expected a number in [0, 1], got %s", layer, arguments.got(self.dropout))
-  end
+  self.dropout = check.probability(layer, "dropout", options.dropout or 0)
   self.expected = ("%s, %d) or (T, %d)"):format(self.batch_first and "(N, T" or "(T, N", input_size, input_size)
   self.suffixes = self.bidirectional and {"", "_reverse"} or {""}
   for l = 0, self.num_layers - 1 do

@@ -102,6 +102,17 @@ function arguments.floating(op, x, position)
   end
 end
 
+--- whole: fails unless x is a tensor of integers; bool is none.
+---@param op string for errors
+---@param x any
+---@param position integer which argument it is
+function arguments.whole(op, x, position)
+  arguments.tensor(op, position, x)
+  if x:is_floating_point() or x.dtype == "bool" then
+    arguments.fail("%s: argument %d: expected integers, got %s", op, position, x.dtype)
+  end
+end
+
 --- dim: a dimension (negative counts from the last) as 1..ndim. A 0-dim tensor counts as having one.
 ---@param op string for errors
 ---@param ndim integer
@@ -246,6 +257,20 @@ function arguments.integers(op, what, v, n, otherwise)
     end
   end
   return list
+end
+
+--- output_sizes: the last sizes that an adaptive pooling gives; false (PyTorch's None) stands for x's own.
+---@param op string for errors
+---@param x Tensor
+---@param dims integer how many
+---@param output_size any an integer for all, or a table
+---@return integer[]
+function arguments.output_sizes(op, x, dims, output_size)
+  if type(output_size) == "table" then
+    output_size = {table.unpack(output_size)}
+    for d = 1, dims do output_size[d] = output_size[d] or x:size(d - dims - 1) end
+  end
+  return arguments.integers(op, "output_size", output_size, dims)
 end
 
 return arguments

@@ -312,11 +312,7 @@ local function adaptive_sizes(op, x, dims, output_size)
   if x.ndim ~= dims + 2 and x.ndim ~= dims + 1 then
     fail("%s: expected %d dimensions, or %d without a batch, got %s", op, dims + 2, dims + 1, arguments.shape(x))
   end
-  if type(output_size) == "table" then -- false (PyTorch's None): the size stays
-    output_size = {table.unpack(output_size)}
-    for d = 1, dims do output_size[d] = output_size[d] or x:size(d - dims - 1) end
-  end
-  local out = arguments.integers(op, "output_size", output_size, dims)
+  local out = arguments.output_sizes(op, x, dims, output_size)
   for _, n in ipairs(out) do
     if n < 0 or n > 1 << 40 then fail("%s: output_size: expected sizes of at least 0, got %d", op, n) end
   end

@@ -9,11 +9,14 @@ local losses = {}
 
 local REDUCTIONS = {mean = true, sum = true, none = true}
 
-local function check_reduction(op, reduction)
+-- Fails unless the reduction is known, or nil.
+function losses.check_reduction(op, reduction)
   if reduction ~= nil and not REDUCTIONS[reduction] then
     fail("%s: expected a reduction: 'mean', 'sum' or 'none', got '%s'", op, tostring(reduction))
   end
 end
+
+local check_reduction = losses.check_reduction
 
 -- The loss of each element, reduced.
 function losses.reduced(loss, reduction)
@@ -291,9 +294,7 @@ local function rows(op, x, target, alike)
 end
 
 local function check_classes(op, target, classes, allowed, hint)
-  if target:is_floating_point() or target.dtype == "bool" then
-    fail("%s: argument 2: expected integers, got %s", op, target.dtype)
-  end
+  arguments.whole(op, target, 2)
   if target:numel() == 0 then return end
   local wrong = target:lt(1) | target:gt(classes)
   if allowed then wrong = wrong & target:ne(allowed) end

@@ -2,14 +2,8 @@
 
 local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
+local losses = require "apsis.ops.losses"
 local define, named, fail = core.define, arguments.named, arguments.fail
-
-local function check_integers(op, position, x)
-  arguments.tensor(op, position, x)
-  if x:is_floating_point() or x.dtype == "bool" then
-    fail("%s: argument %d: expected integers, got %s", op, position, x.dtype)
-  end
-end
 
 -- --- embedding_bag ---------------------------------------------------------------------------------------------------
 
@@ -17,7 +11,7 @@ local BAG = {"offsets", "mode", "per_sample_weights", "include_last_offset", "pa
 
 -- Of each of n ids: which bag it belongs to, from 1, and how many bags there are.
 local function bags(op, n, offsets, include_last)
-  check_integers(op, 3, offsets)
+  arguments.whole(op, offsets, 3)
   if offsets.ndim ~= 1 then fail("%s: offsets: expected a vector, got %s", op, arguments.shape(offsets)) end
   local starts = offsets:to("i64")
   if starts:numel() > 0 then
@@ -56,7 +50,7 @@ local function reduce_bags(mode, rows, bag, count, kept)
 end
 
 local function check_bag(op, input, weight, mode, weights)
-  check_integers(op, 1, input)
+  arguments.whole(op, input, 1)
   arguments.floating(op, weight, 2)
   if weight.ndim ~= 2 or input.ndim < 1 or input.ndim > 2 then
     fail("%s: expected ids (n) or (B, L) and a weight (V, D), got %s and %s", op, arguments.shape(input),
@@ -135,7 +129,7 @@ end
 
 -- Targets (N, S) from (N, S), or from all targets one after the other.
 local function padded_targets(op, targets, lengths, classes)
-  check_integers(op, 2, targets)
+  arguments.whole(op, targets, 2)
   local batch = lengths:size(1)
   if targets.ndim == 2 and targets:size(1) == batch then return targets:to("i64") end
   if targets.ndim ~= 1 or lengths:sum():item() > targets:numel() then
@@ -207,9 +201,7 @@ define("ctc_loss", function(log_probs, targets, input_lengths, target_lengths, .
   arguments.tensor(op, 2, targets)
   local blank, reduction, zero_infinity = named(op, CTC, ...)
   blank = blank or 1
-  if reduction ~= nil and reduction ~= "mean" and reduction ~= "sum" and reduction ~= "none" then
-    fail("%s: expected a reduction: 'mean', 'sum' or 'none', got '%s'", op, tostring(reduction))
-  end
+  losses.check_reduction(op, reduction)
   if log_probs.ndim ~= 3 and log_probs.ndim ~= 2 then
     fail("%s: expected logarithms (T, N, C) or (T, C), got %s", op, arguments.shape(log_probs))
   end

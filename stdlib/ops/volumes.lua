@@ -237,15 +237,6 @@ define("avg_pool3d", function(x, ...)
   end))
 end)
 
--- The sizes of the result; false (PyTorch's None) stands for x's own.
-local function adaptive_sizes(op, x, output_size)
-  if type(output_size) == "table" then
-    output_size = {table.unpack(output_size)}
-    for d = 1, 3 do output_size[d] = output_size[d] or x:size(d + 2) end
-  end
-  return triple(op, "output_size", output_size, nil, 1)
-end
-
 --- adaptive_avg_pool3d: means over a grid of windows that cover the volume evenly.
 ---@param x Tensor shape (N, C, D, H, W) or (C, D, H, W), floating
 ---@param output_size integer|integer[]
@@ -254,7 +245,7 @@ end
 define("adaptive_avg_pool3d", function(x, output_size)
   local op = "adaptive_avg_pool3d"
   return (batched(op, x, function(volume)
-    local out = adaptive_sizes(op, volume, output_size)
+    local out = triple(op, "output_size", arguments.output_sizes(op, volume, 3, output_size), nil, 1)
     local y = over_images(volume, function(images) return core.adaptive_avg_pool2d(images, {out[2], out[3]}) end)
     return (along_depth(y, function(planes) return core.adaptive_avg_pool2d(planes, {out[1], out[2] * out[3]}) end))
   end))
@@ -271,7 +262,7 @@ define("adaptive_max_pool3d", function(x, ...)
   local op = "adaptive_max_pool3d"
   local output_size, return_indices = named(op, {"output_size", "return_indices"}, ...)
   return batched(op, x, function(volume)
-    local out = adaptive_sizes(op, volume, output_size)
+    local out = triple(op, "output_size", arguments.output_sizes(op, volume, 3, output_size), nil, 1)
     return maxima(volume, function(images)
       return core.adaptive_max_pool2d(images, {out[2], out[3]}, return_indices)
     end, function(planes)
