@@ -5,11 +5,6 @@ local arguments = require "apsis.ops.arguments"
 local core = require "apsis.core"
 require "apsis"
 local losses = require "apsis.ops.losses"
-require "apsis.ops.channels"
-require "apsis.ops.products"
-require "apsis.ops.volumes"
-require "apsis.ops.sampling"
-require "apsis.ops.sequences"
 local named = arguments.named
 
 local F = {}
