@@ -10,6 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+/* Each collection frees the handles of a few thousand tensors, which the next ops ask for again. By default
+ * glibc gives 128 KB at the heap's end back to the system at once: a recorded a + b took 0.9 us with that,
+ * 0.6 without. The program alone sets this: in a host it is the host's to decide. */
+static void keep_freed_handles(void) {
+#ifdef __GLIBC__
+    mallopt(M_TRIM_THRESHOLD, 16 << 20);
+#endif
+}
 
 static const char usage[] =
     "usage: apsis [options] [script [arguments]]\n"
@@ -203,6 +215,7 @@ int main(int argc, char **argv) {
     Line line = {0};
     int status = EXIT_SUCCESS;
     main_thread = pthread_self();
+    keep_freed_handles();
     signal(SIGPIPE, SIG_DFL); /* a reader that went away ends us quietly, whatever we inherited */
     if (argc > 1 && strcmp(argv[1], "kernel") == 0) return kernel_command(argc - 2, argv + 2);
     if (parse(argc, argv, &line, &status)) {
