@@ -9,25 +9,15 @@ local named = arguments.named
 
 local F = {}
 
--- Core ops that PyTorch's users look for in torch.nn.functional.
+-- Core ops that PyTorch's users look for in torch.nn.functional. Those that are loaded at their first use
+-- (stdlib/init.lua, `later`) are found through the metatable: a copy made before would be of what loads them.
 local NAMES = {
-  "linear", "embedding", "embedding_bag", "one_hot", "affine_grid", "grid_sample", "ctc_loss",
-  "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
-  "max_pool3d", "avg_pool3d", "adaptive_avg_pool3d", "adaptive_max_pool3d", "lp_pool3d",
-  "max_unpool1d", "max_unpool2d", "max_unpool3d",
-  "max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d", "adaptive_avg_pool2d", "interpolate", "pad",
-  "relu", "leaky_relu", "elu", "gelu", "silu", "mish", "sigmoid", "logsigmoid", "tanh", "softplus", "softsign",
-  "hardtanh", "hardsigmoid", "hardswish", "relu6", "selu", "celu", "glu", "prelu", "rrelu", "threshold", "hardshrink",
-  "softshrink", "tanhshrink",
-  "softmax", "log_softmax", "gumbel_softmax", "dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout",
-  "feature_alpha_dropout",
-  "adaptive_avg_pool1d", "adaptive_max_pool1d", "adaptive_max_pool2d", "lp_pool1d", "lp_pool2d", "pixel_shuffle",
-  "pixel_unshuffle", "channel_shuffle", "local_response_norm", "bilinear", "cosine_similarity", "pairwise_distance",
-  "batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm",
-  "mse_loss", "cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits",
-  "kl_div", "cosine_embedding_loss", "gaussian_nll_loss", "hinge_embedding_loss", "margin_ranking_loss",
-  "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "poisson_nll_loss", "soft_margin_loss",
-  "triplet_margin_loss", "triplet_margin_with_distance_loss",
+  "linear", "embedding", "one_hot", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "max_pool1d",
+  "max_pool2d", "avg_pool1d", "avg_pool2d", "adaptive_avg_pool2d", "interpolate", "pad", "relu", "leaky_relu", "elu",
+  "gelu", "silu", "mish", "sigmoid", "logsigmoid", "tanh", "softplus", "softsign", "hardtanh", "hardsigmoid",
+  "hardswish", "relu6", "selu", "celu", "glu", "prelu", "rrelu", "threshold", "hardshrink", "softshrink",
+  "tanhshrink", "softmax", "log_softmax", "dropout", "batch_norm", "layer_norm", "group_norm", "instance_norm",
+  "rms_norm", "mse_loss", "cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits",
 }
 
 for _, name in ipairs(NAMES) do F[name] = core[name] end
